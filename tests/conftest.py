@@ -1,0 +1,50 @@
+"""Markers that need hardware or data, decided in one place; and how hypothesis runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+DATA_VARIABLE = "GEOM_MINER_DATA"
+
+# Busy machines make deadlines flaky. CI repeats the same examples, so a failure is the change's.
+settings.register_profile("local", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+def _data_folder() -> Path | None:
+    """First folder of GEOM_MINER_DATA that exists."""
+    for entry in filter(None, os.environ.get(DATA_VARIABLE, "").split(os.pathsep)):
+        if Path(entry).is_dir():
+            return Path(entry)
+    return None
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    gpu_items = [item for item in items if item.get_closest_marker("gpu")]
+    if gpu_items and not _has_gpu():
+        for item in gpu_items:
+            item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+    if _data_folder() is None:
+        for item in items:
+            if item.get_closest_marker("data"):
+                item.add_marker(pytest.mark.skip(reason=f"{DATA_VARIABLE} names no folder"))
+
+
+@pytest.fixture
+def data_dir() -> Path:
+    """Folder with real meshes; tests that use it bear the marker ``data``."""
+    folder = _data_folder()
+    if folder is None:
+        pytest.skip(f"{DATA_VARIABLE} names no folder")
+    return folder
