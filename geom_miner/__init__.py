@@ -1,0 +1,108 @@
+"""geom_miner: huge 3D shapes and images as multiscale sets of tiny neural networks.
+
+The public names below are loaded on first use, so importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from geom_miner.errors import BackendUnavailable as BackendUnavailable
+    from geom_miner.errors import GeomMinerError as GeomMinerError
+    from geom_miner.errors import MediaError as MediaError
+    from geom_miner.errors import MeshError as MeshError
+    from geom_miner.errors import ModelFileError as ModelFileError
+    from geom_miner.errors import SettingsError as SettingsError
+    from geom_miner.extract.isosurface import extract_mesh as extract_mesh
+    from geom_miner.extract.isosurface import extract_mesh_dense as extract_mesh_dense
+    from geom_miner.extract.level_of_detail import extract_level as extract_level
+    from geom_miner.fit.coarse_to_fine import fit_signal as fit_signal
+    from geom_miner.fit.history import ScaleHistory as ScaleHistory
+    from geom_miner.fit.settings import PRESETS as PRESETS
+    from geom_miner.fit.settings import FitSettings as FitSettings
+    from geom_miner.fit.settings import preset as preset
+    from geom_miner.grid.blocks import BlockGrid as BlockGrid
+    from geom_miner.grid.pyramid import downsample as downsample
+    from geom_miner.grid.pyramid import upsample as upsample
+    from geom_miner.grid.samples import SampleGrid as SampleGrid
+    from geom_miner.grid.sparse import SparseBlocks as SparseBlocks
+    from geom_miner.grid.sparse import paired_samples as paired_samples
+    from geom_miner.media.images import ImageSignal as ImageSignal
+    from geom_miner.media.images import image_to_blocks as image_to_blocks
+    from geom_miner.media.images import read_image as read_image
+    from geom_miner.media.images import write_image as write_image
+    from geom_miner.mesh.diagnose import Diagnosis as Diagnosis
+    from geom_miner.mesh.diagnose import diagnose as diagnose
+    from geom_miner.mesh.files import read_mesh as read_mesh
+    from geom_miner.mesh.files import write_mesh as write_mesh
+    from geom_miner.mesh.triangle_mesh import TriangleMesh as TriangleMesh
+    from geom_miner.model.representation import Representation as Representation
+    from geom_miner.progress import FitProgress as FitProgress
+    from geom_miner.resumable import FitResult as FitResult
+    from geom_miner.resumable import fit_to_file as fit_to_file
+    from geom_miner.storage.model_file import load_model as load_model
+    from geom_miner.storage.model_file import save_model as save_model
+    from geom_miner.storage.model_file import scale_bytes as scale_bytes
+    from geom_miner.voxelize.occupancy import Occupancy as Occupancy
+    from geom_miner.voxelize.occupancy import voxelize_mesh as voxelize_mesh
+    from geom_miner.voxelize.settings import VoxelizeSettings as VoxelizeSettings
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "BackendUnavailable": "errors",
+    "BlockGrid": "grid.blocks",
+    "Diagnosis": "mesh.diagnose",
+    "FitProgress": "progress",
+    "FitResult": "resumable",
+    "FitSettings": "fit.settings",
+    "GeomMinerError": "errors",
+    "ImageSignal": "media.images",
+    "MediaError": "errors",
+    "MeshError": "errors",
+    "ModelFileError": "errors",
+    "Occupancy": "voxelize.occupancy",
+    "PRESETS": "fit.settings",
+    "Representation": "model.representation",
+    "SampleGrid": "grid.samples",
+    "ScaleHistory": "fit.history",
+    "SettingsError": "errors",
+    "SparseBlocks": "grid.sparse",
+    "TriangleMesh": "mesh.triangle_mesh",
+    "VoxelizeSettings": "voxelize.settings",
+    "diagnose": "mesh.diagnose",
+    "extract_level": "extract.level_of_detail",
+    "extract_mesh": "extract.isosurface",
+    "extract_mesh_dense": "extract.isosurface",
+    "fit_signal": "fit.coarse_to_fine",
+    "fit_to_file": "resumable",
+    "load_model": "storage.model_file",
+    "paired_samples": "grid.sparse",
+    "preset": "fit.settings",
+    "read_image": "media.images",
+    "read_mesh": "mesh.files",
+    "save_model": "storage.model_file",
+    "scale_bytes": "storage.model_file",
+    "upsample": "grid.pyramid",
+    "downsample": "grid.pyramid",
+    "image_to_blocks": "media.images",
+    "voxelize_mesh": "voxelize.occupancy",
+    "write_image": "media.images",
+    "write_mesh": "mesh.files",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

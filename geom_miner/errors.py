@@ -1,0 +1,29 @@
+"""Errors that reach a user: one sentence each, saying what is wrong and what to do about it."""
+
+
+class GeomMinerError(ValueError):
+    """Root of every error that geom_miner raises on purpose."""
+
+
+class MeshError(GeomMinerError):
+    """A mesh file or mesh that cannot be used."""
+
+
+class MediaError(GeomMinerError):
+    """An image, video or array file that cannot be used."""
+
+
+class BlockShapeError(GeomMinerError):
+    """Shapes of blocks, grids or signals that do not fit together."""
+
+
+class SettingsError(GeomMinerError):
+    """A setting, preset or configuration file that cannot be used."""
+
+
+class ModelFileError(GeomMinerError):
+    """A model file that is foreign, damaged, cut short or newer than this program."""
+
+
+class BackendUnavailable(GeomMinerError):
+    """An optional package or device that a request needs and this machine lacks."""

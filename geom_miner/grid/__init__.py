@@ -1,0 +1,1 @@
+"""Signals on regular grids of any dimension: samples, blocks, sparse blocks, pyramids."""

@@ -1,0 +1,130 @@
+"""The Laplacian pyramid's two moves on sparse blocks: mean-pool down, interpolate up.
+
+Both follow the one convention of sample centers (MINER, section 3.1): a coarse sample is the mean
+of its 2**ndim fine samples; upsampling interpolates linearly between coarse sample centers, the
+signal continued by its edge samples.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from torch import Tensor
+
+from geom_miner.errors import BlockShapeError
+from geom_miner.grid.blocks import BlockGrid
+from geom_miner.grid.sparse import CHUNK_SAMPLES, SparseBlocks
+
+
+def downsample(fine: SparseBlocks) -> SparseBlocks:
+    """Halve every axis by averaging 2**ndim samples into one.
+
+    Blocks whose mean does not vary are reduced to a constant again.
+    """
+    layout = fine.layout.coarser()
+    ndim, channels = layout.ndim, fine.channels
+    children = fine.constants.float()
+    varies = torch.zeros(layout.counts, dtype=torch.bool, device=fine.device)
+    first = children[(slice(None, None, 2),) * ndim]
+    for corner in itertools.product((0, 1), repeat=ndim):
+        part = tuple(slice(c, None, 2) for c in corner)
+        varies |= (fine.slots[part] >= 0) | (children[part] != first).any(dim=-1)
+    ids = layout.ids_of(varies.nonzero()).sort().values
+
+    values = torch.empty(len(ids), layout.block_samples, channels, device=fine.device)
+    extent = tuple(2 * b for b in layout.block_shape)
+    split = [n for b in layout.block_shape for n in (b, 2)]
+    starts = 2 * layout.starts_of(ids)
+    per_chunk = max(1, CHUNK_SAMPLES // (layout.block_samples * 2**ndim))
+    for at in range(0, len(ids), per_chunk):
+        box = fine.read(starts[at : at + per_chunk], extent)
+        pairs = box.reshape(len(box), *split, channels)
+        pooled = pairs.mean(dim=tuple(range(2, 2 * ndim + 1, 2)))
+        values[at : at + per_chunk] = pooled.reshape(len(box), -1, channels)
+
+    constants = first.clone()
+    still = (values == values[:, :1]).flatten(1).all(dim=1)
+    if bool(still.any()):
+        constants[tuple(layout.coordinates_of(ids[still]).T)] = values[still, 0]
+        ids, values = ids[~still], values[~still]
+    return SparseBlocks(layout, ids, values, constants)
+
+
+def build_pyramid(signal: SparseBlocks, scales: int) -> list[SparseBlocks]:
+    """The signal at every scale, finest (0) first: entry j is the signal mean-pooled by 2**j."""
+    levels = [signal]
+    for _ in range(scales - 1):
+        levels.append(downsample(levels[-1]))
+    return levels
+
+
+def upsample_blocks(coarse: SparseBlocks, layout: BlockGrid, ids: Tensor) -> Tensor:
+    """Interpolate a signal at the next finer scale, in the named blocks of ``layout`` only.
+
+    Reads each block's quadrant of its parent and a halo of one coarse sample around it.
+
+    Returns
+    -------
+    (q, sample, channel) float32
+    """
+    if any(b % 2 for b in layout.block_shape):
+        raise BlockShapeError(f"block_shape must be even to be upsampled, got {layout.block_shape}")
+    extent = tuple(b // 2 + 2 for b in layout.block_shape)
+    starts = layout.starts_of(ids) // 2 - 1
+    out = torch.empty(len(ids), layout.block_samples, coarse.channels, device=coarse.device)
+    per_chunk = max(1, CHUNK_SAMPLES // layout.block_samples)
+    for at in range(0, len(ids), per_chunk):
+        box = coarse.read(starts[at : at + per_chunk], extent)
+        box = box.reshape(len(box), *extent, coarse.channels)
+        for axis in range(1, layout.ndim + 1):
+            box = _double_axis(box, axis)
+        out[at : at + per_chunk] = box.reshape(len(box), layout.block_samples, -1)
+    return out
+
+
+def _double_axis(box: Tensor, axis: int) -> Tensor:
+    """Interpolate n + 2 samples along one axis to 2 n: new centers lie a quarter off the old."""
+    n = box.shape[axis] - 2
+    before, here, after = (box.narrow(axis, k, n) for k in range(3))
+    near = 0.75 * here
+    both = torch.stack((near + 0.25 * before, near + 0.25 * after), dim=axis + 1)
+    return both.flatten(axis, axis + 1)
+
+
+def varying_when_upsampled(coarse: SparseBlocks) -> Tensor:
+    """Morton ids of the finer blocks that are not constant in the upsampled signal.
+
+    A fine block reads its parent and, through the halo, the parent's neighbors on its own side.
+    """
+    ndim, counts = coarse.layout.ndim, coarse.layout.counts
+    fine = BlockGrid(tuple(2 * c for c in counts), coarse.layout.block_shape)
+    varying = coarse.slots >= 0
+    touched = torch.zeros(fine.counts, dtype=torch.bool, device=coarse.device)
+    index = [torch.arange(c, device=coarse.device) for c in counts]
+    for side in itertools.product((0, 1), repeat=ndim):
+        part = touched[tuple(slice(s, None, 2) for s in side)]
+        for reach in itertools.product((0, 1), repeat=ndim):
+            at = torch.meshgrid(
+                *[
+                    (index[k] + r * (2 * s - 1)).clamp(0, counts[k] - 1)
+                    for k, (s, r) in enumerate(zip(side, reach, strict=True))
+                ],
+                indexing="ij",
+            )
+            part |= varying[at] | (coarse.constants[at] != coarse.constants).any(dim=-1)
+    return fine.ids_of(touched.nonzero()).sort().values
+
+
+def upsample(coarse: SparseBlocks) -> SparseBlocks:
+    """The whole signal at the next finer scale, constant blocks kept as constants."""
+    fine = BlockGrid(tuple(2 * c for c in coarse.layout.counts), coarse.layout.block_shape)
+    ids = varying_when_upsampled(coarse)
+    return SparseBlocks(fine, ids, upsample_blocks(coarse, fine, ids), doubled(coarse.constants))
+
+
+def doubled(table: Tensor) -> Tensor:
+    """Repeat every entry of a block table (*counts, ...) for its 2**ndim children."""
+    for axis in range(table.ndim - 1):
+        table = table.repeat_interleave(2, dim=axis)
+    return table

@@ -1,0 +1,234 @@
+"""Sparse blocks: samples where the signal varies, one number where it does not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from geom_miner.errors import BlockShapeError
+from geom_miner.grid.blocks import BlockGrid
+
+# Samples that are gathered at once: 4 M samples are 16 MB of float32 and 32 MB of indices,
+# small enough to be reused from the allocator, large enough to hide the cost of a call.
+CHUNK_SAMPLES = 1 << 22
+
+
+@dataclass(frozen=True)
+class SparseBlocks:
+    """A signal on whole blocks: samples of the blocks that vary, a constant for each other one.
+
+    Parameters
+    ----------
+    layout : the grid of blocks; the signal outside it is continued by its edge samples.
+    ids : (m,) int64
+        Morton ids of the varying blocks, strictly ascending.
+    values : (m, sample, channel)
+        Their samples in row-major order inside the block; any dtype.
+    constants : (*counts, channel), same dtype
+        The value of every block that does not vary; ignored where one does.
+    """
+
+    layout: BlockGrid
+    ids: Tensor
+    values: Tensor
+    constants: Tensor
+
+    def __post_init__(self) -> None:
+        channels = self.constants.shape[-1]
+        if tuple(self.constants.shape[:-1]) != self.layout.counts:
+            raise BlockShapeError(
+                f"constants must have shape {(*self.layout.counts, 'channel')}, "
+                f"got {tuple(self.constants.shape)}"
+            )
+        expected = (len(self.ids), self.layout.block_samples, channels)
+        if tuple(self.values.shape) != expected:
+            raise BlockShapeError(
+                f"values must have shape {expected}, got {tuple(self.values.shape)}"
+            )
+        if len(self.ids) > 1 and not bool((self.ids[1:] > self.ids[:-1]).all()):
+            raise BlockShapeError("ids must be strictly ascending")
+
+    @classmethod
+    def from_dense(cls, signal: Tensor, layout: BlockGrid) -> SparseBlocks:
+        """Cut a dense signal (*shape, channel) into blocks, continuing its edges into padding."""
+        padded = signal
+        for axis, (n, whole) in enumerate(zip(signal.shape[:-1], layout.shape, strict=True)):
+            index = torch.arange(whole, device=signal.device).clamp_(max=n - 1)
+            if whole != n:
+                padded = padded.index_select(axis, index)
+        channels = signal.shape[-1]
+        split = [n for cb in zip(layout.counts, layout.block_shape, strict=True) for n in cb]
+        order = (*range(0, 2 * layout.ndim, 2), *range(1, 2 * layout.ndim, 2), 2 * layout.ndim)
+        blocks = padded.reshape(*split, channels).permute(order)
+        blocks = blocks.reshape(layout.num_blocks, layout.block_samples, channels)
+        varying = (blocks != blocks[:, :1]).flatten(1).any(dim=1)
+        ids = layout.ids_of(layout.all_coordinates(signal.device))
+        ids, order_of_ids = ids[varying].sort()
+        return cls(
+            layout,
+            ids,
+            blocks[varying][order_of_ids].contiguous(),
+            blocks[:, 0].reshape(*layout.counts, channels).contiguous(),
+        )
+
+    @property
+    def channels(self) -> int:
+        return int(self.constants.shape[-1])
+
+    @property
+    def device(self) -> torch.device:
+        return self.values.device
+
+    @cached_property
+    def slots(self) -> Tensor:
+        """For every block, in row-major order, its row in ``values``, or -1: int32 (*counts)."""
+        table = torch.full(self.layout.counts, -1, dtype=torch.int32, device=self.device)
+        coordinates = self.layout.coordinates_of(self.ids)
+        table[tuple(coordinates.T)] = torch.arange(
+            len(self.ids), dtype=torch.int32, device=self.device
+        )
+        return table
+
+    def slots_of(self, ids: Tensor) -> Tensor:
+        """Rows in ``values`` of blocks by id, -1 for constant ones: int64 (q,)."""
+        return self.slots[tuple(self.layout.coordinates_of(ids).T)].long()
+
+    def constants_of(self, ids: Tensor) -> Tensor:
+        """Entries of ``constants`` of blocks by id, (q, channel)."""
+        return self.constants[tuple(self.layout.coordinates_of(ids).T)]
+
+    def read(self, starts: Tensor, extent: tuple[int, ...]) -> Tensor:
+        """Read equal boxes of samples from anywhere, continuing the signal beyond its edges.
+
+        Parameters
+        ----------
+        starts : (q, ndim) int64, index of each box's first sample; may be negative.
+        extent : samples per axis of a box.
+
+        Returns
+        -------
+        (q, prod(extent), channel) float32
+        """
+        out = torch.empty(len(starts), math.prod(extent), self.channels, device=self.device)
+        per_chunk = max(1, CHUNK_SAMPLES // math.prod(extent))
+        for first in range(0, len(starts), per_chunk):
+            rows = slice(first, first + per_chunk)
+            out[rows] = self._read_chunk(starts[rows], extent)
+        return out
+
+    def _read_chunk(self, starts: Tensor, extent: tuple[int, ...]) -> Tensor:
+        # Per axis: which block each sample lies in and where inside it; the sums over axes
+        # broadcast, so an index is built by ndim additions of (q, *extent) arrays.
+        ndim, counts, block_shape = self.layout.ndim, self.layout.counts, self.layout.block_shape
+        block = torch.zeros((1,) * (ndim + 1), dtype=torch.int64, device=self.device)
+        inner = block
+        for axis in range(ndim):
+            index = starts[:, axis, None] + torch.arange(extent[axis], device=self.device)
+            index = index.clamp_(0, self.layout.shape[axis] - 1)
+            view = [len(starts)] + [1] * ndim
+            view[axis + 1] = extent[axis]
+            block = block * counts[axis] + (index // block_shape[axis]).reshape(view)
+            inner = inner * block_shape[axis] + (index % block_shape[axis]).reshape(view)
+        block, inner = block.reshape(len(starts), -1), inner.reshape(len(starts), -1)
+        out = self.constants.reshape(-1, self.channels)[block].float()
+        slot = self.slots.reshape(-1)[block]
+        inside = slot >= 0
+        flat = slot[inside].long() * self.layout.block_samples + inner[inside]
+        out[inside] = self.values.reshape(-1, self.channels)[flat].float()
+        return out
+
+    def read_blocks(self, ids: Tensor) -> Tensor:
+        """Samples of whole blocks by id, constants spread out: (q, sample, channel) float32."""
+        slots = self.slots_of(ids)
+        out = self.constants_of(ids).float()[:, None, :].repeat(1, self.layout.block_samples, 1)
+        varying = slots >= 0
+        out[varying] = self.values[slots[varying]].float()
+        return out
+
+    def read_region(self, start: tuple[int, ...], stop: tuple[int, ...]) -> Tensor:
+        """Samples of the half-open box [start, stop): dense (*extent, channel) float32."""
+        extent = tuple(b - a for a, b in zip(start, stop, strict=True))
+        if min(extent) < 1:
+            raise BlockShapeError(f"stop must exceed start on every axis, got {start}, {stop}")
+        # Plane by plane along the first axis, so that indices never take n^d memory at once.
+        starts = torch.zeros(extent[0], self.layout.ndim, dtype=torch.int64, device=self.device)
+        starts[:] = torch.tensor(start, device=self.device)
+        starts[:, 0] += torch.arange(extent[0], device=self.device)
+        planes = self.read(starts, (1, *extent[1:]))
+        return planes.reshape(*extent, self.channels)
+
+    def to_dense(self, shape: tuple[int, ...] | None = None) -> Tensor:
+        """The whole signal, or its first ``shape`` samples: (*shape, channel) float32."""
+        shape = self.layout.shape if shape is None else shape
+        return self.read_region((0,) * self.layout.ndim, shape)
+
+    def to(self, device: torch.device | str) -> SparseBlocks:
+        """The same signal on another device."""
+        return SparseBlocks(
+            self.layout, self.ids.to(device), self.values.to(device), self.constants.to(device)
+        )
+
+    def extended(self, layout: BlockGrid) -> SparseBlocks:
+        """The same signal on a larger grid of equal blocks, its edges continued outwards."""
+        if layout == self.layout:
+            return self
+        if layout.block_shape != self.layout.block_shape or any(
+            a < b for a, b in zip(layout.counts, self.layout.counts, strict=True)
+        ):
+            raise BlockShapeError(f"cannot extend {self.layout} to {layout}")
+        coordinates = layout.all_coordinates(self.device)
+        last = torch.tensor(self.layout.counts, device=self.device) - 1
+        nearest = coordinates.clamp(max=last)
+        slots = self.slots[tuple(nearest.T)]
+        constants = self.constants[tuple(nearest.T)].reshape(*layout.counts, self.channels)
+        varying = slots >= 0
+        ids = layout.ids_of(coordinates[varying]).sort().values
+        starts = layout.starts_of(ids)
+        values = self.read(starts, layout.block_shape).to(self.values.dtype)
+        return SparseBlocks(layout, ids, values, constants)
+
+
+def paired_samples(
+    first: SparseBlocks, second: SparseBlocks, shape: tuple[int, ...]
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Walk two signals of one layout side by side without ever building either densely.
+
+    Yields
+    ------
+    a, b : (n, channel) float32, equal-length samples of the two signals.
+    weight : (n,) int64, how many samples of the grid each row stands for: 1 where either
+        signal varies, the number of samples of the block where both are constant.
+        Samples outside ``shape`` (padding) are left out.
+    """
+    if first.layout != second.layout:
+        raise BlockShapeError(f"layouts differ: {first.layout} and {second.layout}")
+    layout, device = first.layout, first.device
+    limit = torch.tensor(shape, device=device)
+    block_shape = torch.tensor(layout.block_shape, device=device)
+
+    varying = (first.slots >= 0) | (second.slots >= 0)
+    coordinates = layout.all_coordinates(device)
+    flat = varying.reshape(-1)
+    constant = coordinates[~flat]
+    if len(constant):
+        size = (limit - constant * block_shape).clamp(min=0).minimum(block_shape)
+        index = tuple(constant.T)
+        yield (
+            first.constants[index].float(),
+            second.constants[index].float(),
+            size.prod(dim=1),
+        )
+    ids = layout.ids_of(coordinates[flat])
+    local = torch.cartesian_prod(*[torch.arange(b, device=device) for b in layout.block_shape])
+    local = local.reshape(-1, layout.ndim)
+    per_chunk = max(1, CHUNK_SAMPLES // layout.block_samples)
+    for at in range(0, len(ids), per_chunk):
+        chunk = ids[at : at + per_chunk]
+        inside = ((layout.starts_of(chunk)[:, None] + local) < limit).all(dim=2)
+        a, b = first.read_blocks(chunk)[inside], second.read_blocks(chunk)[inside]
+        yield a, b, torch.ones(len(a), dtype=torch.int64, device=device)
