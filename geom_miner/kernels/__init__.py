@@ -1,0 +1,51 @@
+"""Kernels: tensors in, tensors out. The one switch between their implementations is here.
+
+Every backend offers ``evaluate`` and ``train`` with the signatures of ``reference``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Literal, Protocol, cast
+
+from torch import Tensor
+
+from geom_miner.errors import SettingsError
+from geom_miner.kernels.architecture import MLPArchitecture
+from geom_miner.kernels.training import TrainingState
+
+BackendName = Literal["auto", "reference"]
+
+_MODULES = {"reference": "geom_miner.kernels.reference"}
+
+
+class Backend(Protocol):
+    """What a kernel module provides."""
+
+    def evaluate(
+        self, architecture: MLPArchitecture, parameters: Tensor, coordinates: Tensor
+    ) -> Tensor: ...
+
+    def train(
+        self,
+        architecture: MLPArchitecture,
+        state: TrainingState,
+        coordinates: Tensor,
+        targets: Tensor,
+        *,
+        learning_rates: Tensor,
+        tolerances: Tensor,
+    ) -> None: ...
+
+
+def resolve_backend(name: str) -> str:
+    """The backend that ``auto`` stands for on this machine; other names are checked."""
+    resolved = "reference" if name == "auto" else name
+    if resolved not in _MODULES:
+        raise SettingsError(f"backend must be auto or one of {sorted(_MODULES)}, got {name!r}")
+    return resolved
+
+
+def backend(name: str = "auto") -> Backend:
+    """The kernel module of that name; it works where the tensors it is given lie."""
+    return cast(Backend, importlib.import_module(_MODULES[resolve_backend(name)]))

@@ -1,0 +1,59 @@
+"""The shape of a block's MLP, and where its parameters lie in one flat row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from torch import Tensor
+
+from geom_miner.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class MLPArchitecture:
+    """A tiny sine MLP: ``depth`` layers sin(omega (W x + b)), then a linear one.
+
+    Parameters of one block are one flat row: for each layer the weights (in, out) in row-major
+    order, then the biases (out).
+
+    Parameters
+    ----------
+    ndim : input coordinates.
+    width : outputs of every sine layer.
+    depth : sine layers, >= 1 (the paper's first layer plus its n hidden ones).
+    channels : outputs.
+    omega : frequency of the sines (omega_0 in SIREN).
+    """
+
+    ndim: int
+    width: int
+    depth: int
+    channels: int
+    omega: float
+
+    def __post_init__(self) -> None:
+        if min(self.ndim, self.width, self.depth, self.channels) < 1 or not self.omega > 0:
+            raise SettingsError(
+                f"ndim, width, depth, channels and omega must be positive, got {self}"
+            )
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Numbers of values between the layers, from inputs to outputs."""
+        return (self.ndim, *[self.width] * self.depth, self.channels)
+
+    @property
+    def num_parameters(self) -> int:
+        """Parameters of one block: (d+1) F + (depth-1)(F+1) F + (F+1) C."""
+        return sum((a + 1) * b for a, b in pairwise(self.widths))
+
+    def unpack(self, parameters: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Views of flat rows (block, parameter): weights (block, in, out), biases (block, out)."""
+        layers, at = [], 0
+        for fan_in, fan_out in pairwise(self.widths):
+            weights = parameters[:, at : at + fan_in * fan_out]
+            at += fan_in * fan_out
+            layers.append((weights.view(-1, fan_in, fan_out), parameters[:, at : at + fan_out]))
+            at += fan_out
+        return layers
