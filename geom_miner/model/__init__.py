@@ -1,0 +1,1 @@
+"""The representation: tiny MLPs per block and scale, and how they decode."""

@@ -1,0 +1,67 @@
+"""One scale of a representation: which blocks vary, which carry an MLP, which are one number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from geom_miner.grid.blocks import BlockGrid
+from geom_miner.kernels.architecture import MLPArchitecture
+
+
+@dataclass(frozen=True)
+class BlockMLPs:
+    """The block MLPs of one scale and the blocks that need none.
+
+    A block is in one of three states. *Varying with an MLP*: upsampled prediction plus MLP.
+    *Varying without*: the prediction alone. *Constant*: one number. Constants are listed only
+    where they are news: a block that is not listed inherits its parent's constant.
+
+    Parameters
+    ----------
+    scale : 0 is the finest.
+    layout : blocks of this scale.
+    varying_ids : (m,) int64, Morton ids, ascending.
+    fitted : (m,) bool, which of them carry an MLP.
+    parameters : (f, parameter) float32, rows in the order of ``fitted_ids``.
+    constant_ids, constant_values : (k,) int64 ascending and (k, channel) float32.
+    """
+
+    scale: int
+    layout: BlockGrid
+    architecture: MLPArchitecture
+    varying_ids: Tensor
+    fitted: Tensor
+    parameters: Tensor
+    constant_ids: Tensor
+    constant_values: Tensor
+
+    @property
+    def fitted_ids(self) -> Tensor:
+        """Morton ids of the blocks with an MLP, (f,)."""
+        return self.varying_ids[self.fitted]
+
+    @property
+    def num_parameters(self) -> int:
+        """Trained numbers at this scale."""
+        return self.parameters.numel()
+
+    def to(self, device: torch.device | str) -> BlockMLPs:
+        """The same scale on another device."""
+        moved = {
+            name: getattr(self, name).to(device)
+            for name in ("varying_ids", "fitted", "parameters", "constant_ids", "constant_values")
+        }
+        return BlockMLPs(self.scale, self.layout, self.architecture, **moved)
+
+
+def local_coordinates(block_shape: tuple[int, ...], device: torch.device | str) -> Tensor:
+    """Sample centers inside a block, row-major: -1 + (2 i + 1) / b on each axis, (sample, ndim).
+
+    The released code places samples on the block's faces instead, which leaves a gap of one cell
+    between neighboring blocks; here the domains of neighbors touch.
+    """
+    axes = [(2.0 * torch.arange(b, device=device) + 1.0) / b - 1.0 for b in block_shape]
+    return torch.cartesian_prod(*axes).reshape(-1, len(block_shape))

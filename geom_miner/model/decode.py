@@ -1,0 +1,86 @@
+"""From block MLPs to samples: one scale on top of the next coarser one."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from geom_miner.grid.blocks import BlockGrid
+from geom_miner.grid.pyramid import doubled, upsample_blocks
+from geom_miner.grid.sparse import SparseBlocks
+from geom_miner.kernels import backend
+from geom_miner.model.block_mlps import BlockMLPs, local_coordinates
+
+
+def decode_scale(
+    coarser: SparseBlocks | None,
+    blocks: BlockMLPs,
+    *,
+    only: Tensor | None = None,
+    backend_name: str = "auto",
+) -> SparseBlocks:
+    """Reconstruct one scale: upsampled coarser scale plus block MLPs (MINER, eq. 4).
+
+    The same function closes a scale while fitting and decodes a file, so both give the same bits.
+
+    Parameters
+    ----------
+    coarser : reconstruction of the next coarser scale; None at the coarsest, which adds to zero.
+    only : Morton ids, ascending; blocks to reconstruct. Other varying blocks come out as
+        constants and must not be read.
+    """
+    layout, channels = blocks.layout, blocks.architecture.channels
+    device = blocks.parameters.device
+    ids, fitted, parameters = blocks.varying_ids, blocks.fitted, blocks.parameters
+    if only is not None:
+        wanted = torch.isin(ids, only)
+        parameters = parameters[wanted[fitted]]
+        ids, fitted = ids[wanted], fitted[wanted]
+    if coarser is None:
+        constants = torch.zeros(*layout.counts, channels, device=device)
+        values = torch.zeros(len(ids), layout.block_samples, channels, device=device)
+    else:
+        constants = doubled(coarser.constants)
+        values = upsample_blocks(coarser, layout, ids)
+    constants[tuple(layout.coordinates_of(blocks.constant_ids).T)] = blocks.constant_values
+    coordinates = local_coordinates(layout.block_shape, device)
+    values[fitted] += backend(backend_name).evaluate(blocks.architecture, parameters, coordinates)
+    return SparseBlocks(layout, ids, values, constants)
+
+
+def decode_blocks(
+    levels: Sequence[BlockMLPs], ids: Tensor, *, backend_name: str = "auto"
+) -> SparseBlocks:
+    """Reconstruct some blocks of the last of ``levels`` (coarsest first) and what they depend on.
+
+    Parameters
+    ----------
+    ids : Morton ids of wanted blocks of that scale; constant ones may be among them.
+    """
+    needed = [ids]
+    for blocks in reversed(levels[1:]):
+        wanted = blocks.varying_ids[torch.isin(blocks.varying_ids, needed[0])]
+        needed.insert(0, parents_with_halo(blocks.layout, wanted))
+    reconstruction: SparseBlocks | None = None
+    for blocks, only in zip(levels, needed, strict=True):
+        reconstruction = decode_scale(reconstruction, blocks, only=only, backend_name=backend_name)
+    assert reconstruction is not None
+    return reconstruction
+
+
+def parents_with_halo(layout: BlockGrid, ids: Tensor) -> Tensor:
+    """Morton ids of the coarser blocks that upsampling into some blocks reads, ascending."""
+    coarse = layout.coarser()
+    shape = torch.tensor(coarse.block_shape, device=ids.device)
+    last = torch.tensor(coarse.counts, device=ids.device) - 1
+    first = layout.starts_of(ids) // 2 - 1
+    found = []
+    # The box is at most one block plus two samples wide, so its corners name every block in it.
+    for corner in itertools.product((0, 1), repeat=layout.ndim):
+        at = first + torch.tensor(corner, device=ids.device) * (shape // 2 + 1)
+        block = torch.div(at, shape, rounding_mode="floor").clamp(min=0).minimum(last)
+        found.append(coarse.ids_of(block))
+    return torch.unique(torch.cat(found)) if found else ids

@@ -1,0 +1,165 @@
+"""What a fit produces and a file holds: block MLPs for every scale, coarse to fine."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from geom_miner.errors import BlockShapeError, SettingsError
+from geom_miner.grid.samples import SampleGrid
+from geom_miner.grid.sparse import SparseBlocks
+from geom_miner.model.block_mlps import BlockMLPs
+from geom_miner.model.decode import decode_blocks, decode_scale
+
+# Points that are queried at once; bounds the memory of a query, not its result.
+_QUERY_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Representation:
+    """A multiscale implicit neural representation of one signal (MINER, ECCV 2022).
+
+    Every decode is defined on the sample grid: a scale is the linearly upsampled coarser scale
+    plus its block MLPs at the sample centers. Point queries interpolate that linearly.
+
+    Parameters
+    ----------
+    grid : samples of scale 0, true shape without padding.
+    num_scales : scales that the complete representation has.
+    levels : coarsest first; fewer than ``num_scales`` where finer ones were not loaded or fitted.
+    info : JSON-able facts about the source and the fit, kept in the file.
+    """
+
+    grid: SampleGrid
+    num_scales: int
+    levels: tuple[BlockMLPs, ...]
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        expected = list(range(self.num_scales - 1, -1, -1))[: len(self.levels)]
+        if not self.levels or [b.scale for b in self.levels] != expected:
+            raise BlockShapeError(
+                f"levels must be scales {self.num_scales - 1} downwards without a gap, "
+                f"got {[b.scale for b in self.levels]}"
+            )
+
+    @property
+    def finest_scale(self) -> int:
+        """The finest scale that is here; 0 for a complete representation."""
+        return self.levels[-1].scale
+
+    @property
+    def channels(self) -> int:
+        return self.levels[0].architecture.channels
+
+    @property
+    def num_parameters(self) -> int:
+        """Trained numbers over all scales that are here."""
+        return sum(blocks.num_parameters for blocks in self.levels)
+
+    @property
+    def device(self) -> torch.device:
+        return self.levels[0].parameters.device
+
+    def shape_at(self, scale: int) -> tuple[int, ...]:
+        """True samples per axis at a scale."""
+        return self.grid.at_scale(scale).shape
+
+    def up_to(self, scale: int) -> tuple[BlockMLPs, ...]:
+        """The levels that scale needs: the coarsest one down to it."""
+        if not self.finest_scale <= scale < self.num_scales:
+            raise SettingsError(
+                f"scale must be one of {self.finest_scale}..{self.num_scales - 1} "
+                f"(the scales in this representation), got {scale}"
+            )
+        return self.levels[: self.num_scales - scale]
+
+    def decode(self, scale: int = 0, *, backend: str = "auto") -> SparseBlocks:
+        """Reconstruct one scale, including padding up to whole blocks."""
+        reconstruction: SparseBlocks | None = None
+        for blocks in self.up_to(scale):
+            reconstruction = decode_scale(reconstruction, blocks, backend_name=backend)
+        assert reconstruction is not None
+        return reconstruction
+
+    def decode_region(
+        self,
+        start: tuple[int, ...],
+        stop: tuple[int, ...],
+        scale: int = 0,
+        *,
+        backend: str = "auto",
+    ) -> Tensor:
+        """Samples of the half-open index box [start, stop) of a scale: (*extent, channel).
+
+        Decodes only the blocks that the box and its halos touch; equal to cutting the box out of
+        the full decode.
+        """
+        levels, shape = self.up_to(scale), self.shape_at(scale)
+        inside = all(0 <= a < b <= n for a, b, n in zip(start, stop, shape, strict=True))
+        if not inside:
+            raise BlockShapeError(f"region must lie inside {shape}, got {start} to {stop}")
+        layout = levels[-1].layout
+        axes = [
+            torch.arange(a // size, -(-b // size), device=self.device)
+            for a, b, size in zip(start, stop, layout.block_shape, strict=True)
+        ]
+        ids = layout.ids_of(torch.cartesian_prod(*axes).reshape(-1, layout.ndim))
+        blocks = decode_blocks(levels, ids.sort().values, backend_name=backend)
+        return blocks.read_region(start, stop)
+
+    def query(
+        self, points: npt.ArrayLike, scale: int = 0, *, backend: str = "auto"
+    ) -> npt.NDArray[np.float32]:
+        """Interpolate a scale linearly at world positions (q, ndim): (q, channel) float32.
+
+        Beyond the outermost sample centers the signal is continued by its edge samples.
+        """
+        if np.ndim(points) != 2 or np.shape(points)[1] != self.grid.ndim:
+            raise BlockShapeError(
+                f"points must have shape (q, {self.grid.ndim}), got {np.shape(points)}"
+            )
+        index = self.grid.at_scale(scale).world_to_index(points)
+        if not np.isfinite(index).all():
+            raise BlockShapeError("points must be finite, got NaN or infinity")
+        parts = [
+            self._query_chunk(index[at : at + _QUERY_CHUNK], scale, backend)
+            for at in range(0, len(index), _QUERY_CHUNK)
+        ]
+        empty = np.empty((0, self.channels), dtype=np.float32)
+        return np.concatenate([empty, *parts])
+
+    def _query_chunk(
+        self, index: npt.NDArray[np.float64], scale: int, backend: str
+    ) -> npt.NDArray[np.float32]:
+        levels = self.up_to(scale)
+        layout, last = levels[-1].layout, np.array(self.shape_at(scale)) - 1
+        index = np.clip(index, 0, last)
+        base = np.minimum(np.floor(index), np.maximum(last - 1, 0)).astype(np.int64)
+        weight = torch.from_numpy((index - base).astype(np.float32)).to(self.device)
+        starts = torch.from_numpy(base).to(self.device)
+        shape = torch.tensor(layout.block_shape, device=self.device)
+        limit = torch.from_numpy(last).to(self.device)
+        corners = [
+            (starts + torch.tensor(c, device=self.device)).minimum(limit)
+            for c in itertools.product((0, 1), repeat=layout.ndim)
+        ]
+        touched = torch.unique(torch.cat([layout.ids_of(c // shape) for c in corners]))
+        blocks = decode_blocks(levels, touched, backend_name=backend)
+        cell = blocks.read(starts, (2,) * layout.ndim)
+        for axis in range(layout.ndim):
+            low, high = cell.reshape(len(cell), 2, -1, self.channels).unbind(1)
+            cell = torch.lerp(low, high, weight[:, axis, None, None])
+        return cell[:, 0].cpu().numpy()
+
+    def to(self, device: torch.device | str) -> Representation:
+        """The same representation on another device."""
+        levels = tuple(blocks.to(device) for blocks in self.levels)
+        return Representation(self.grid, self.num_scales, levels, self.info)
