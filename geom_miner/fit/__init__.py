@@ -1,0 +1,1 @@
+"""Fitting a representation to a signal, coarse to fine."""

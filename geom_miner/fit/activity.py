@@ -1,0 +1,82 @@
+"""Which blocks of a scale get an MLP: varying, constant, worth fitting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from geom_miner.fit.settings import FitSettings
+from geom_miner.grid.pyramid import upsample_blocks, varying_when_upsampled
+from geom_miner.grid.sparse import SparseBlocks
+
+
+@dataclass(frozen=True)
+class ScaleTask:
+    """What one scale has to fit.
+
+    Attributes
+    ----------
+    varying_ids, fitted : see ``BlockMLPs``.
+    residuals : (f, sample, channel), target minus prediction of the fitted blocks.
+    energies : (f,), their mean squares.
+    constant_ids, constant_values : constants that differ from what the parent hands down.
+    """
+
+    varying_ids: Tensor
+    fitted: Tensor
+    residuals: Tensor
+    energies: Tensor
+    constant_ids: Tensor
+    constant_values: Tensor
+
+
+def plan_scale(
+    target: SparseBlocks, coarser: SparseBlocks | None, settings: FitSettings
+) -> ScaleTask:
+    """Sort the blocks of a scale into constant, predicted well enough, and to be fitted.
+
+    At the coarsest scale every varying block is fitted; below, those whose prediction is off by
+    more than ``settings.add_threshold`` in mean square (MINER, section 3.2).
+    """
+    layout = target.layout
+    ids = target.ids
+    if settings.constant_blocks == "fit":
+        ids = torch.cat([ids, _badly_predicted_constants(target, coarser, settings)])
+        ids = ids.sort().values
+    residuals = target.read_blocks(ids)
+    if coarser is not None:
+        residuals -= upsample_blocks(coarser, layout, ids)
+    energies = residuals.square().mean(dim=(1, 2))
+    coarsest = torch.full_like(energies, coarser is None, dtype=torch.bool)
+    fitted = coarsest | (energies > settings.add_threshold)
+
+    all_ids = layout.all_ids().to(ids.device)
+    constant = all_ids[~torch.isin(all_ids, ids)]
+    values = target.constants_of(constant).float()
+    if coarser is not None:
+        # A constant parent hands its number down; only other numbers are news.
+        parents = constant >> layout.ndim
+        known = coarser.slots_of(parents) < 0
+        news = ~(known & (coarser.constants_of(parents) == values).all(dim=1))
+        constant, values = constant[news], values[news]
+    return ScaleTask(ids, fitted, residuals[fitted], energies[fitted], constant, values)
+
+
+def _badly_predicted_constants(
+    target: SparseBlocks, coarser: SparseBlocks | None, settings: FitSettings
+) -> Tensor:
+    """Blocks that are constant in the target but not, within the threshold, in the prediction."""
+    layout = target.layout
+    constant = layout.all_ids().to(target.device)
+    constant = constant[target.slots_of(constant) < 0]
+    if coarser is None:
+        return constant
+    values = target.constants_of(constant).float()
+    predicted = coarser.constants_of(constant >> layout.ndim)
+    errors = (predicted - values).square().mean(dim=1)
+    touched = torch.isin(constant, varying_when_upsampled(coarser))
+    residuals = upsample_blocks(coarser, layout, constant[touched]) - values[touched][:, None]
+    errors[touched] = residuals.square().mean(dim=(1, 2))
+    return constant[errors > settings.add_threshold]

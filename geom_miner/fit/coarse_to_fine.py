@@ -1,0 +1,176 @@
+"""The MINER loop: predict from the coarser scale, fit the residual block by block, go finer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+
+from geom_miner.errors import BlockShapeError
+from geom_miner.fit.activity import ScaleTask, plan_scale
+from geom_miner.fit.history import OnProgress, Progress, ScaleHistory
+from geom_miner.fit.one_scale import train_blocks
+from geom_miner.fit.settings import FitSettings
+from geom_miner.grid.blocks import BlockGrid
+from geom_miner.grid.pyramid import build_pyramid
+from geom_miner.grid.samples import SampleGrid
+from geom_miner.grid.sparse import SparseBlocks
+from geom_miner.kernels.architecture import MLPArchitecture
+from geom_miner.model.block_mlps import BlockMLPs
+from geom_miner.model.decode import decode_scale
+from geom_miner.model.initialize import inherit_parameters, initialize_blocks
+from geom_miner.model.representation import Representation
+
+OnScale = Callable[[BlockMLPs, ScaleHistory], None]
+
+
+def fit_signal(
+    signal: SparseBlocks,
+    grid: SampleGrid,
+    settings: FitSettings,
+    *,
+    finished: Sequence[BlockMLPs] = (),
+    on_scale: OnScale | None = None,
+    on_progress: OnProgress | None = None,
+    info: Mapping[str, Any] | None = None,
+    backend: str = "auto",
+) -> Representation:
+    """Fit a representation, coarse to fine (MINER, section 3).
+
+    Parameters
+    ----------
+    signal : blocks of ``settings.block_size`` samples along every axis; they are computed on the
+        device where they lie.
+    grid : the signal's samples; its shape is the true one, without padding.
+    finished : scales fitted by an earlier run of the same fit, coarsest first; they are kept.
+    on_scale : called with each newly finished scale, e.g. to save it.
+    on_progress : called after every round of steps.
+    info : facts to carry in the result.
+
+    Raises
+    ------
+    BlockShapeError
+        The signal's blocks do not match the settings or the grid.
+    """
+    ndim = signal.layout.ndim
+    if signal.layout.block_shape != (settings.block_size,) * ndim or grid.ndim != ndim:
+        raise BlockShapeError(
+            f"signal must have blocks of {settings.block_size} samples along each of the grid's "
+            f"{grid.ndim} axes, got blocks of {signal.layout.block_shape}"
+        )
+    layout = BlockGrid.covering(grid.shape, signal.layout.block_shape, halvings=settings.scales - 1)
+    pyramid = build_pyramid(signal.extended(layout), settings.scales)
+
+    report = _ProgressReport(pyramid, settings, on_progress)
+
+    reconstruction: SparseBlocks | None = None
+    levels: list[BlockMLPs] = []
+    for scale in reversed(range(settings.scales)):
+        start = time.perf_counter()
+        if len(levels) < len(finished):
+            blocks = finished[len(levels)].to(signal.device)
+        else:
+            task = plan_scale(pyramid[scale], reconstruction, settings)
+            coarser = levels[-1] if levels else None
+            blocks, history = _fit_scale(
+                pyramid[scale], task, coarser, settings, scale, grid, report, backend
+            )
+        reconstruction = decode_scale(reconstruction, blocks, backend_name=backend)
+        if len(levels) >= len(finished):
+            history.loss = _loss_of(reconstruction, pyramid[scale], blocks)
+            history.seconds = time.perf_counter() - start
+            if on_scale is not None:
+                on_scale(blocks, history)
+        levels.append(blocks)
+    return Representation(grid, settings.scales, tuple(levels), dict(info or {}))
+
+
+def _fit_scale(
+    target: SparseBlocks,
+    task: ScaleTask,
+    coarser: BlockMLPs | None,
+    settings: FitSettings,
+    scale: int,
+    grid: SampleGrid,
+    report: _ProgressReport,
+    backend: str,
+) -> tuple[BlockMLPs, ScaleHistory]:
+    layout = target.layout
+    architecture = MLPArchitecture(
+        layout.ndim, settings.width_at(scale), settings.depth, target.channels, settings.omega
+    )
+    ids = task.varying_ids[task.fitted]
+    start = initialize_blocks(
+        architecture, ids, gain=settings.gain_at(scale), seed=settings.seed, scale=scale
+    )
+    if settings.start == "parent" and coarser and coarser.architecture == architecture:
+        start = inherit_parameters(
+            start, ids, coarser.parameters, coarser.fitted_ids, ndim=layout.ndim, factor=0.5
+        )
+    history = ScaleHistory(
+        scale,
+        grid.at_scale(scale).shape,
+        layout.num_blocks,
+        len(task.varying_ids),
+        len(ids),
+        start.numel(),
+        energy=float(task.energies.mean()) if len(ids) else 0.0,
+    )
+    tolerances = torch.full_like(task.energies, settings.block_tolerance)
+    if settings.relative_tolerance:
+        tolerances *= task.energies
+    parameters = train_blocks(
+        architecture,
+        start,
+        task.residuals,
+        tolerances,
+        block_shape=layout.block_shape,
+        settings=settings,
+        history=history,
+        on_round=partial(report.round_done, scale, len(ids)),
+        backend_name=backend,
+    )
+    blocks = BlockMLPs(
+        scale,
+        layout,
+        architecture,
+        task.varying_ids,
+        task.fitted,
+        parameters,
+        task.constant_ids,
+        task.constant_values,
+    )
+    return blocks, history
+
+
+class _ProgressReport:
+    """Turns a scale's rounds into the whole fit's progress: every varying block, all its steps."""
+
+    def __init__(
+        self, pyramid: Sequence[SparseBlocks], settings: FitSettings, listener: OnProgress | None
+    ) -> None:
+        self._settings, self._listener = settings, listener
+        self._work = [len(p.ids) * settings.steps_at(s) for s, p in enumerate(pyramid)]
+
+    def round_done(self, scale: int, fitted: int, step: int, active: int, loss: float) -> None:
+        if self._listener is None:
+            return
+        settings, work = self._settings, self._work
+        limit = settings.steps_at(scale)
+        behind = sum(work[scale + 1 :]) + work[scale] * (1.0 if not active else step / limit)
+        done = behind / max(sum(work), 1)
+        self._listener(
+            Progress(scale, settings.scales, step, limit, active, fitted, loss, min(done, 1.0))
+        )
+
+
+def _loss_of(reconstruction: SparseBlocks, target: SparseBlocks, blocks: BlockMLPs) -> float:
+    """Mean squared error of the fitted blocks as they will decode."""
+    ids = blocks.fitted_ids
+    if not len(ids):
+        return 0.0
+    error = reconstruction.read_blocks(ids) - target.read_blocks(ids)
+    return float(error.square().mean())

@@ -1,0 +1,59 @@
+"""What happened in a fit, scale by scale: figures for progress, reports and plots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a fit stands; handed to the caller after every round of steps."""
+
+    scale: int
+    num_scales: int
+    step: int
+    max_steps: int
+    active_blocks: int
+    fitted_blocks: int
+    loss: float
+    """Mean squared error over the blocks that carry an MLP at this scale."""
+    done: float
+    """Share of the whole fit's work that is behind, if no block stops early: in [0, 1]."""
+
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass
+class ScaleHistory:
+    """One scale's fit: counts, time, and the loss curve."""
+
+    scale: int
+    shape: tuple[int, ...]
+    blocks: int
+    varying_blocks: int
+    fitted_blocks: int
+    parameters: int
+    seconds: float = 0.0
+    block_steps: int = 0
+    """Optimizer steps summed over blocks."""
+    converged_blocks: int = 0
+    energy: float = 0.0
+    """Mean squared residual of the fitted blocks before the fit."""
+    loss: float = 0.0
+    """The same after the fit, measured on the parameters that are kept."""
+    curve: list[tuple[float, int, int, float]] = field(default_factory=list)
+    """(seconds since the scale began, step, active blocks, loss) after each round."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ScaleHistory:
+        """The inverse of ``as_dict`` after a trip through JSON."""
+        fixed = {**values, "shape": tuple(values["shape"])}
+        fixed["curve"] = [(r[0], r[1], r[2], r[3]) for r in values["curve"]]
+        return cls(**fixed)

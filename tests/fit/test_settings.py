@@ -1,0 +1,66 @@
+import dataclasses
+
+import pytest
+
+from geom_miner.errors import SettingsError
+from geom_miner.fit.settings import PRESETS, FitSettings, preset
+
+
+def test_the_paper_presets_state_the_papers_table() -> None:
+    volume, image = preset("miner-paper-volume"), preset("miner-paper-image")
+    assert (volume.block_size, volume.width, volume.depth) == (16, 16, 3)
+    assert (volume.learning_rate, volume.steps, volume.scales) == (1e-3, 2000, 4)
+    assert (image.block_size, image.width, image.depth) == (32, 20, 3)
+    assert (image.learning_rate, image.decay, image.steps, image.plateau) == (
+        5e-4,
+        0.999,
+        500,
+        2e-7,
+    )
+    for settings in (volume, image):
+        assert settings.block_tolerance == settings.add_threshold == 1e-4
+        assert not settings.relative_tolerance
+
+
+def test_the_release_presets_state_the_released_code() -> None:
+    volume, image = preset("miner-release-volume"), preset("miner-release-image")
+    assert (volume.width, volume.omega, volume.learning_rate_at(3)) == (20, 30.0, 1e-3)
+    assert volume.learning_rate_at(0) == pytest.approx(1e-3 / 1.2**4)
+    assert [volume.gain_at(scale) for scale in (3, 2, 1, 0)] == [1.0, 0.5, 0.25, 0.125]
+    assert (image.width, image.omega, image.start) == (18, 150.0, "parent")
+    for settings in (volume, image):
+        assert settings.width_at(3) == 4 * settings.width_at(2)
+        assert settings.relative_tolerance
+        assert settings.rate_by_activity
+        assert settings.add_threshold == 5e-4
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_valid(name: str) -> None:
+    assert dataclasses.replace(preset(name)) == PRESETS[name]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"scales": 0},
+        {"block_size": 15},
+        {"width": 0},
+        {"learning_rate": 0.0},
+        {"decay": 1.5},
+        {"steps": 0},
+        {"block_tolerance": -1.0},
+        {"start": "best"},
+        {"constant_blocks": "never"},
+        {"seed": -1},
+        {"omega": float("nan")},
+    ],
+)
+def test_nonsense_is_refused_by_name(wrong: dict[str, object]) -> None:
+    with pytest.raises(SettingsError, match=next(iter(wrong))):
+        FitSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_unknown_presets_are_answered_with_the_known() -> None:
+    with pytest.raises(SettingsError, match="miner-paper-volume"):
+        preset("miner")
