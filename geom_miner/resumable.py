@@ -1,0 +1,152 @@
+"""A fit that goes to disk scale by scale and goes on where an earlier run was interrupted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from geom_miner import __version__
+from geom_miner.errors import ModelFileError
+from geom_miner.fit.coarse_to_fine import fit_signal
+from geom_miner.fit.history import OnProgress, ScaleHistory
+from geom_miner.fit.settings import FitSettings
+from geom_miner.grid.samples import SampleGrid
+from geom_miner.grid.sparse import SparseBlocks
+from geom_miner.kernels import resolve_backend
+from geom_miner.model.block_mlps import BlockMLPs
+from geom_miner.model.representation import Representation
+from geom_miner.storage.model_file import Header, ModelWriter, holds, load_model, part_path
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A finished fit.
+
+    Attributes
+    ----------
+    representation : as the file holds it.
+    history : one entry per scale, coarsest first, those of an earlier run included.
+    resumed_scales : how many of them an earlier run had finished.
+    """
+
+    representation: Representation
+    history: tuple[ScaleHistory, ...]
+    resumed_scales: int
+
+
+def fit_to_file(
+    signal: SparseBlocks,
+    grid: SampleGrid,
+    settings: FitSettings,
+    path: Path | str,
+    *,
+    info: Mapping[str, Any] | None = None,
+    backend: str = "auto",
+    fresh: bool = False,
+    on_progress: OnProgress | None = None,
+) -> FitResult:
+    """Fit a signal and save it as ``path``; every finished scale is on disk at once.
+
+    An interrupted run leaves ``path`` + ``.part``. A rerun with the same signal, settings and
+    facts goes on after its last whole scale and ends with the same bytes as one run would; if
+    ``path`` itself is already that fit, it is read and nothing is done. Any other rerun, and one
+    that asks to be ``fresh``, starts anew. Seconds and loss curves go to ``path`` +
+    ``.history.json``, since the model file holds nothing that differs from run to run.
+
+    Raises
+    ------
+    ModelFileError
+        The destination cannot be written.
+    """
+    path = Path(path)
+    facts = {
+        **(info or {}),
+        "settings": asdict(settings),
+        "backend": resolve_backend(backend),
+        "signal_sha256": _digest(signal),
+        "version": __version__,
+    }
+    header = Header(grid, settings.scales, facts)
+    if path.is_dir():
+        raise ModelFileError(f"cannot write {path}: it is a folder; name a file in it")
+    if not fresh and holds(path, header):
+        representation = load_model(path)
+        history = _history_of(_history_path(path), representation.levels, grid)
+        return FitResult(representation, tuple(history), settings.scales)
+    writer = ModelWriter(path, header, resume=not fresh)
+    finished = writer.finished
+    history = _history_of(_history_path(part_path(path)), finished, grid)
+
+    def on_scale(blocks: BlockMLPs, entry: ScaleHistory) -> None:
+        writer.write_scale(blocks)
+        history.append(entry)
+        _save_history(_history_path(part_path(path)), history)
+
+    try:
+        representation = fit_signal(
+            signal,
+            grid,
+            settings,
+            finished=finished,
+            on_scale=on_scale,
+            on_progress=on_progress,
+            info=facts,
+            backend=backend,
+        )
+        writer.finish()
+    finally:
+        writer.close()
+    _save_history(_history_path(path), history)
+    _history_path(part_path(path)).unlink(missing_ok=True)
+    return FitResult(representation, tuple(history), len(finished))
+
+
+def _digest(signal: SparseBlocks) -> str:
+    """SHA-256 of everything that defines a signal."""
+    digest = hashlib.sha256(repr(signal.layout).encode())
+    for tensor in (signal.ids, signal.values, signal.constants):
+        digest.update(str(tensor.dtype).encode())
+        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _history_path(path: Path) -> Path:
+    return path.with_name(path.name + ".history.json")
+
+
+def _save_history(path: Path, history: list[ScaleHistory]) -> None:
+    scratch = path.with_name(path.name + ".tmp")
+    try:
+        scratch.write_text(json.dumps([entry.as_dict() for entry in history]))
+        scratch.replace(path)
+    except OSError as error:
+        raise ModelFileError(
+            f"cannot write {path}: {error.strerror}; free some space and run again"
+        ) from error
+
+
+def _history_of(path: Path, levels: Sequence[BlockMLPs], grid: SampleGrid) -> list[ScaleHistory]:
+    """Notes on finished scales; counts alone where the notes are lost."""
+    try:
+        notes = [ScaleHistory.from_dict(entry) for entry in json.loads(path.read_text())]
+    except (OSError, ValueError, KeyError, TypeError):
+        notes = []
+    if len(notes) >= len(levels):
+        return notes[: len(levels)]
+    return [_unknown_history(blocks, grid) for blocks in levels]
+
+
+def _unknown_history(blocks: BlockMLPs, grid: SampleGrid) -> ScaleHistory:
+    """Counts of a scale whose times were lost with an interrupted run's notes."""
+    return ScaleHistory(
+        blocks.scale,
+        grid.at_scale(blocks.scale).shape,
+        blocks.layout.num_blocks,
+        len(blocks.varying_ids),
+        len(blocks.fitted_ids),
+        blocks.num_parameters,
+    )

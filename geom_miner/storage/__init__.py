@@ -1,0 +1,1 @@
+"""The model file: versioned, checksummed, ordered coarse to fine."""
