@@ -1,0 +1,1 @@
+"""Triangle meshes: the data type, files, normalization, diagnosis."""

@@ -1,0 +1,109 @@
+"""What is said about meshes whose faults are known."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geom_miner.mesh.diagnose import Diagnosis, diagnose
+from geom_miner.mesh.triangle_mesh import TriangleMesh
+from tests.shapes import box, joined, sphere, torus
+
+CLEAN = {
+    "open_edges": 0,
+    "nonmanifold_edges": 0,
+    "misoriented_edges": 0,
+    "degenerate_faces": 0,
+    "duplicate_faces": 0,
+    "closed": True,
+    "watertight": True,
+}
+
+
+def findings(mesh: TriangleMesh) -> dict[str, object]:
+    return dataclasses.asdict(diagnose(mesh))
+
+
+def with_faces(mesh: TriangleMesh, faces: np.ndarray) -> TriangleMesh:
+    return TriangleMesh(mesh.vertices, faces)
+
+
+@pytest.mark.parametrize(
+    ("mesh", "volume"),
+    [(box((1, 2, 3), (2, 4, 6)), 6.0), (sphere(2.0, subdivisions=4), 32 / 3 * np.pi),
+     (torus(1.0, 0.4), 2 * np.pi**2 * 0.16)],
+)  # fmt: skip
+def test_clean_shapes(mesh: TriangleMesh, volume: float) -> None:
+    found = findings(mesh)
+    assert found.items() >= {**CLEAN, "parts": 1, "faces": len(mesh.faces)}.items()
+    assert volume * (1 + 1e-12) >= diagnose(mesh).volume > 0.99 * volume  # inscribed
+    assert "watertight" in diagnose(mesh).sentences()[0]
+
+
+def test_split_vertices_are_merged_first() -> None:
+    mesh = torus(major_segments=12, minor_segments=8)
+    soup = mesh.triangles.reshape(-1, 3)
+    soup[soup == 0] = -0.0
+    found = findings(TriangleMesh(soup, np.arange(len(soup)).reshape(-1, 3)))
+    assert found.items() >= {**CLEAN, "parts": 1, "vertices": len(soup)}.items()
+
+
+def test_a_missing_face_opens_three_edges() -> None:
+    found = diagnose(with_faces(box(), box().faces[1:]))
+    assert (found.open_edges, found.closed, found.watertight) == (3, False, False)
+    assert "3 open edge(s)" in " ".join(found.sentences())
+
+
+def test_a_turned_face_disagrees_along_three_edges() -> None:
+    faces = box().faces.copy()
+    faces[0] = faces[0, ::-1]
+    found = findings(with_faces(box(), faces))
+    assert found.items() >= {**CLEAN, "misoriented_edges": 3, "watertight": False}.items()
+
+
+def test_a_repeated_face_is_counted_whatever_its_rotation_and_orientation() -> None:
+    for face in (np.roll(box().faces[3], 1), box().faces[3, ::-1]):
+        found = diagnose(with_faces(box(), np.concatenate([box().faces, [face]])))
+        assert (found.duplicate_faces, found.nonmanifold_edges) == (1, 3)
+        assert not found.closed
+
+
+def test_two_boxes_at_one_edge_are_closed_but_not_watertight() -> None:
+    found = diagnose(joined(box(), box((1, 1, 0), (2, 2, 1))))
+    assert (found.nonmanifold_edges, found.closed, found.watertight) == (1, True, False)
+    assert found.parts == 1
+    assert "closed but not cleanly" in found.sentences()[0]
+
+
+def test_degenerate_faces_do_not_spoil_a_closed_mesh() -> None:
+    """A face of two equal corners joins nothing; one of three corners on a line has edges."""
+    faces = np.concatenate([box().faces, [[0, 0, 1], [2, 2, 2]]])
+    found = findings(with_faces(box(), faces))
+    assert found.items() >= {**CLEAN, "degenerate_faces": 2}.items()
+    line = TriangleMesh(np.array([[0, 0, 0], [1, 0, 0], [3, 0, 0.0]]), np.array([[0, 1, 2]]))
+    assert diagnose(line).degenerate_faces == 1
+
+
+def test_inside_out_is_said() -> None:
+    found = diagnose(with_faces(box(), box().faces[:, ::-1]))
+    assert found.watertight
+    assert found.volume == -1.0
+    assert "inwards" in " ".join(found.sentences())
+
+
+def test_no_faces_are_neither_closed_nor_an_error() -> None:
+    found = diagnose(TriangleMesh(np.zeros((2, 3)), np.empty((0, 3), dtype=np.int64)))
+    expected = Diagnosis(2, 0, 0, 0, 0, 0, 0, 0, closed=False, watertight=False, volume=0.0)
+    assert found == expected
+
+
+@given(count=st.integers(1, 6), seed=st.integers(0, 2**32 - 1))
+def test_parts_are_counted_whatever_the_order_of_faces(count: int, seed: int) -> None:
+    mesh = joined(*[box((2 * k, 0, 0), (2 * k + 1, 1, 1)) for k in range(count)])
+    faces = np.random.default_rng(seed).permutation(mesh.faces)
+    found = diagnose(with_faces(mesh, faces))
+    assert (found.parts, found.watertight) == (count, True)
