@@ -1,0 +1,1 @@
+"""From a triangle mesh to its occupancy on sparse blocks."""
