@@ -1,0 +1,1 @@
+"""From decoded occupancy to triangle meshes."""
