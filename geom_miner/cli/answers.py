@@ -1,0 +1,60 @@
+"""What the command line reads from words and prints as answers."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from geom_miner.errors import SettingsError
+
+
+def parse_levels(text: str) -> list[int]:
+    """Numbers of ``--lod``; none for all."""
+    if text == "all":
+        return []
+    try:
+        return sorted({int(part) for part in text.split(",")})
+    except ValueError:
+        raise SettingsError(f"lod must be all or numbers such as 0,2, got {text!r}") from None
+
+
+def parse_region(text: str, ndim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Start and stop of ``--region``, such as 0:64,32:96."""
+    try:
+        pairs = [tuple(int(n) for n in part.split(":")) for part in text.split(",")]
+        if len(pairs) != ndim or any(len(pair) != 2 for pair in pairs):
+            raise ValueError
+    except ValueError:
+        raise SettingsError(
+            f"region must be start:stop for each of {ndim} axes, such as "
+            f"{','.join(['0:32'] * ndim)}, got {text!r}"
+        ) from None
+    return tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
+
+
+def print_json(value: Any) -> None:
+    """Print JSON to standard output."""
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def print_rows(title: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Print a table of equal-keyed rows to standard output."""
+    table = Table(title=title, title_justify="left")
+    for name in rows[0] if rows else ():
+        table.add_column(name.replace("_", " "), justify="right")
+    for row in rows:
+        table.add_row(*[_cell(value) for value in row.values()])
+    Console().print(table)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, (tuple, list)):
+        return " x ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else str(value)

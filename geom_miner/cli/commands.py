@@ -1,0 +1,325 @@
+"""The commands as settings dataclasses, each with its work in ``run``.
+
+Heavy modules are imported inside ``run``, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+from rich.console import Console
+
+from geom_miner import __version__
+from geom_miner.cli.answers import parse_levels, parse_region, print_json, print_rows
+from geom_miner.errors import MediaError, SettingsError
+from geom_miner.fit.settings import FitSettings
+from geom_miner.voxelize.settings import VoxelizeSettings
+
+if TYPE_CHECKING:
+    from geom_miner.voxelize.occupancy import Occupancy
+
+IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+
+Output = Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+Device = Literal["auto", "cpu", "cuda"]
+Backend = Literal["auto", "reference"]
+
+
+@dataclass(frozen=True)
+class Voxelize:
+    """Turn a mesh into occupancy and say what was found."""
+
+    source: tyro.conf.Positional[Path]
+    """Mesh file: PLY, OBJ, STL, OFF, GLB."""
+    settings: tyro.conf.OmitArgPrefixes[VoxelizeSettings]
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """NPZ file to write: block ids, their samples packed 8 per byte, constants, grid."""
+    json: bool = False
+    """Print the report as JSON."""
+
+    def run(self, console: Console) -> None:
+        occupancy = _voxelize(self.source, self.settings, 16, console)
+        if self.output is not None:
+            _save_occupancy(self.output, occupancy)
+        if self.json:
+            print_json({"source": self.source.name, **asdict(occupancy.report)})
+        else:
+            Console().print("\n".join(occupancy.report.sentences()), highlight=False)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Fit a model to a mesh or an image; an interrupted fit goes on when run again."""
+
+    source: tyro.conf.Positional[Path]
+    """Mesh (PLY, OBJ, STL, OFF, GLB) or image (PNG, JPEG, TIFF, BMP, WebP)."""
+    output: Output
+    """Model file to write, such as model.miner."""
+    voxels: tyro.conf.OmitArgPrefixes[VoxelizeSettings]
+    settings: tyro.conf.OmitArgPrefixes[FitSettings]
+    preset: str = "auto"
+    """Where the fit's options start: auto (volume or image, by the source), volume, image,
+    miner-paper-volume, miner-paper-image, miner-release-volume, miner-release-image."""
+    backend: Backend = "auto"
+    """Kernel to compute with."""
+    device: Device = "auto"
+    """Where to compute; auto takes a CUDA GPU if there is one."""
+    fresh: bool = False
+    """Start anew instead of going on with an interrupted or finished fit."""
+    json: bool = False
+    """Print a summary as JSON."""
+
+    def run(self, console: Console) -> None:
+        from geom_miner.progress import FitProgress
+        from geom_miner.resumable import fit_to_file
+
+        signal, grid, info = self._load(console)
+        with FitProgress(console) as progress:
+            result = fit_to_file(
+                signal.to(_device(self.device)),
+                grid,
+                self.settings,
+                self.output,
+                info=info,
+                backend=self.backend,
+                fresh=self.fresh,
+                on_progress=progress,
+            )
+        if result.resumed_scales:
+            console.print(f"{result.resumed_scales} scales were there from an earlier run.")
+        scales = [
+            {
+                "scale": entry.scale,
+                "shape": entry.shape,
+                "active_blocks": entry.fitted_blocks,
+                "parameters": entry.parameters,
+                "seconds": round(entry.seconds, 3),
+                "loss": entry.loss,
+            }
+            for entry in result.history
+        ]
+        summary = {
+            "model": str(self.output),
+            "file_bytes": self.output.stat().st_size,
+            "parameters": result.representation.num_parameters,
+            "resumed_scales": result.resumed_scales,
+            "scales": scales,
+        }
+        if self.json:
+            print_json(summary)
+        else:
+            print_rows(f"{self.output}: {self.output.stat().st_size:,} bytes", scales)
+
+    def _load(self, console: Console) -> tuple[Any, Any, dict[str, Any]]:
+        """Signal on sparse blocks, its grid, and facts for the file."""
+        size = self.settings.block_size
+        if self.source.suffix.lower() not in IMAGES:
+            occupancy = _voxelize(self.source, self.voxels, size, console)
+            console.print("\n".join(occupancy.report.sentences()), highlight=False)
+            source = {"name": self.source.stem, "faces": occupancy.report.diagnosis.faces}
+            info = {"kind": "occupancy", "iso_level": 0.5, "source": source}
+            return occupancy.blocks, occupancy.grid, info
+        from geom_miner.media.images import image_to_blocks, read_image
+
+        image = read_image(self.source)
+        signal, grid = image_to_blocks(image, size)
+        info = {"kind": "image", "bits": image.bits, "source": {"name": self.source.stem}}
+        return signal, grid, info
+
+
+@dataclass(frozen=True)
+class Extract:
+    """Mesh levels of detail of a model."""
+
+    model: tyro.conf.Positional[Path]
+    """Model file."""
+    output: Output
+    """Folder for the meshes, lod_0.ply (finest), lod_1.ply, ..."""
+    lod: str = "all"
+    """Levels of detail: all, or numbers such as 0 or 1,3."""
+    format: Literal["ply", "obj", "stl", "glb"] = "ply"
+    """File format of the meshes."""
+    iso_level: float = 0.5
+    """Value of the surface; inside is higher."""
+    device: Device = "auto"
+    """Where to decode."""
+    json: bool = False
+    """Print the list of meshes as JSON."""
+
+    def run(self, console: Console) -> None:
+        from geom_miner.extract.level_of_detail import extract_level
+        from geom_miner.mesh.files import write_mesh
+        from geom_miner.storage.model_file import load_model
+
+        wanted = parse_levels(self.lod)
+        representation = load_model(self.model, finest=min(wanted) if wanted else 0)
+        representation = representation.to(_device(self.device))
+        _make_folder(self.output)
+        rows = []
+        for scale in sorted(wanted or range(representation.num_scales), reverse=True):
+            with console.status(f"meshing level of detail {scale}"):
+                mesh = extract_level(representation, scale, iso_level=self.iso_level)
+            path = self.output / f"lod_{scale}.{self.format}"
+            write_mesh(path, mesh, comments=_mesh_comments(representation.info, scale))
+            rows.append(
+                {"file": str(path), "vertices": len(mesh.vertices), "faces": len(mesh.faces)}
+            )
+        if self.json:
+            print_json(rows)
+        else:
+            print_rows(str(self.model), rows)
+
+
+@dataclass(frozen=True)
+class Decode:
+    """Decode samples of a model: an image as PNG or TIFF, anything as NPY."""
+
+    model: tyro.conf.Positional[Path]
+    """Model file."""
+    output: Output
+    """File to write: .png or .tif for images, .npy for samples (*shape, channel)."""
+    lod: int = 0
+    """Level of detail, 0 the finest; coarser ones read only the start of the file."""
+    region: str | None = None
+    """Box of samples to decode, such as 0:64,32:96,0:16 (start:stop per axis)."""
+    device: Device = "auto"
+    """Where to decode."""
+    json: bool = False
+    """Print shape and file as JSON."""
+
+    def run(self, console: Console) -> None:
+        from geom_miner.media.images import write_image
+        from geom_miner.storage.model_file import load_model
+
+        representation = load_model(self.model, finest=self.lod).to(_device(self.device))
+        shape = representation.shape_at(self.lod)
+        with console.status("decoding"):
+            if self.region is None:
+                samples = representation.decode(self.lod).to_dense(shape)
+            else:
+                start, stop = parse_region(self.region, len(shape))
+                samples = representation.decode_region(start, stop, self.lod)
+        array = samples.cpu().numpy()
+        if self.output.suffix.lower() != ".npy" and array.ndim != 3:
+            raise MediaError(f"a volume is written as .npy, not {self.output.name}")
+        write_image(self.output, array, bits=int(representation.info.get("bits", 8)))
+        if self.json:
+            print_json({"file": str(self.output), "lod": self.lod, "shape": array.shape})
+        else:
+            console.print(f"{self.output}: {' x '.join(map(str, array.shape))}", highlight=False)
+
+
+@dataclass(frozen=True)
+class Info:
+    """Say what a model file holds."""
+
+    model: tyro.conf.Positional[Path]
+    """Model file; one that is cut after a scale will do."""
+    json: bool = False
+    """Print as JSON."""
+
+    def run(self, console: Console) -> None:
+        from geom_miner.storage.model_file import describe_model
+
+        facts = describe_model(self.model)
+        if self.json:
+            print_json(facts)
+            return
+        source = facts["info"].get("source", {})
+        title = f"{self.model}: {facts['info'].get('kind', 'signal')} of {source.get('name', '?')}"
+        if source.get("stand_in"):
+            title += " (built-in STAND-IN, not the real shape)"
+        if not facts["complete"]:
+            title += " (CUT SHORT: finer scales are missing)"
+        print_rows(title, facts["scales"])
+
+
+@dataclass(frozen=True)
+class Query:
+    """Interpolate a model at points given in world coordinates."""
+
+    model: tyro.conf.Positional[Path]
+    """Model file."""
+    points: tyro.conf.Positional[Path]
+    """NPY file of points, shape (n, axes)."""
+    output: Output
+    """NPY file to write: values, shape (n, channel), float32."""
+    lod: int = 0
+    """Level of detail, 0 the finest."""
+    device: Device = "auto"
+    """Where to decode."""
+
+    def run(self, console: Console) -> None:
+        from geom_miner.media.arrays import read_array, write_array
+        from geom_miner.storage.model_file import load_model
+
+        points = read_array(self.points)
+        representation = load_model(self.model, finest=self.lod).to(_device(self.device))
+        with console.status("querying"):
+            values = representation.query(points, self.lod)
+        write_array(self.output, values)
+        console.print(f"{self.output}: {len(values):,} values", highlight=False)
+
+
+def _voxelize(
+    source: Path, settings: VoxelizeSettings, block_size: int, console: Console
+) -> Occupancy:
+    from geom_miner.mesh.files import read_mesh
+    from geom_miner.voxelize.occupancy import voxelize_mesh
+
+    with console.status(f"reading {source.name}"):
+        mesh = read_mesh(source)
+    with console.status(f"voxelizing {len(mesh.faces):,} faces (the first run compiles)"):
+        return voxelize_mesh(mesh, settings, block_size=block_size)
+
+
+def _save_occupancy(path: Path, occupancy: Occupancy) -> None:
+    import numpy as np
+
+    from geom_miner.media.arrays import write_archive
+
+    blocks, grid = occupancy.blocks, occupancy.grid
+    write_archive(
+        path,
+        ids=blocks.ids.numpy(),
+        packed=np.packbits(blocks.values[..., 0].numpy(), axis=1),
+        constants=blocks.constants[..., 0].numpy(),
+        block_shape=np.array(blocks.layout.block_shape),
+        shape=np.array(grid.shape),
+        spacing=np.array(grid.spacing),
+        origin=np.array(grid.origin),
+    )
+
+
+def _device(name: Device) -> str:
+    if name == "cpu":
+        return name
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if name == "cuda":
+        raise SettingsError("device cuda was asked for, but torch finds no CUDA GPU; use cpu")
+    return "cpu"
+
+
+def _mesh_comments(info: Any, scale: int) -> list[str]:
+    source = info.get("source", {})
+    lines = [
+        f"geom_miner {__version__}, level of detail {scale} of {source.get('name', 'a model')}"
+    ]
+    if source.get("stand_in"):
+        lines.append("STAND-IN: a built-in procedural shape, not the real one")
+    return lines
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot make folder {path}: {error.strerror}; choose a writable place"
+        ) from error

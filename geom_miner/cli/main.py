@@ -1,0 +1,88 @@
+"""Dispatch of the command ``geom-miner``: which command, which defaults, what a problem prints.
+
+Answers go to standard output, everything else (progress, notes, errors) to standard error. A
+problem gives one sentence and exit status 1, an interrupt 130.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import tyro
+from rich.console import Console
+
+from geom_miner import __version__
+from geom_miner.cli.commands import IMAGES, Decode, Extract, Fit, Info, Query, Voxelize
+from geom_miner.errors import GeomMinerError
+from geom_miner.fit.settings import FitSettings, preset
+
+COMMANDS: dict[str, Any] = {
+    "voxelize": Voxelize,
+    "fit": Fit,
+    "extract": Extract,
+    "decode": Decode,
+    "info": Info,
+    "query": Query,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    console = Console(stderr=True)
+    if arguments[:1] == ["--version"]:
+        Console().print(f"geom-miner {__version__}", highlight=False)
+        return 0
+    if not arguments or arguments[0] not in COMMANDS:
+        asked = bool(arguments) and arguments[0] in ("-h", "--help")
+        (Console() if asked else console).print(_overview(), highlight=False, soft_wrap=True)
+        return 0 if asked else 2
+    name, rest = arguments[0], arguments[1:]
+    try:
+        command = tyro.cli(_with_preset(name, rest), prog=f"geom-miner {name}", args=rest)
+        command.run(console)
+    except GeomMinerError as error:
+        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        console.print("interrupted; finished scales are kept, run again to go on", style="yellow")
+        return 130
+    except MemoryError:
+        console.print("error: out of memory; lower --resolution or use a larger machine")
+        return 1
+    return 0
+
+
+def _overview() -> str:
+    lines = ["usage: geom-miner COMMAND ... (geom-miner COMMAND --help explains each)", ""]
+    lines += [f"  {name:10}{command.__doc__}" for name, command in COMMANDS.items()]
+    return "\n".join([*lines, "", "  --version  print the version"])
+
+
+def _with_preset(name: str, arguments: Sequence[str]) -> Any:
+    """The command's class; for ``fit`` with its options' defaults taken from the preset."""
+    command = COMMANDS[name]
+    if command is not Fit:
+        return command
+    chosen = "auto"
+    for at, argument in enumerate(arguments):
+        if argument == "--preset" and at + 1 < len(arguments):
+            chosen = arguments[at + 1]
+        elif argument.startswith("--preset="):
+            chosen = argument.partition("=")[2]
+    if chosen == "auto":
+        image = any(a.lower().endswith(IMAGES) for a in arguments if not a.startswith("-"))
+        chosen = "image" if image else "volume"
+    settings = preset(chosen)
+
+    @dataclass(frozen=True)
+    class FitWithPreset(Fit):
+        __doc__ = Fit.__doc__
+        settings: tyro.conf.OmitArgPrefixes[FitSettings] = field(
+            default_factory=lambda: replace(settings)
+        )
+
+    return FitWithPreset
