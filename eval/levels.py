@@ -1,0 +1,174 @@
+"""How good each level of detail of a model file is, measured on what the files hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eval.metrics.image import psnr_sparse
+from eval.metrics.occupancy import iou_voxel_sparse
+from eval.metrics.sampling import sample_surface
+from eval.metrics.surface import match_clouds
+from geom_miner import (
+    Occupancy,
+    SparseBlocks,
+    TriangleMesh,
+    diagnose,
+    downsample,
+    load_model,
+    read_mesh,
+    scale_bytes,
+    upsample,
+)
+
+
+@dataclass(frozen=True)
+class LevelFacts:
+    """What every kind of signal has: size and cost of one scale."""
+
+    scale: int
+    shape: tuple[int, ...]
+    active_blocks: int
+    parameters: int
+    bytes: int
+    """Of this scale's section of the file."""
+    seconds: float
+    """Of this scale's fit."""
+
+
+@dataclass(frozen=True)
+class ShapeLevel(LevelFacts):
+    """One level of detail of an occupancy, and its mesh."""
+
+    iou_voxel: float
+    """On the full-resolution grid, a coarser scale upsampled to it (methods' definition)."""
+    iou_voxel_own_grid: float
+    """On the scale's own samples, against the mean-pooled target cut at one half."""
+    iou_threshold: float
+    chamfer_l1_voxels: float
+    """Between samples of mesh and source, in voxels of the finest scale."""
+    sampling_floor_voxels: float
+    """What ``chamfer_l1_voxels`` would be between two samplings of the source itself."""
+    normal_consistency: float
+    watertight: bool
+    vertices: int
+    faces: int
+
+
+@dataclass(frozen=True)
+class ImageLevel(LevelFacts):
+    """One level of detail of an image."""
+
+    psnr: float
+    """On the full-resolution grid, a coarser scale upsampled to it; decibels."""
+    psnr_own_grid: float
+    """On the scale's own samples, against the mean-pooled target."""
+
+
+def evaluate_shape_levels(
+    model: Path,
+    meshes: Mapping[int, Path],
+    *,
+    occupancy: Occupancy,
+    source: TriangleMesh,
+    seconds: Mapping[int, float],
+    iou_threshold: float = 0.5,
+    samples: int = 1_000_000,
+    seed: int = 0,
+    on_level: Callable[[int], None] | None = None,
+) -> list[ShapeLevel]:
+    """Judge every scale of a model and its mesh against the source, coarsest first.
+
+    Parameters
+    ----------
+    model : a complete model file of the occupancy.
+    meshes : the mesh file of each scale.
+    seconds : fitting time of each scale, for the record.
+    samples, seed : points on each surface and their seed.
+    on_level : called with each scale before it is judged.
+    """
+    facts = _facts(model, seconds)
+    target, shape = occupancy.blocks, occupancy.grid.shape
+    reference = sample_surface(source, samples, seed + 1)
+    voxel = occupancy.grid.spacing[0]
+    twin = sample_surface(source, samples, seed + 2)
+    floor = match_clouds(twin.points, reference.points).chamfer_l1 / voxel
+    levels = []
+    for scale in sorted(meshes, reverse=True):
+        if on_level is not None:
+            on_level(scale)
+        own, pooled, full, whole = _decoded(model, scale, target)
+        mesh = read_mesh(meshes[scale])
+        cloud = sample_surface(mesh, samples, seed)
+        matches = match_clouds(cloud.points, reference.points)
+        levels.append(
+            ShapeLevel(
+                **facts[scale],
+                iou_voxel=iou_voxel_sparse(full, whole, shape=shape, threshold=iou_threshold),
+                iou_voxel_own_grid=iou_voxel_sparse(
+                    own, pooled, shape=occupancy.grid.at_scale(scale).shape, threshold=iou_threshold
+                ),
+                iou_threshold=iou_threshold,
+                chamfer_l1_voxels=matches.chamfer_l1 / voxel,
+                sampling_floor_voxels=floor,
+                normal_consistency=matches.normal_consistency(cloud.normals, reference.normals),
+                watertight=diagnose(mesh).watertight,
+                vertices=len(mesh.vertices),
+                faces=len(mesh.faces),
+            )
+        )
+    return levels
+
+
+def evaluate_image_levels(
+    model: Path, target: SparseBlocks, *, seconds: Mapping[int, float]
+) -> list[ImageLevel]:
+    """Judge every scale of an image's model file, coarsest first."""
+    facts = _facts(model, seconds)
+    grid = load_model(model).grid
+    levels = []
+    for scale in sorted(facts, reverse=True):
+        own, pooled, full, whole = _decoded(model, scale, target)
+        levels.append(
+            ImageLevel(
+                **facts[scale],
+                psnr=psnr_sparse(full, whole, shape=grid.shape),
+                psnr_own_grid=psnr_sparse(own, pooled, shape=grid.at_scale(scale).shape),
+            )
+        )
+    return levels
+
+
+def _facts(model: Path, seconds: Mapping[int, float]) -> dict[int, dict[str, Any]]:
+    representation, sizes = load_model(model), scale_bytes(model)
+    return {
+        blocks.scale: {
+            "scale": blocks.scale,
+            "shape": representation.shape_at(blocks.scale),
+            "active_blocks": len(blocks.fitted_ids),
+            "parameters": blocks.num_parameters,
+            "bytes": sizes[blocks.scale],
+            "seconds": seconds.get(blocks.scale, 0.0),
+        }
+        for blocks in representation.levels
+    }
+
+
+def _decoded(
+    model: Path, scale: int, target: SparseBlocks
+) -> tuple[SparseBlocks, SparseBlocks, SparseBlocks, SparseBlocks]:
+    """A scale as decoded from the file and its target; both again at full resolution.
+
+    Only the file's sections down to ``scale`` are read.
+    """
+    own = load_model(model, finest=scale).decode(scale)
+    full = own
+    for _ in range(scale):
+        full = upsample(full)
+    whole = target.extended(full.layout)
+    pooled = whole
+    for _ in range(scale):
+        pooled = downsample(pooled)
+    return own, pooled, full, whole

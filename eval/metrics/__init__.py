@@ -1,0 +1,1 @@
+"""Metrics of surfaces, occupancies and images; every convention is in the name."""

@@ -1,0 +1,80 @@
+"""Errors of images and videos whose values lie in [0, 1]."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from eval.errors import MetricError
+from geom_miner import SparseBlocks, paired_samples
+
+
+def mse(prediction: npt.ArrayLike, target: npt.ArrayLike) -> float:
+    """Mean squared error over all pixels and channels, summed in float64.
+
+    Parameters
+    ----------
+    prediction, target : arrays or CPU tensors of one shape, floating point, data range 1.
+
+    Raises
+    ------
+    MetricError
+        Shapes differ, there is no value, a value is NaN or infinite, or the values are integers
+        (which would not have the data range 1).
+    """
+    p, g = np.asarray(prediction), np.asarray(target)
+    if p.shape != g.shape:
+        raise MetricError(f"prediction and target must have one shape, got {p.shape} and {g.shape}")
+    if not p.size:
+        raise MetricError("prediction and target must hold at least one value")
+    for name, values in (("prediction", p), ("target", g)):
+        if not np.issubdtype(values.dtype, np.floating):
+            raise MetricError(f"{name} must be floating point in [0, 1], got {values.dtype}")
+    with np.errstate(invalid="ignore"):  # infinity minus infinity: refused just below
+        error = float(np.mean(np.square(np.subtract(p, g, dtype=np.float64))))
+    return _checked(error)
+
+
+def mse_sparse(prediction: SparseBlocks, target: SparseBlocks, *, shape: tuple[int, ...]) -> float:
+    """The same mean for sparse signals of one layout, never built densely.
+
+    Parameters
+    ----------
+    prediction, target : equal channel counts.
+    shape : true samples per axis; what lies beyond is padding and does not count.
+    """
+    if prediction.channels != target.channels:
+        raise MetricError(
+            "prediction and target must have equally many channels, "
+            f"got {prediction.channels} and {target.channels}"
+        )
+    total, count = 0.0, 0
+    for p, g, weight in paired_samples(prediction, target, shape):
+        squares = (p.double() - g.double()).square_().sum(dim=1)
+        total += float((squares * weight).sum())
+        count += int(weight.sum())
+    if not count:
+        raise MetricError("prediction and target must hold at least one value")
+    return _checked(total / (count * target.channels))
+
+
+def psnr(prediction: npt.ArrayLike, target: npt.ArrayLike) -> float:
+    """Peak signal-to-noise ratio 10 log10(1 / MSE) in decibels; identical images give inf."""
+    return _decibels(mse(prediction, target))
+
+
+def psnr_sparse(prediction: SparseBlocks, target: SparseBlocks, *, shape: tuple[int, ...]) -> float:
+    """``psnr`` of sparse signals; see ``mse_sparse``."""
+    return _decibels(mse_sparse(prediction, target, shape=shape))
+
+
+def _decibels(error: float) -> float:
+    return -10 * math.log10(error) if error > 0 else math.inf
+
+
+def _checked(error: float) -> float:
+    if not math.isfinite(error):
+        raise MetricError("prediction and target must be finite, got NaN or infinity")
+    return error

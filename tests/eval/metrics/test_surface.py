@@ -1,0 +1,194 @@
+"""Surface distances against analytic shapes, a slow oracle and their symmetries."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.spatial.transform import Rotation
+
+import eval
+from eval import MetricError, SurfaceSamples, match_clouds, surface_metrics
+from geom_miner import TriangleMesh
+from tests.shapes import box, sphere
+
+Floats = npt.NDArray[np.float64]
+NONE = np.zeros((0, 3))
+DISTANCES = ("acc", "comp", "chamfer_l1", "chamfer_l2", "chamfer_sum_sq", "hausdorff")
+
+
+def clouds(max_size: int = 12) -> st.SearchStrategy[Floats]:
+    coordinates = st.floats(-8, 8, width=16)
+    return st.integers(1, max_size).flatmap(
+        lambda n: arrays(np.float64, (n, 3), elements=coordinates)
+    )
+
+
+def slow(a: Floats, b: Floats) -> dict[str, float]:
+    """Every definition, read off the full table of distances."""
+    table = np.sqrt(((a[:, None] - b[None]) ** 2).sum(axis=2))
+    there, back = table.min(axis=1), table.min(axis=0)
+    p, r = (there <= 1.5).mean(), (back <= 1.5).mean()
+    return {
+        "acc": there.mean(),
+        "comp": back.mean(),
+        "chamfer_l1": (there.mean() + back.mean()) / 2,
+        "chamfer_l2": ((there**2).mean() + (back**2).mean()) / 2,
+        "chamfer_sum_sq": (there**2).mean() + (back**2).mean(),
+        "hausdorff": max(there.max(), back.max()),
+        "fscore": 2 * p * r / (p + r) if p + r else 0.0,
+        "one_sided_scan_chamfer": there.mean(),
+        "one_sided_scan_hausdorff": there.max(),
+    }
+
+
+def fast(a: Floats, b: Floats) -> dict[str, float]:
+    found = {name: getattr(eval, name)(a, b) for name in DISTANCES}
+    found["fscore"] = eval.fscore(a, b, threshold=1.5)
+    # Here the first argument is the scan, and distances run from it.
+    found["one_sided_scan_chamfer"] = eval.one_sided_scan_chamfer(a, b)
+    found["one_sided_scan_hausdorff"] = eval.one_sided_scan_hausdorff(a, b)
+    return found
+
+
+@settings(max_examples=50, deadline=None)
+@given(a=clouds(), b=clouds())
+def test_fast_equals_slow(a: Floats, b: Floats) -> None:
+    # The tree sums squares in another order: a few units in the last place, no more.
+    assert fast(a, b) == pytest.approx(slow(a, b), rel=1e-14, abs=1e-300)
+
+
+@settings(max_examples=25, deadline=None)
+@given(a=clouds(), b=clouds())
+def test_swapping_the_clouds_swaps_acc_and_comp_only(a: Floats, b: Floats) -> None:
+    one, other = match_clouds(a, b), match_clouds(b, a)
+    assert (one.acc, one.comp) == (other.comp, other.acc)
+    for name in DISTANCES[2:]:
+        assert getattr(one, name) == getattr(other, name)
+    assert one.fscore(1.5) == pytest.approx(other.fscore(1.5), rel=1e-15)
+
+
+@settings(max_examples=25, deadline=None)
+@given(a=clouds(), b=clouds(), seed=st.integers(0, 2**32 - 1))
+def test_moving_both_clouds_changes_nothing(a: Floats, b: Floats, seed: int) -> None:
+    turn = Rotation.random(rng=np.random.default_rng(seed)).as_matrix()
+    shift = np.array([3.0, -2.0, 0.5])
+    moved = match_clouds(a @ turn.T + shift, b @ turn.T + shift)
+    still = match_clouds(a, b)
+    for name in DISTANCES:
+        assert getattr(moved, name) == pytest.approx(getattr(still, name), rel=1e-9, abs=1e-13)
+
+
+def test_identical_clouds_are_at_distance_zero() -> None:
+    cloud = np.random.default_rng(0).random((500, 3))
+    matches = match_clouds(cloud, cloud[::-1])
+    assert [getattr(matches, name) for name in DISTANCES] == [0.0] * len(DISTANCES)
+    assert matches.fscore(1e-9) == 1.0
+
+
+def test_a_shifted_lattice_is_at_the_shift() -> None:
+    lattice = np.stack(np.meshgrid(*[np.arange(5.0)] * 3), axis=-1).reshape(-1, 3)
+    matches = match_clouds(lattice + np.array([0.25, 0, 0]), lattice)
+    assert (matches.acc, matches.comp, matches.hausdorff) == (0.25, 0.25, 0.25)
+    assert (matches.chamfer_l2, matches.chamfer_sum_sq) == (0.0625, 0.125)
+    # "Within" includes the threshold itself.
+    assert (matches.fscore(0.25), matches.fscore(0.2499)) == (1.0, 0.0)
+
+
+def test_parallel_planes_are_at_their_distance() -> None:
+    d, n = 0.2, 200_000
+    square = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], dtype=float)
+    faces = np.array([[0, 1, 2], [0, 2, 3]])
+    low = TriangleMesh(square, faces)
+    high = TriangleMesh(square + np.array([0, 0, d]), faces[:, ::-1])
+    found = surface_metrics(high, low, threshold=d / 2, samples=n, seed=0)
+    # The nearest sample lies s sideways, E[s^2] = 1/(pi n): at most that excess over d.
+    excess = 1 / (math.pi * n)
+    assert d < found["chamfer_l1"] < d + excess / (2 * d) * 1.1
+    assert d**2 < found["chamfer_l2"] < d**2 + excess * 1.1
+    assert found["normal_consistency"] == 1.0  # opposite normals are not penalized
+    assert found["fscore"] == 0.0
+
+
+def test_concentric_spheres_are_at_the_difference_of_radii() -> None:
+    found = surface_metrics(
+        sphere(1.2, subdivisions=5), sphere(1.0, subdivisions=5), threshold=0.3, samples=50_000
+    )
+    # Facets lie at most R h^2/8 = 2.3e-4 inside; the nearest sample is 0.0045 sideways at the
+    # root of the mean square, which adds 0.0045^2 / (2 * 0.2) = 5e-5.
+    for name in ("acc", "comp", "chamfer_l1"):
+        assert found[name] == pytest.approx(0.2, abs=4e-4)
+    assert found["fscore"] == 1.0
+    assert found["normal_consistency"] == pytest.approx(1.0, abs=2e-3)
+
+
+def test_two_samplings_of_one_surface_are_at_the_sampling_distance() -> None:
+    shape = box((0, 0, 0), (2, 1, 1))
+    found = surface_metrics(shape, shape, threshold=0.1, samples=50_000)
+    assert found["sampling_distance"] == pytest.approx(0.5 * math.sqrt(10 / 50_000))
+    assert found["chamfer_l1"] == pytest.approx(found["sampling_distance"], rel=0.02)
+
+
+def test_equal_seeds_give_equal_numbers() -> None:
+    a, b = sphere(1.0, subdivisions=2), box()
+    first, again = (surface_metrics(a, b, threshold=0.1, samples=500, seed=4) for _ in range(2))
+    assert first == again
+
+
+def test_normals_are_compared_by_absolute_cosine() -> None:
+    points = np.array([[0.0, 0, 0], [5, 0, 0]])
+    up = SurfaceSamples(points, np.array([[0.0, 0, 1], [0, 0, 1]]))
+    tilted = SurfaceSamples(points, np.array([[0.0, 0, -1], [0, 0.8, 0.6]]))
+    assert eval.normal_consistency(up, tilted) == pytest.approx((1 + 0.6) / 2, rel=1e-15)
+
+
+@pytest.mark.parametrize("name", DISTANCES)
+def test_empty_clouds_by_the_stated_convention(name: str) -> None:
+    some = np.ones((3, 3))
+    metric = getattr(eval, name)
+    assert (metric(NONE, some), metric(some, NONE), metric(NONE, NONE)) == (math.inf, math.inf, 0)
+
+
+def test_empty_clouds_by_the_stated_convention_in_scores() -> None:
+    some = SurfaceSamples(np.ones((3, 3)), np.tile([0.0, 0, 1], (3, 1)))
+    none = SurfaceSamples(NONE, NONE)
+    pairs = [(none, some), (some, none), (none, none)]
+    assert [eval.normal_consistency(*pair) for pair in pairs] == [0, 0, 1]
+    assert [eval.fscore(a.points, b.points, threshold=1) for a, b in pairs] == [0, 0, 1]
+    for metric in (eval.one_sided_scan_chamfer, eval.one_sided_scan_hausdorff):
+        assert [metric(a.points, b.points) for a, b in pairs] == [math.inf, math.inf, 0]
+
+
+def test_inputs_are_left_alone() -> None:
+    rng = np.random.default_rng(1)
+    a, b = rng.random((40, 3)), rng.random((50, 3))
+    copies = a.copy(), b.copy()
+    assert fast(a, b) == fast(a, b)
+    assert np.array_equal(a, copies[0])
+    assert np.array_equal(b, copies[1])
+
+
+@pytest.mark.parametrize(
+    "bad", [np.full((2, 3), np.nan), np.array([[0, 0, np.inf]]), np.ones((2, 2))]
+)
+def test_bad_points_are_refused(bad: Floats) -> None:
+    for pair in ((bad, np.ones((1, 3))), (np.ones((1, 3)), bad)):
+        with pytest.raises(MetricError, match="must"):
+            eval.chamfer_l1(*pair)
+        with pytest.raises(MetricError, match="must"):
+            eval.one_sided_scan_hausdorff(*pair)
+
+
+@pytest.mark.parametrize("threshold", [0.0, -1.0, math.nan, math.inf])
+def test_bad_thresholds_are_refused(threshold: float) -> None:
+    with pytest.raises(MetricError, match="threshold must be positive"):
+        eval.fscore(np.ones((1, 3)), np.ones((1, 3)), threshold=threshold)
+
+
+def test_no_public_metric_is_called_chamfer_alone() -> None:
+    assert "chamfer" not in eval.__all__

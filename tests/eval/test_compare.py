@@ -1,0 +1,118 @@
+"""`python -m eval compare`: right numbers, clean exits, one sentence for each failure."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from eval.__main__ import main
+from geom_miner import write_mesh
+from tests.shapes import box
+
+SAMPLES = ("--samples", "20000")
+
+
+@pytest.fixture
+def meshes(tmp_path: Path) -> tuple[str, str]:
+    paths = tmp_path / "large.ply", tmp_path / "small.ply"
+    write_mesh(paths[0], box((-0.1, -0.1, -0.1), (1.1, 1.1, 1.1)))
+    write_mesh(paths[1], box())
+    return str(paths[0]), str(paths[1])
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "eval", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_json_of_two_meshes(meshes: tuple[str, str]) -> None:
+    done = run("compare", *meshes, "--json", *SAMPLES)
+    assert (done.returncode, done.stderr) == (0, "")
+    result = json.loads(done.stdout)
+    diagonal = 3**0.5
+    assert result["reference_diagonal"] == pytest.approx(diagonal, rel=1e-6)
+    # The small box is 0.1 inside the large one everywhere, up to the sampling distance.
+    assert 0.1 < result["world"]["comp"] < 0.1 + result["world"]["sampling_distance"] ** 2 * 10
+    assert 0.1 <= result["world"]["hausdorff"] <= 0.1 * diagonal + 0.03
+    for name in ("acc", "comp", "chamfer_l1", "hausdorff", "sampling_distance"):
+        assert result["relative"][name] == pytest.approx(result["world"][name] / diagonal)
+    assert result["relative"]["chamfer_l2"] == pytest.approx(result["world"]["chamfer_l2"] / 3)
+    assert result["volume"] == pytest.approx({"reconstruction": 1.2**3, "reference": 1}, rel=1e-6)
+    assert result["watertight"] == {"reconstruction": True, "reference": True}
+    assert result["fscore"] == 0
+    assert result["fscore_threshold"]["world"] == pytest.approx(0.005 * diagonal)
+
+
+def test_a_table_names_both_spaces(
+    meshes: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", *meshes, *SAMPLES]) == 0
+    out = capsys.readouterr().out
+    for words in ("world units", "of reference diagonal", "chamfer_l1", "hausdorff", "20,000"):
+        assert words in out
+
+
+def test_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dark, light = (np.full((4, 6, 3), value, dtype=np.uint8) for value in (51, 102))
+    for name, pixels in (("dark", dark), ("light", light), ("small", dark[:3])):
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    paths = {name: str(tmp_path / f"{name}.png") for name in ("dark", "light", "small")}
+
+    assert main(["compare", paths["dark"], paths["light"], "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["mse"] == pytest.approx(0.04, rel=1e-6)  # values differ by 51/255
+    assert result["psnr"] == pytest.approx(13.9794, abs=1e-4)
+
+    assert main(["compare", paths["dark"], paths["dark"], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["psnr"] == "inf"
+
+    assert main(["compare", paths["dark"], paths["small"]]) == 1
+    assert "images must agree in size" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "words"),
+    [
+        ("missing.ply", "small.ply", "does not exist"),
+        ("small.ply", "picture.png", "both files must be meshes or both images"),
+        ("notes.txt", "small.ply", "must end in one of"),
+    ],
+)
+def test_failures_are_one_sentence(
+    meshes: tuple[str, str], first: str, second: str, words: str
+) -> None:
+    folder = Path(meshes[0]).parent
+    done = run("compare", str(folder / first), str(folder / second))
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_settings_out_of_range_are_one_sentence(
+    meshes: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for extra in (("--samples", "0"), ("--fscore-threshold", "0"), ("--seed", "-1")):
+        assert main(["compare", *meshes, *extra]) == 1
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_help_is_quick_and_loads_nothing_heavy() -> None:
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        assert run("compare", "--help").returncode == 0
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.5
+    code = "import sys, eval.__main__; print([m for m in HEAVY if m in sys.modules])"
+    heavy = ("numpy", "scipy", "torch", "trimesh", "embreex", "matplotlib", "PIL")
+    command = [sys.executable, "-c", code.replace("HEAVY", repr(heavy))]
+    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert found.strip() == "[]"
