@@ -1,0 +1,1 @@
+"""Named runs: find data, voxelize, fit, extract, evaluate."""

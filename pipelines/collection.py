@@ -1,0 +1,160 @@
+"""All meshes of a folder through voxelize, fit, extract and evaluate, with one table.
+
+``python -m pipelines.collection configs/collection.yaml [--resolution 64]``
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.console import Console
+
+from eval import collection_report, evaluate_shape_levels
+from geom_miner import (
+    FitProgress,
+    GeomMinerError,
+    SettingsError,
+    VoxelizeSettings,
+    extract_level,
+    fit_to_file,
+    load_model,
+    read_mesh,
+    voxelize_mesh,
+    write_mesh,
+)
+from pipelines.command import run_command
+from pipelines.config import CollectionRun, fit_settings, load_config
+from pipelines.manifest import make_folder, manifest, write_json, write_text
+from pipelines.shapes import DATA_VARIABLE
+from pipelines.unpack import MESH_SUFFIXES
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Fit every mesh of a folder and print a table."""
+
+    config: tyro.conf.Positional[Path]
+    """YAML file of the run."""
+    folder: str | None = None
+    """Folder of meshes, instead of the config's."""
+    resolution: int | None = None
+    """Samples along each side, instead of the config's."""
+    output: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
+    """Folder to write, instead of the config's."""
+
+
+def run_collection(run: CollectionRun, *, console: Console) -> list[dict[str, Any]]:
+    """One row per mesh; a mesh that cannot be used is a row that says why."""
+    settings = fit_settings(run)
+    folder = make_folder(Path(run.output))
+    paths = list(_meshes(run.folder))
+    rows = []
+    for number, path in enumerate(paths, 1):
+        console.print(f"[{number}/{len(paths)}] {path.name}", highlight=False, markup=False)
+        try:
+            row = _one(path, run, make_folder(folder / path.stem), console)
+        except GeomMinerError as error:
+            row = {"name": path.stem, "remark": f"failed: {error}"}
+        rows.append(row)
+        write_json(folder / "metrics.json", rows)
+    facts = manifest(
+        config={**asdict(run), "folder": Path(run.folder).name, "fit": asdict(settings)},
+        seed=settings.seed, device="cpu", backend="reference",
+    )  # fmt: skip
+    write_json(folder / "manifest.json", facts)
+    write_text(folder / "report.md", collection_report(rows, resolution=run.resolution))
+    return rows
+
+
+def _one(path: Path, run: CollectionRun, folder: Path, console: Console) -> dict[str, Any]:
+    settings = fit_settings(run)
+    mesh = read_mesh(path)
+    occupancy = voxelize_mesh(
+        mesh, VoxelizeSettings(resolution=run.resolution), block_size=settings.block_size
+    )
+    model = folder / "model.miner"
+    with FitProgress(console) as progress:
+        result = fit_to_file(
+            occupancy.blocks,
+            occupancy.grid,
+            settings,
+            model,
+            info={"kind": "occupancy", "iso_level": 0.5, "source": {"name": path.stem}},
+            on_progress=progress,
+        )
+    seconds = {entry.scale: entry.seconds for entry in result.history}
+    representation = load_model(model)
+    lod = folder / "lod_0.ply"
+    write_mesh(
+        lod, extract_level(representation, 0), comments=[f"level of detail 0 of {path.stem}"]
+    )
+    found = evaluate_shape_levels(
+        model,
+        {0: lod},
+        occupancy=occupancy,
+        source=mesh,
+        seconds=seconds,
+        iou_threshold=run.iou_threshold,
+        samples=run.samples,
+    )[0]
+    report = occupancy.report
+    return {
+        "name": path.stem,
+        "faces": len(mesh.faces),
+        "method": report.method,
+        "odd_columns": report.odd_columns,
+        "active_blocks": found.active_blocks,
+        "parameters": representation.num_parameters,
+        "file_bytes": model.stat().st_size,
+        "fit_seconds": sum(seconds.values()),
+        "iou_voxel": found.iou_voxel,
+        "chamfer_l1_voxels": found.chamfer_l1_voxels,
+        "watertight": found.watertight,
+        "remark": "" if report.diagnosis.watertight else "source is not closed",
+    }
+
+
+def _meshes(folder: str) -> Iterator[Path]:
+    """Mesh files of a folder, or of the folders that GEOM_MINER_DATA names."""
+    entries = [folder] if folder else os.environ.get(DATA_VARIABLE, "").split(os.pathsep)
+    folders = [Path(entry).expanduser() for entry in entries if entry]
+    if not folders:
+        raise SettingsError(f"give a folder of meshes, or name one in {DATA_VARIABLE}")
+    found = False
+    for place in folders:
+        if not place.is_dir():
+            raise SettingsError(f"{place} is no folder; give one that holds meshes")
+        for path in sorted(place.iterdir()):
+            if path.suffix.lower() in MESH_SUFFIXES:
+                found = True
+                yield path
+    if not found:
+        raise SettingsError(f"no mesh files in {', '.join(map(str, folders))}")
+
+
+def main() -> int:
+    """Run from the command line."""
+
+    def work(console: Console) -> None:
+        arguments = tyro.cli(Arguments, prog="python -m pipelines.collection")
+        overrides = {
+            "folder": arguments.folder,
+            "resolution": arguments.resolution,
+            "output": arguments.output,
+        }
+        run = load_config(arguments.config, CollectionRun, overrides)
+        rows = run_collection(run, console=console)
+        console.print(collection_report(rows, resolution=run.resolution), markup=False)
+        failed = sum("iou_voxel" not in row for row in rows)
+        console.print(f"{len(rows) - failed} of {len(rows)} meshes fitted; see {run.output}/")
+
+    return run_command(work)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,26 @@
+"""What every pipeline's command line does about problems: one sentence, a status, no traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.console import Console
+
+from geom_miner import GeomMinerError
+
+
+def run_command(work: Callable[[Console], None]) -> int:
+    """Run a pipeline with a console on standard error; returns the exit status."""
+    console = Console(stderr=True)
+    try:
+        work(console)
+    except GeomMinerError as error:
+        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        console.print("interrupted; what is finished is kept, run again to go on", style="yellow")
+        return 130
+    except MemoryError:
+        console.print("error: out of memory; lower the resolution or use a larger machine")
+        return 1
+    return 0

@@ -1,0 +1,167 @@
+"""From an image file to its levels of detail with figures and pictures.
+
+``python -m pipelines.image configs/image.yaml --image photo.png``
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+import tyro
+from rich.console import Console
+
+from eval import (
+    ImageLevel,
+    contact_sheet,
+    draw_block_outlines,
+    evaluate_image_levels,
+    image_report,
+    quality_over_time,
+)
+from geom_miner import (
+    FitProgress,
+    ImageSignal,
+    fit_to_file,
+    image_to_blocks,
+    load_model,
+    read_image,
+    write_image,
+)
+from pipelines.command import run_command
+from pipelines.config import ImageRun, fit_settings, load_config
+from pipelines.manifest import (
+    choose_device,
+    make_folder,
+    manifest,
+    peak_rss_bytes,
+    write_json,
+    write_text,
+)
+from pipelines.pictures import time_line, write_picture
+
+# Longest side of one picture in the report's sheet.
+_SHEET_SIDE = 560
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Fit an image and report on it."""
+
+    config: tyro.conf.Positional[Path]
+    """YAML file of the run."""
+    image: str | None = None
+    """Image file, instead of the config's."""
+    output: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
+    """Folder in which the run's folder is made, instead of the config's."""
+    fresh: bool = False
+    """Fit anew even if an earlier run's model is there."""
+
+
+def run_image(run: ImageRun, *, fresh: bool, console: Console) -> Path:
+    """Make ``<output>/<name>/`` with model, decoded images, metrics, manifest and report."""
+    started = time.perf_counter()
+    settings, device = fit_settings(run), choose_device(run.device)
+    image, name = read_image(run.image), Path(run.image).stem
+    folder = make_folder(Path(run.output) / name)
+    signal, grid = image_to_blocks(image, settings.block_size)
+    model = folder / "model.miner"
+    with FitProgress(console) as progress:
+        result = fit_to_file(
+            signal.to(device),
+            grid,
+            settings,
+            model,
+            info={"kind": "image", "bits": image.bits, "source": {"name": name}},
+            backend=run.backend,
+            fresh=fresh,
+            on_progress=progress,
+        )
+    seconds = {entry.scale: entry.seconds for entry in result.history}
+    levels = evaluate_image_levels(model, signal, seconds=seconds)
+    _draw(folder, image, levels)
+    height, width = grid.shape
+    metrics = {
+        "name": name,
+        "source": {"name": Path(run.image).name},
+        "resolution": f"{width} x {height}",
+        "pixels": width * height,
+        "wall_seconds": time.perf_counter() - started,
+        "fit_seconds": sum(seconds.values()),
+        "resumed_scales": result.resumed_scales,
+        "peak_rss_bytes": peak_rss_bytes(),
+        "file_bytes": model.stat().st_size,
+        "parameters": result.representation.num_parameters,
+        "lods": [asdict(level) for level in levels],
+    }
+    facts = manifest(
+        config={**asdict(run), "image": Path(run.image).name, "fit": asdict(settings)},
+        seed=settings.seed,
+        device=device,
+        backend=str(result.representation.info["backend"]),
+    )
+    write_json(folder / "metrics.json", metrics)
+    write_json(folder / "manifest.json", facts)
+    write_text(folder / "report.md", image_report(metrics, facts))
+    return folder
+
+
+def _draw(folder: Path, image: ImageSignal, levels: list[ImageLevel]) -> None:
+    """Write lod_<scale>.png, lods.png, active_blocks.png and quality.png."""
+    representation = load_model(folder / "model.miner")
+    shape = representation.grid.shape
+    sheet, captions = [_thumbnail(image.samples, shape)], ["source\n"]
+    for level in levels[::-1]:
+        samples = representation.decode(level.scale).to_dense(level.shape).numpy()
+        write_image(folder / f"lod_{level.scale}.png", samples, bits=image.bits)
+        sheet.append(_thumbnail(samples, shape))
+        captions.append(f"LoD {level.scale}: {level.shape[1]} x {level.shape[0]}\n"
+                        f"{level.psnr:.2f} dB")  # fmt: skip
+    write_picture(folder / "lods.png", contact_sheet(sheet, captions))
+
+    finest = representation.levels[-1]
+    corners = finest.layout.starts_of(finest.fitted_ids).numpy()
+    picture = np.rint(np.clip(image.samples, 0, 1) * 255).astype(np.uint8)
+    rgb = np.ascontiguousarray(picture[..., [0, 0, 0] if picture.shape[-1] < 3 else [0, 1, 2]])
+    size = (finest.layout.block_shape[0], finest.layout.block_shape[1])
+    write_picture(folder / "active_blocks.png", draw_block_outlines(rgb, corners, size))
+    quality_over_time(
+        time_line(levels, [level.psnr for level in levels]),
+        folder / "quality.png",
+        quantity="PSNR (dB)",
+    )
+
+
+def _thumbnail(samples: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.NDArray[np.uint8]:
+    """RGB at the sheet's size by nearest samples, so that a coarse scale shows its pixels."""
+    factor = min(1.0, _SHEET_SIDE / max(shape))
+    rows, columns = (
+        np.minimum(
+            (np.arange(max(1, round(full * factor))) + 0.5) / max(1, round(full * factor)) * own,
+            own - 1,
+        ).astype(int)
+        for full, own in zip(shape, samples.shape, strict=False)
+    )
+    picture = np.rint(np.clip(samples[rows][:, columns], 0, 1) * 255).astype(np.uint8)
+    return picture[..., [0, 0, 0] if picture.shape[-1] < 3 else [0, 1, 2]]
+
+
+def main() -> int:
+    """Run from the command line."""
+
+    def work(console: Console) -> None:
+        arguments = tyro.cli(Arguments, prog="python -m pipelines.image")
+        overrides = {"image": arguments.image, "output": arguments.output}
+        run = load_config(arguments.config, ImageRun, overrides)
+        folder = run_image(run, fresh=arguments.fresh, console=console)
+        console.print(f"Wrote {folder}/: start with report.md", highlight=False)
+
+    return run_command(work)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,116 @@
+"""What a run was made with and what it cost: settings, versions, machine, memory."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from geom_miner import SettingsError, __version__
+
+_PACKAGES = ("torch", "numpy", "scipy", "numba", "trimesh", "safetensors", "PyMCubes", "embreex")
+
+
+def manifest(*, config: dict[str, Any], seed: int, device: str, backend: str) -> dict[str, Any]:
+    """Everything needed to repeat a run, JSON-able."""
+    return {
+        "config": config,
+        "seed": seed,
+        "device": device_name(device),
+        "backend": backend,
+        "versions": {"geom_miner": __version__, "python": platform.python_version(), **_versions()},
+        "commit": _commit(),
+        "machine": {"processor": _processor(), "cores": len(os.sched_getaffinity(0))},
+    }
+
+
+def choose_device(asked: str) -> str:
+    """``cuda`` or ``cpu`` for auto, cpu or cuda."""
+    import torch
+
+    available = torch.cuda.is_available()
+    if asked == "cuda" and not available:
+        raise SettingsError("device cuda was asked for, but torch finds no CUDA GPU; use cpu")
+    return "cuda" if available and asked != "cpu" else "cpu"
+
+
+def device_name(device: str) -> str:
+    """The device in words for reports."""
+    if device == "cuda":
+        import torch
+
+        return str(torch.cuda.get_device_name())
+    return f"{_processor()}, {len(os.sched_getaffinity(0))} cores"
+
+
+def peak_rss_bytes() -> int:
+    """Largest resident memory of this process so far."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak) if sys.platform == "darwin" else int(peak) * 1024
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically."""
+    scratch = path.with_name(path.name + ".tmp")
+    try:
+        scratch.write_text(text, encoding="utf-8")
+        scratch.replace(path)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot write {path}: {error.strerror}; choose a writable folder with space"
+        ) from error
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write JSON atomically."""
+    write_text(path, json.dumps(values, indent=2) + "\n")
+
+
+def make_folder(path: Path) -> Path:
+    """Make a run's folder."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot make folder {path}: {error.strerror}; choose a writable place"
+        ) from error
+    return path
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _commit() -> str | None:
+    """The checkout's commit, marked if files differ from it; None outside a checkout."""
+    root = Path(__file__).parent
+    try:
+        out = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+            cwd=root, capture_output=True, text=True, timeout=10, check=True,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return out.stdout.strip()
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

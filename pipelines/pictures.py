@@ -1,0 +1,75 @@
+"""The pictures of a run: source beside levels of detail, active blocks, quality over time."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from eval import (
+    BlockLayer,
+    QualityPoint,
+    ShapeLevel,
+    View,
+    active_blocks_figure,
+    contact_sheet,
+    quality_over_time,
+    render_mesh,
+)
+from geom_miner import TriangleMesh, load_model, read_mesh, write_image
+
+_WIDTH, _HEIGHT = 420, 560
+
+
+def draw_shape_pictures(
+    folder: Path,
+    source: TriangleMesh,
+    meshes: Mapping[int, Path],
+    levels: Sequence[ShapeLevel],
+    view: View,
+) -> None:
+    """Write lods.png, active_blocks.png and quality.png."""
+    lods = {scale: read_mesh(path) for scale, path in meshes.items()}
+    images = [render_mesh(source, width=_WIDTH, height=_HEIGHT, view=view)]
+    captions = [f"source\n{len(source.faces):,} faces"]
+    for level in levels[::-1]:
+        images.append(render_mesh(lods[level.scale], width=_WIDTH, height=_HEIGHT, view=view))
+        captions.append(f"LoD {level.scale}: {level.faces:,} faces\nIoU {level.iou_voxel:.4f}")
+    write_picture(folder / "lods.png", contact_sheet(images, captions))
+
+    representation = load_model(folder / "model.miner")
+    layers = []
+    for blocks in representation.levels:
+        grid = representation.grid.at_scale(blocks.scale)
+        starts = blocks.layout.starts_of(blocks.fitted_ids).numpy()
+        size = np.array(blocks.layout.block_shape) * grid.spacing
+        corner = grid.index_to_world(starts - 0.5)
+        layers.append(
+            BlockLayer(blocks.scale, corner, (size[0], size[1], size[2]), lods[blocks.scale])
+        )
+    # Framed anew around the blocks, which reach beyond the shape, and seen a little from the side.
+    aside = View(azimuth=view.azimuth + 20, elevation=max(view.elevation, 20), up=view.up)
+    figure = active_blocks_figure(layers, view=aside, width=_WIDTH, height=_HEIGHT)
+    write_picture(folder / "active_blocks.png", figure)
+    quality_over_time(
+        time_line(levels, [level.iou_voxel for level in levels]),
+        folder / "quality.png",
+        quantity="IoU",
+    )
+
+
+def time_line(levels: Sequence[ShapeLevel], values: Sequence[float]) -> list[QualityPoint]:
+    """One point per scale: quality when its fit ended."""
+    ends = itertools.accumulate(level.seconds for level in levels)
+    return [
+        QualityPoint(end, value, level.scale)
+        for end, value, level in zip(ends, values, levels, strict=True)
+    ]
+
+
+def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
+    """Write an 8-bit picture as PNG."""
+    write_image(path, picture.astype(np.float32) / 255.0)

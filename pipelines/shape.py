@@ -1,0 +1,202 @@
+"""From a named shape to level-of-detail meshes with figures and pictures.
+
+``python -m pipelines.shape configs/lucy.yaml [--resolution 256]``
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.console import Console
+
+from eval import ShapeLevel, View, evaluate_shape_levels, shape_report
+from geom_miner import (
+    FitProgress,
+    FitResult,
+    Occupancy,
+    TriangleMesh,
+    VoxelizeSettings,
+    extract_level,
+    fit_to_file,
+    load_model,
+    voxelize_mesh,
+    write_mesh,
+)
+from pipelines.command import run_command
+from pipelines.config import ShapeRun, fit_settings, load_config
+from pipelines.manifest import (
+    choose_device,
+    make_folder,
+    manifest,
+    peak_rss_bytes,
+    write_json,
+    write_text,
+)
+from pipelines.pictures import draw_shape_pictures
+from pipelines.shapes import Shape, find_shape
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Fit a shape and report on it."""
+
+    config: tyro.conf.Positional[Path]
+    """YAML file of the run."""
+    resolution: int | None = None
+    """Samples along each side, instead of the file's."""
+    output: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
+    """Folder in which the run's folder is made, instead of the file's."""
+    fresh: bool = False
+    """Fit anew even if an earlier run's model is there."""
+
+
+def run_shape(run: ShapeRun, *, fresh: bool, console: Console) -> Path:
+    """Make ``<output>/<name>/`` with model, meshes, metrics, manifest and report."""
+    started = time.perf_counter()
+    settings, device = fit_settings(run), choose_device(run.device)
+    resolution = run.resolution or (1024 if device == "cuda" else 256)
+    shape = find_shape(run.shape, console=console)
+    folder = make_folder(Path(run.output) / shape.name)
+    console.print(f"{shape.title}: {shape.faces:,} faces, at {resolution}^3 on {device}")
+
+    with console.status("voxelizing (the first run compiles)"):
+        voxels = VoxelizeSettings(resolution=resolution, fill=run.fill, inside=run.inside)
+        occupancy = voxelize_mesh(shape.mesh, voxels, block_size=settings.block_size)
+    console.print("\n".join(occupancy.report.sentences()), highlight=False)
+
+    source = _source_facts(shape)
+    with FitProgress(console) as progress:
+        result = fit_to_file(
+            occupancy.blocks.to(device),
+            occupancy.grid,
+            settings,
+            folder / "model.miner",
+            info={"kind": "occupancy", "iso_level": 0.5, "source": source},
+            backend=run.backend,
+            fresh=fresh,
+            on_progress=progress,
+        )
+    meshes = _extract_all(folder, source, console)
+    with console.status("judging what the files hold") as status:
+        levels = evaluate_shape_levels(
+            folder / "model.miner",
+            meshes,
+            occupancy=occupancy,
+            source=shape.mesh,
+            seconds={entry.scale: entry.seconds for entry in result.history},
+            iou_threshold=run.iou_threshold,
+            samples=run.samples,
+            on_level=lambda scale: status.update(f"judging level of detail {scale}"),
+        )
+        status.update("drawing")
+        draw_shape_pictures(folder, shape.mesh, meshes, levels, _view(run, shape))
+    facts = manifest(
+        config={**asdict(run), "resolution": resolution, "fit": asdict(settings)},
+        seed=settings.seed,
+        device=device,
+        backend=str(result.representation.info["backend"]),
+    )
+    metrics = _metrics(shape, resolution, run, occupancy, result, levels, folder)
+    metrics["wall_seconds"] = time.perf_counter() - started
+    write_json(folder / "metrics.json", metrics)
+    write_json(folder / "manifest.json", facts)
+    write_text(folder / "report.md", shape_report(metrics, facts))
+    return folder
+
+
+def _source_facts(shape: Shape) -> dict[str, Any]:
+    """What every file of the run says about where the shape comes from."""
+    return {
+        "name": shape.name,
+        "path": shape.source,
+        "faces": shape.faces,
+        "stand_in": shape.stand_in,
+        "license": shape.license,
+        "citation": shape.citation,
+    }
+
+
+def _extract_all(folder: Path, source: Mapping[str, Any], console: Console) -> dict[int, Path]:
+    """Mesh every scale of the saved model, coarsest first, as lod_<scale>.ply."""
+    representation = load_model(folder / "model.miner")
+    paths = {}
+    for scale in reversed(range(representation.num_scales)):
+        with console.status(f"meshing level of detail {scale}"):
+            mesh: TriangleMesh = extract_level(representation, scale)
+        comments = [f"level of detail {scale} of {source['name']}, made by geom_miner"]
+        if source["stand_in"]:
+            comments.append("STAND-IN: a built-in procedural shape, not the one asked for")
+        paths[scale] = folder / f"lod_{scale}.ply"
+        write_mesh(paths[scale], mesh, comments=comments)
+    return paths
+
+
+def _view(run: ShapeRun, shape: Shape) -> View:
+    own = shape.view
+    view = View(
+        azimuth=own.azimuth if run.azimuth is None else run.azimuth,
+        elevation=own.elevation if run.elevation is None else run.elevation,
+        up=own.up if run.up is None else run.up,
+    )
+    return view.framing(shape.mesh)
+
+
+def _metrics(
+    shape: Shape,
+    resolution: int,
+    run: ShapeRun,
+    occupancy: Occupancy,
+    result: FitResult,
+    levels: list[ShapeLevel],
+    folder: Path,
+) -> dict[str, Any]:
+    return {
+        "name": shape.name,
+        "title": shape.title,
+        "source": _source_facts(shape),
+        "resolution": resolution,
+        "wall_seconds": 0.0,
+        "fit_seconds": sum(entry.seconds for entry in result.history),
+        "resumed_scales": result.resumed_scales,
+        "peak_rss_bytes": peak_rss_bytes(),
+        "file_bytes": (folder / "model.miner").stat().st_size,
+        "parameters": result.representation.num_parameters,
+        "samples": run.samples,
+        "voxelization": occupancy.report.sentences(),
+        "lods": [asdict(level) for level in levels],
+    }
+
+
+def main() -> int:
+    """Run from the command line."""
+
+    def work(console: Console) -> None:
+        arguments = tyro.cli(Arguments, prog="python -m pipelines.shape")
+        run = load_config(
+            arguments.config,
+            ShapeRun,
+            {"resolution": arguments.resolution, "output": arguments.output},
+        )
+        folder = run_shape(run, fresh=arguments.fresh, console=console)
+        console.print(f"Wrote {folder}/: start with report.md", highlight=False)
+        shape_says_stand_in(folder, console)
+
+    return run_command(work)
+
+
+def shape_says_stand_in(folder: Path, console: Console) -> None:
+    """Repeat at the end, where it is seen, that the run shows a stand-in."""
+    if load_model(folder / "model.miner").info["source"]["stand_in"]:
+        console.print(
+            "STAND-IN: this is a built-in procedural shape, not the one asked for.",
+            style="bold yellow",
+        )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,210 @@
+"""Find the mesh that a name or a path means: a file, the cache, a download, or a stand-in."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from eval import View
+from geom_miner import MeshError, SettingsError, TriangleMesh, read_mesh
+from pipelines.cache import cache_folder, remember_or_check
+from pipelines.catalog import CATALOG, STAND_IN_VIEWS, Scan
+from pipelines.download import DownloadError, fetch
+from pipelines.stand_ins import STAND_INS
+from pipelines.unpack import MESH_SUFFIXES, unpack
+from pipelines.verify import check_content
+
+DATA_VARIABLE = "GEOM_MINER_DATA"
+OFFLINE_VARIABLE = "GEOM_MINER_OFFLINE"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A mesh and what a report has to say about it.
+
+    Parameters
+    ----------
+    name : short name, fit for file names; a stand-in never bears the name of a scan.
+    title : the name as a report prints it.
+    mesh : the triangles.
+    source : where the mesh comes from, in one phrase, without any folder of this machine.
+    stand_in : True if the mesh is made by code in place of a scan that could not be had.
+    license, citation : of the scan; citation is empty where none is known.
+    view : how to look at it.
+    """
+
+    name: str
+    title: str
+    mesh: TriangleMesh
+    source: str
+    stand_in: bool
+    license: str
+    citation: str
+    view: View
+
+    @property
+    def faces(self) -> int:
+        return len(self.mesh.faces)
+
+
+def find_shape(name_or_path: str, *, offline: bool = False, console: Console) -> Shape:
+    """Find a shape by name or path.
+
+    The order: a file at the path; the folders in GEOM_MINER_DATA; the cache; a download, unless
+    ``offline`` or GEOM_MINER_OFFLINE=1; the built-in stand-in, announced on the console.
+
+    Raises
+    ------
+    MeshError
+        A file that is found cannot be used.
+    SettingsError
+        Nothing has that name.
+    DownloadError
+        A cached file is not the one remembered.
+    """
+    path = Path(name_or_path).expanduser()
+    if path.is_file():
+        return _from_file(path, console)
+    name = name_or_path.lower()
+    if name in STAND_INS:
+        return _made(name, "made by code", console)
+    scan = CATALOG.get(name)
+    found = _in_data_folders(scan.aliases if scan else (name,), console)
+    if found is not None:
+        return _from_scan_file(scan, found, console) if scan else _from_file(found, console)
+    if scan is None:
+        raise _unknown(name_or_path)
+    return _cached_or_fetched(scan, offline or _told_offline(), console)
+
+
+def _unknown(name_or_path: str) -> MeshError | SettingsError:
+    if Path(name_or_path).suffix or len(Path(name_or_path).parts) > 1:
+        return MeshError(f"there is no file {name_or_path}; check the path")
+    known = ", ".join((*CATALOG, *STAND_INS))
+    return SettingsError(
+        f"shape must be one of {known}, a file, or the name of a mesh in a folder named by "
+        f"{DATA_VARIABLE}, got {name_or_path!r}"
+    )
+
+
+def _in_data_folders(aliases: tuple[str, ...], console: Console) -> Path | None:
+    """First mesh in GEOM_MINER_DATA whose stem is an alias; earlier folders and aliases win."""
+    for entry in filter(None, os.environ.get(DATA_VARIABLE, "").split(os.pathsep)):
+        folder = Path(entry).expanduser()
+        if not folder.is_dir():
+            console.print(
+                f"{DATA_VARIABLE} names a folder that does not exist: {escape(entry)}",
+                style="yellow",
+            )
+            continue
+        candidates = [
+            path
+            for path in sorted(folder.iterdir())
+            if path.suffix.lower() in MESH_SUFFIXES and path.stem.lower() in aliases
+        ]
+        if candidates:
+            return min(candidates, key=lambda path: aliases.index(path.stem.lower()))
+    return None
+
+
+def _cached_or_fetched(scan: Scan, offline: bool, console: Console) -> Shape:
+    cached = cache_folder() / scan.file
+    if cached.is_file():
+        remember_or_check(cached)
+        return _from_scan_file(scan, cached, console)
+    if offline:
+        return _stand_in(scan, "downloads are switched off", console)
+    try:
+        _fetch_into_cache(scan, cached, console)
+        return _from_scan_file(scan, cached, console)
+    except DownloadError as error:
+        return _stand_in(scan, str(error), console)
+
+
+def _fetch_into_cache(scan: Scan, cached: Path, console: Console) -> None:
+    """Download, unpack and check; ``cached`` appears only if everything is right."""
+    console.print(f"Downloading {scan.title} from {escape(scan.address)}")
+    console.print(f"  license: {scan.license}")
+    console.print(f"  please cite: {scan.citation}")
+    archive = cached.with_name(cached.name + ".download")
+    draft = cached.with_name(cached.name + ".unpacked")
+    if not archive.is_file():
+        fetch(scan.address, archive, limit=scan.limit, console=console)
+    try:
+        unpack(archive, draft, limit=scan.limit)
+        check_content(draft, scan)
+        remember_or_check(draft, known_as=scan.file)
+        draft.replace(cached)
+    except DownloadError:
+        archive.unlink(missing_ok=True)
+        raise
+    except OSError as error:
+        raise DownloadError(f"{scan.file} could not be stored: {error.strerror}") from None
+    finally:
+        draft.unlink(missing_ok=True)
+    archive.unlink(missing_ok=True)
+
+
+def _from_scan_file(scan: Scan, path: Path, console: Console) -> Shape:
+    mesh = read_mesh(path)
+    source = path.name
+    if scan.faces is not None and len(mesh.faces) != scan.faces:
+        source += f" (a {len(mesh.faces):,}-face version, not the original {scan.faces:,})"
+    console.print(f"{scan.title}: {escape(source)}")
+    return Shape(
+        name=scan.name,
+        title=scan.title,
+        mesh=mesh,
+        source=source,
+        stand_in=False,
+        license=scan.license,
+        citation=scan.citation,
+        view=scan.view,
+    )
+
+
+def _from_file(path: Path, console: Console) -> Shape:
+    mesh = read_mesh(path)
+    console.print(f"{escape(path.name)}: {len(mesh.faces):,} faces")
+    return Shape(
+        name=path.stem,
+        title=path.stem,
+        mesh=mesh,
+        source=path.name,
+        stand_in=False,
+        license="as its owner states",
+        citation="",
+        view=View(up="y"),
+    )
+
+
+def _stand_in(scan: Scan, reason: str, console: Console) -> Shape:
+    console.print(
+        f"No {scan.title}: {escape(reason.rstrip('.'))}. Using {scan.stand_in}, a shape made by "
+        f"code, in its place; put {scan.file} into a folder named by {DATA_VARIABLE} to use it.",
+        style="bold yellow",
+    )
+    return _made(scan.stand_in, f"made by code, in place of {scan.title}", console)
+
+
+def _made(name: str, source: str, console: Console) -> Shape:
+    mesh = STAND_INS[name]()
+    console.print(f"{name}: {source}, {len(mesh.faces):,} faces")
+    return Shape(
+        name=name,
+        title=name.replace("-", " "),
+        mesh=mesh,
+        source=source,
+        stand_in=True,
+        license="MIT, as this project",
+        citation="",
+        view=STAND_IN_VIEWS[name],
+    )
+
+
+def _told_offline() -> bool:
+    return os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0")

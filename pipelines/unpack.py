@@ -1,0 +1,136 @@
+"""Take one mesh out of a downloaded archive without trusting the archive."""
+
+from __future__ import annotations
+
+import gzip
+import stat
+import tarfile
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import IO, cast
+
+from pipelines.download import DownloadError
+
+MESH_SUFFIXES = (".ply", ".obj", ".stl", ".off", ".glb")
+_CHUNK = 1 << 20
+_DAMAGED = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError)
+
+
+def unpack(archive: Path, target: Path, *, limit: int) -> None:
+    """Write the mesh inside ``archive`` to ``target``; a bare mesh file is moved there.
+
+    The kind is read from the content: .gz, .tar.gz, .zip or none of them. Nothing is ever
+    written under a name that the archive chose. The archive is left in place, except when it is
+    a bare mesh file.
+
+    Parameters
+    ----------
+    limit : largest acceptable number of unpacked bytes, all members together.
+
+    Raises
+    ------
+    DownloadError
+        A damaged archive, one without a mesh, with a name that leads outside, with a link or
+        device, or one that unpacks to more than ``limit``.
+    """
+    with archive.open("rb") as file:
+        magic = file.read(4)
+    try:
+        if magic[:2] == b"\x1f\x8b":
+            if _is_tar(archive):
+                _unpack_tar(archive, target, limit)
+            else:
+                with gzip.open(archive) as source:
+                    _copy(_Bounded(source, limit), target)
+        elif magic == b"PK\x03\x04":
+            _unpack_zip(archive, target, limit)
+        else:
+            archive.replace(target)
+    except DownloadError:
+        target.unlink(missing_ok=True)
+        raise
+    except _DAMAGED as error:
+        target.unlink(missing_ok=True)
+        raise DownloadError(f"{archive.name} is damaged ({error})") from None
+
+
+def _is_tar(archive: Path) -> bool:
+    with gzip.open(archive) as source:
+        head = source.read(tarfile.BLOCKSIZE)
+    try:
+        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
+
+
+class _Bounded:
+    """A readable stream that refuses to give more than ``limit`` bytes in all."""
+
+    def __init__(self, source: IO[bytes] | gzip.GzipFile, limit: int) -> None:
+        self._source, self._limit, self._left = source, limit, limit
+
+    def read(self, size: int = -1, /) -> bytes:
+        wanted = _CHUNK if size < 0 else min(size, _CHUNK)
+        chunk = self._source.read(wanted)
+        self._left -= len(chunk)
+        if self._left < 0:
+            raise DownloadError(
+                f"the archive unpacks to more than {self._limit:,} bytes; it is not used"
+            )
+        return chunk
+
+
+def _unpack_tar(archive: Path, target: Path, limit: int) -> None:
+    found = False
+    with gzip.open(archive) as source:
+        bounded = cast("IO[bytes]", _Bounded(source, limit))
+        with tarfile.open(fileobj=bounded, mode="r|") as tar:
+            for member in tar:
+                if not (member.isfile() or member.isdir()):
+                    raise DownloadError(
+                        f"{archive.name} holds {member.name!r}, a link or device; it is not used"
+                    )
+                _refuse_outside(archive, member.name)
+                content = tar.extractfile(member) if _is_mesh(member.name) else None
+                if content is not None and not found:
+                    found = True
+                    _copy(content, target)
+    if not found:
+        raise DownloadError(f"{archive.name} holds no mesh file")
+
+
+def _unpack_zip(archive: Path, target: Path, limit: int) -> None:
+    with zipfile.ZipFile(archive) as pack:
+        members = pack.infolist()
+        for member in members:
+            if stat.S_ISLNK(member.external_attr >> 16):
+                raise DownloadError(
+                    f"{archive.name} holds {member.filename!r}, a link; it is not used"
+                )
+            _refuse_outside(archive, member.filename)
+        meshes = [member for member in members if _is_mesh(member.filename)]
+        if not meshes:
+            raise DownloadError(f"{archive.name} holds no mesh file")
+        with pack.open(meshes[0]) as content:
+            _copy(_Bounded(content, limit), target)
+
+
+def _refuse_outside(archive: Path, name: str) -> None:
+    path = PurePosixPath(name.replace("\\", "/"))
+    if path.is_absolute() or ".." in path.parts or ":" in path.parts[:1]:
+        raise DownloadError(
+            f"{archive.name} holds {name!r}, a name that leads outside; it is not used"
+        )
+
+
+def _is_mesh(name: str) -> bool:
+    path = PurePosixPath(name)
+    return path.suffix.lower() in MESH_SUFFIXES and not path.name.startswith(".")
+
+
+def _copy(source: IO[bytes] | _Bounded, target: Path) -> None:
+    with target.open("wb") as file:
+        while chunk := source.read(_CHUNK):
+            file.write(chunk)

@@ -1,0 +1,122 @@
+"""Archives are not trusted: names, links and sizes."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from pipelines.download import DownloadError
+from pipelines.unpack import unpack
+
+MESH = b"ply\nformat ascii 1.0\nelement vertex 0\nelement face 0\nend_header\n"
+
+
+def tar_gz(path: Path, members: list[tuple[tarfile.TarInfo, bytes]]) -> Path:
+    with tarfile.open(path, "w:gz") as tar:
+        for info, content in members:
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+def zipped(path: Path, members: list[tuple[str | zipfile.ZipInfo, bytes]]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as pack:
+        for name, content in members:
+            pack.writestr(name, content)
+    return path
+
+
+def archive(kind: str, path: Path, name: str, content: bytes) -> Path:
+    if kind == "tar":
+        return tar_gz(path, [(tarfile.TarInfo(name), content)])
+    if kind == "zip":
+        return zipped(path, [(name, content)])
+    path.write_bytes(gzip.compress(content) if kind == "gz" else content)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip", "gz", "bare"])
+def test_mesh_is_taken_out(kind: str, tmp_path: Path) -> None:
+    packed = archive(kind, tmp_path / "a.download", "folder/lucy.ply", MESH)
+    unpack(packed, tmp_path / "lucy.ply", limit=10**6)
+    assert (tmp_path / "lucy.ply").read_bytes() == MESH
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_other_members_are_passed_over(kind: str, tmp_path: Path) -> None:
+    names = ["readme.txt", "._lucy.ply", "lucy.ply", "other.ply"]
+    contents = [b"hello", b"resource fork", MESH, b"second"]
+    if kind == "tar":
+        pairs = zip(names, contents, strict=True)
+        tar_gz(tmp_path / "a", [(tarfile.TarInfo(n), c) for n, c in pairs])
+    else:
+        zipped(tmp_path / "a", list(zip(names, contents, strict=True)))
+    unpack(tmp_path / "a", tmp_path / "out.ply", limit=10**6)
+    assert (tmp_path / "out.ply").read_bytes() == MESH
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "out.ply"]
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+@pytest.mark.parametrize("name", ["../lucy.ply", "/lucy.ply", "a/../../lucy.ply", "..\\lucy.ply"])
+def test_name_that_leads_outside_is_refused(kind: str, name: str, tmp_path: Path) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    packed = archive(kind, inner / "a", name, MESH)
+    with pytest.raises(DownloadError, match="leads outside"):
+        unpack(packed, inner / "out.ply", limit=10**6)
+    assert [p.name for p in tmp_path.rglob("*.ply")] == []
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE])
+def test_tar_with_a_link_or_device_is_refused(kind: bytes, tmp_path: Path) -> None:
+    link = tarfile.TarInfo("lucy.ply")
+    link.type, link.linkname = kind, "/etc/hostname"
+    tar_gz(tmp_path / "a", [(tarfile.TarInfo("first.ply"), MESH), (link, b"")])
+    with pytest.raises(DownloadError, match="link or device"):
+        unpack(tmp_path / "a", tmp_path / "out.ply", limit=10**6)
+    assert not (tmp_path / "out.ply").exists()
+
+
+def test_zip_with_a_link_is_refused(tmp_path: Path) -> None:
+    link = zipfile.ZipInfo("lucy.ply")
+    link.external_attr = 0o120777 << 16
+    zipped(tmp_path / "a", [(link, b"/etc/hostname")])
+    with pytest.raises(DownloadError, match="link"):
+        unpack(tmp_path / "a", tmp_path / "out.ply", limit=10**6)
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip", "gz"])
+def test_bomb_is_refused_before_it_fills_the_disk(kind: str, tmp_path: Path) -> None:
+    packed = archive(kind, tmp_path / "a", "lucy.ply", bytes(30_000_000))
+    assert packed.stat().st_size < 100_000
+    with pytest.raises(DownloadError, match="unpacks to more than 1,000,000 bytes"):
+        unpack(packed, tmp_path / "out.ply", limit=10**6)
+    assert not (tmp_path / "out.ply").exists()
+
+
+def test_bomb_beside_the_mesh_is_refused(tmp_path: Path) -> None:
+    bomb = (tarfile.TarInfo("filler.bin"), bytes(30_000_000))
+    tar_gz(tmp_path / "a", [bomb, (tarfile.TarInfo("lucy.ply"), MESH)])
+    with pytest.raises(DownloadError, match="unpacks to more"):
+        unpack(tmp_path / "a", tmp_path / "out.ply", limit=10**6)
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_archive_without_a_mesh_is_refused(kind: str, tmp_path: Path) -> None:
+    packed = archive(kind, tmp_path / "a", "readme.txt", b"hello")
+    with pytest.raises(DownloadError, match="no mesh file"):
+        unpack(packed, tmp_path / "out.ply", limit=10**6)
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip", "gz"])
+def test_cut_archive_is_refused(kind: str, tmp_path: Path) -> None:
+    packed = archive(kind, tmp_path / "a", "lucy.ply", bytes(range(256)) * 400)
+    packed.write_bytes(packed.read_bytes()[:-60])
+    with pytest.raises(DownloadError, match="damaged"):
+        unpack(packed, tmp_path / "out.ply", limit=10**6)
+    assert not (tmp_path / "out.ply").exists()
