@@ -1,0 +1,168 @@
+"""The arrows between packages and rooms, one door per dependency, small modules, light import."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("geom_miner", "eval", "pipelines")
+MAY_IMPORT = {
+    "geom_miner": {"geom_miner"},
+    "eval": {"geom_miner", "eval"},
+    "pipelines": {"geom_miner", "eval", "pipelines"},
+}
+# Rooms of geom_miner; every room may use itself and errors.
+ROOMS: dict[str, set[str]] = {
+    "errors": set(),
+    "grid": set(),
+    "kernels": set(),
+    "mesh": {"grid"},
+    "model": {"grid", "kernels"},
+    "fit": {"grid", "kernels", "model"},
+    "voxelize": {"mesh", "grid"},
+    "media": {"grid"},
+    "extract": {"grid", "model", "mesh"},
+    # kernels: the shape of an MLP, which the file records.
+    "storage": {"model", "grid", "kernels"},
+}
+# The door, the tool and what only they use may use every room; no room may use them.
+OPEN_ROOMS = {"__init__", "__main__", "cli", "progress", "resumable"}
+DOORS = {
+    "trimesh": ("geom_miner/mesh/files.py", "geom_miner/voxelize/embree.py"),
+    "mcubes": ("geom_miner/extract/isosurface.py",),
+    "skimage": ("geom_miner/extract/isosurface.py",),
+    "numba": ("geom_miner/kernels/cpu.py", "geom_miner/voxelize/columns.py"),
+    "llvmlite": ("geom_miner/kernels/cpu.py",),
+    "triton": ("geom_miner/kernels/gpu.py",),
+    "igl": ("geom_miner/voxelize/winding.py",),
+    "embreex": ("geom_miner/voxelize/embree.py", "eval/render.py"),
+    "matplotlib": ("eval/",),
+    "safetensors": ("geom_miner/storage/",),
+    "PIL": ("geom_miner/media/", "eval/"),
+    "open3d": ("eval/methods/poisson.py",),
+}
+LONGEST_MODULE = 400
+LIGHT = ("torch", "numba", "trimesh", "open3d", "embreex", "triton", "kaolin")
+
+
+def imports(source: str, path: str) -> set[str]:
+    """Dotted names that a module imports, anywhere in it; relative ones made absolute.
+
+    ``from a.b import c`` counts as a.b.c: c may be a module.
+    """
+    here = PurePosixPath(path).with_suffix("").parts
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(here[: len(here) - node.level]) if node.level else ""
+            module = ".".join(filter(None, (base, node.module)))
+            found |= {f"{module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def violations(source: str, path: str) -> list[str]:
+    """What a module does that the architecture forbids; ``path`` is relative to the root."""
+    parts = PurePosixPath(path).with_suffix("").parts
+    package = parts[0]
+    wrong = []
+    for name in sorted(imports(source, path)):
+        target = name.split(".")
+        if target[0] in (*PACKAGES, "tests") and target[0] not in MAY_IMPORT[package]:
+            wrong.append(f"{path}: {package} must not import {target[0]}")
+        elif target[0] in PACKAGES and target[0] != package and len(target) > 2:
+            wrong.append(f"{path}: {name} goes around the public door of {target[0]}")
+        elif package == target[0] == "geom_miner" and len(parts) > 1:
+            wrong += _room_violations(path, parts[1], target)
+        doors = DOORS.get(target[0])
+        if doors and not any(path == d or (d.endswith("/") and path.startswith(d)) for d in doors):
+            wrong.append(f"{path}: {target[0]} is imported in {', '.join(doors)} only")
+    if source.count("\n") > LONGEST_MODULE:
+        wrong.append(f"{path}: more than {LONGEST_MODULE} lines")
+    return wrong
+
+
+def _room_violations(path: str, room: str, target: list[str]) -> list[str]:
+    if room in OPEN_ROOMS:
+        return []
+    if room not in ROOMS:
+        return [f"{path}: {room} is no room of geom_miner"]
+    other = target[1] if len(target) > 1 else "__init__"
+    if other in {room, "errors", "__version__"} | ROOMS[room]:
+        return []
+    return [f"{path}: {room} must not use {other}"]
+
+
+def modules() -> list[str]:
+    return [
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*.py"))
+    ]
+
+
+@pytest.mark.parametrize("path", modules())
+def test_module_keeps_the_architecture(path: str) -> None:
+    assert violations((ROOT / path).read_text(encoding="utf-8"), path) == []
+
+
+def test_test_modules_are_small() -> None:
+    lengths = {
+        path.name: path.read_text(encoding="utf-8").count("\n")
+        for path in (ROOT / "tests").rglob("*.py")
+    }
+    assert {name: n for name, n in lengths.items() if n > LONGEST_MODULE} == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "source", "complaint"),
+    [
+        ("geom_miner/grid/a.py", "import eval", "must not import eval"),
+        ("geom_miner/grid/a.py", "from pipelines.shapes import Shape", "must not import pipelines"),
+        ("eval/a.py", "def f():\n    import pipelines", "must not import pipelines"),
+        ("eval/a.py", "from tests import conftest", "must not import tests"),
+        ("eval/a.py", "from geom_miner.mesh.files import read_mesh", "around the public door"),
+        ("pipelines/a.py", "from geom_miner.errors import MeshError", "around the public door"),
+        ("pipelines/a.py", "from eval.render import View", "around the public door"),
+        ("geom_miner/grid/a.py", "from ..model import decode", "grid must not use model"),
+        ("geom_miner/kernels/a.py", "import geom_miner.grid.blocks", "kernels must not use grid"),
+        ("geom_miner/fit/a.py", "from geom_miner import TriangleMesh", "fit must not use"),
+        ("geom_miner/fit/a.py", "from geom_miner.mesh import files", "fit must not use mesh"),
+        ("geom_miner/utils/a.py", "import geom_miner.grid", "no room"),
+        ("geom_miner/mesh/ply.py", "import trimesh", "mesh/files.py"),
+        ("geom_miner/model/a.py", "def f():\n    from numba import njit", "kernels/cpu.py"),
+        ("pipelines/a.py", "import matplotlib.pyplot as plt", "eval/"),
+        ("geom_miner/grid/a.py", "x = 1\n" * 401, "more than 400 lines"),
+    ],
+)
+def test_checker_finds(path: str, source: str, complaint: str) -> None:
+    (found,) = violations(source, path)
+    assert complaint in found
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("pipelines/a.py", "from geom_miner import read_mesh\nfrom eval import View"),
+        ("geom_miner/fit/a.py", "from geom_miner.model.decode import decode"),
+        ("geom_miner/fit/a.py", "from .settings import FitSettings"),
+        ("geom_miner/cli.py", "from geom_miner.storage import model_file"),
+        ("eval/figures.py", "import matplotlib"),
+    ],
+)
+def test_checker_allows(path: str, source: str) -> None:
+    assert violations(source, path) == []
+
+
+def test_importing_geom_miner_is_light() -> None:
+    script = f"import sys, geom_miner; print(*(m for m in {LIGHT!r} if m in sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.split() == []
