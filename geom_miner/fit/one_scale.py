@@ -49,7 +49,7 @@ def train_blocks(
     -------
     (block, parameter) fitted parameters; a converged block's are those that were measured.
     """
-    kernel = backend(backend_name)
+    kernel = backend(backend_name, residuals.device)
     coordinates = local_coordinates(block_shape, residuals.device)
     done = TrainingState.start(parameters.clone())
     active = torch.arange(len(parameters), device=parameters.device)

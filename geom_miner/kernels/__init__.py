@@ -8,15 +8,16 @@ from __future__ import annotations
 import importlib
 from typing import Literal, Protocol, cast
 
+import torch
 from torch import Tensor
 
 from geom_miner.errors import SettingsError
 from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.kernels.training import TrainingState
 
-BackendName = Literal["auto", "reference"]
+BackendName = Literal["auto", "reference", "cpu"]
 
-_MODULES = {"reference": "geom_miner.kernels.reference"}
+_MODULES = {"reference": "geom_miner.kernels.reference", "cpu": "geom_miner.kernels.cpu"}
 
 
 class Backend(Protocol):
@@ -38,14 +39,15 @@ class Backend(Protocol):
     ) -> None: ...
 
 
-def resolve_backend(name: str) -> str:
-    """The backend that ``auto`` stands for on this machine; other names are checked."""
-    resolved = "reference" if name == "auto" else name
-    if resolved not in _MODULES:
+def resolve_backend(name: str, device: torch.device) -> str:
+    """What ``auto`` stands for where the tensors lie; other names are checked."""
+    if name == "auto":
+        return "cpu" if device.type == "cpu" else "reference"
+    if name not in _MODULES:
         raise SettingsError(f"backend must be auto or one of {sorted(_MODULES)}, got {name!r}")
-    return resolved
+    return name
 
 
-def backend(name: str = "auto") -> Backend:
+def backend(name: str, device: torch.device) -> Backend:
     """The kernel module of that name; it works where the tensors it is given lie."""
-    return cast(Backend, importlib.import_module(_MODULES[resolve_backend(name)]))
+    return cast(Backend, importlib.import_module(_MODULES[resolve_backend(name, device)]))

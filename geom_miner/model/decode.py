@@ -47,7 +47,8 @@ def decode_scale(
         values = upsample_blocks(coarser, layout, ids)
     constants[tuple(layout.coordinates_of(blocks.constant_ids).T)] = blocks.constant_values
     coordinates = local_coordinates(layout.block_shape, device)
-    values[fitted] += backend(backend_name).evaluate(blocks.architecture, parameters, coordinates)
+    kernel = backend(backend_name, device)
+    values[fitted] += kernel.evaluate(blocks.architecture, parameters, coordinates)
     return SparseBlocks(layout, ids, values, constants)
 
 

@@ -163,7 +163,8 @@ def test_rows_come_back_where_they_were_taken() -> None:
 
 
 def test_the_switch_knows_its_backends() -> None:
-    assert resolve_backend("auto") == "reference"
-    assert backend("reference").train is reference_kernel.train
+    cpu, cuda = torch.device("cpu"), torch.device("cuda")
+    assert (resolve_backend("auto", cpu), resolve_backend("auto", cuda)) == ("cpu", "reference")
+    assert backend("reference", cpu).train is reference_kernel.train
     with pytest.raises(SettingsError, match="backend must be"):
-        backend("quantum")
+        backend("quantum", cpu)

