@@ -36,6 +36,7 @@ class Backend(Protocol):
         *,
         learning_rates: Tensor,
         tolerances: Tensor,
+        dead_zone: float = 0.0,
     ) -> None: ...
 
 

@@ -17,6 +17,7 @@ from numba.np.ufunc.parallel import get_thread_id
 from torch import Tensor
 
 from geom_miner.errors import BackendUnavailable
+from geom_miner.kernels import compiled_cache
 from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.kernels.cpu_layout import (
     Dims,
@@ -40,6 +41,9 @@ from geom_miner.kernels.cpu_tile import (
     weight_gradient,
 )
 from geom_miner.kernels.training import BETA1, BETA2, EPSILON, TrainingState
+
+# Numba looks at each file's own date only, and compiled code here is made of several files.
+compiled_cache.drop_if_stale("cpu.py", "cpu_layout.py", "cpu_tile.py", "simd.py", "training.py")
 
 
 def evaluate(architecture: MLPArchitecture, parameters: Tensor, coordinates: Tensor) -> Tensor:
@@ -67,6 +71,7 @@ def train(
     *,
     learning_rates: Tensor,
     tolerances: Tensor,
+    dead_zone: float = 0.0,
 ) -> None:
     """See ``reference.train``; float32 on the CPU only."""
     dims = _dims(architecture)
@@ -81,6 +86,7 @@ def train(
             _array(targets),
             learning_rates.to(torch.float64).numpy(),
             _array(tolerances),
+            dead_zone,
             dims,
             architecture.omega,
             *workspace(dims, get_num_threads()),
@@ -177,7 +183,14 @@ def _backward(
 
 @njit(nogil=True, cache=True)
 def _compare(
-    targets: Floats, start: int, stop: int, count: int, channels: int, tiles: Any, sums: Any
+    targets: Floats,
+    start: int,
+    stop: int,
+    count: int,
+    channels: int,
+    dead_zone: float,
+    tiles: Any,
+    sums: Any,
 ) -> None:
     """Turn a tile's outputs into errors, zero in the padding, and add up their squares."""
     _, _, _, _, outputs, goal = tiles
@@ -187,12 +200,18 @@ def _compare(
             goal[row + t] = targets[start + t, channel]
         for t in range(stop - start, count):
             goal[row + t] = outputs[row + t]
-        errors_and_loss(outputs[row:], goal[row:], count, sums[5])
+        errors_and_loss(outputs[row:], goal[row:], count, dead_zone, sums[5])
 
 
 @njit(nogil=True, cache=True)
 def _loss_and_sums(
-    coordinates: Floats, targets: Floats, dims: Dims, weights: Any, tiles: Any, sums: Any
+    coordinates: Floats,
+    targets: Floats,
+    dead_zone: float,
+    dims: Dims,
+    weights: Any,
+    tiles: Any,
+    sums: Any,
 ) -> float:
     """One pass over a block's samples; returns its mean squared error."""
     samples, channels = targets.shape
@@ -202,7 +221,7 @@ def _loss_and_sums(
         stop = min(start + TILE, samples)
         count = (stop - start + 15) // 16 * 16
         _forward(coordinates, start, count, dims, weights, tiles)
-        _compare(targets, start, stop, count, channels, tiles, sums)
+        _compare(targets, start, stop, count, channels, dead_zone, tiles, sums)
         _backward(coordinates, start, count, dims, weights, tiles, sums)
     return lanes(sums[5], 0) / (samples * channels)
 
@@ -233,6 +252,7 @@ def _train_all(
     targets: Floats,
     rates: npt.NDArray[np.float64],
     tolerances: Floats,
+    dead_zone: float,
     dims: Dims,
     omega: float,
     buffer: Floats,
@@ -247,7 +267,9 @@ def _train_all(
         gradient = np.empty(parameters.shape[1], dtype=np.float32)
         for k in range(len(rates)):
             pack(parameters[block], dims, omega, weights)
-            loss = _loss_and_sums(coordinates, targets[block], dims, weights, tiles, sums)
+            loss = _loss_and_sums(
+                coordinates, targets[block], dead_zone, dims, weights, tiles, sums
+            )
             losses[block] = loss
             if loss <= tolerances[block]:
                 break

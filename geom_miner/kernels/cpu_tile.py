@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 from numba import njit
 
@@ -17,6 +18,8 @@ from geom_miner.kernels.simd import (
     constant,
     fma,
     load,
+    maximum,
+    minimum,
     multiply,
     sincospi,
     spread,
@@ -185,7 +188,7 @@ def sine_layer_back(
     weights: Floats, rows: int, slopes: Floats, cosines: Floats, out: Floats, samples: int
 ) -> None:
     """Slopes of the layer below: cos * (W^T slopes), weights (rows, rows) scaled by omega."""
-    zero = constant(0.0)
+    zero = constant(np.float32(0.0))
     for row in range(0, rows, 4):
         for t in range(0, samples, 16):
             a0, a1, a2, a3, b0, b1, b2, b3 = _product(
@@ -206,11 +209,18 @@ def sine_layer_back(
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def errors_and_loss(outputs: Floats, targets: Floats, count: int, squares: Floats) -> None:
-    """``outputs`` becomes outputs - targets; ``squares`` (lane) grows by its squares."""
+def errors_and_loss(
+    outputs: Floats, targets: Floats, count: int, dead_zone: float, squares: Floats
+) -> None:
+    """``outputs`` becomes the errors that count; ``squares`` (lane) grows by their squares.
+
+    An error within +-dead_zone counts as none, a larger one as what exceeds it.
+    """
     total = load(squares, 0)
+    low, high = constant(np.float32(-dead_zone)), constant(np.float32(dead_zone))
     for t in range(0, count, 8):
         e = subtract(load(outputs, t), load(targets, t))
+        e = subtract(e, minimum(maximum(e, low), high))
         total = fma(e, e, total)
         store(outputs, t, e)
     store(squares, 0, total)

@@ -36,7 +36,11 @@ def evaluate(architecture: MLPArchitecture, parameters: Tensor, coordinates: Ten
 
 
 def loss_and_gradient(
-    architecture: MLPArchitecture, parameters: Tensor, coordinates: Tensor, targets: Tensor
+    architecture: MLPArchitecture,
+    parameters: Tensor,
+    coordinates: Tensor,
+    targets: Tensor,
+    dead_zone: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """Each block's mean squared error over samples and channels, and its gradient.
 
@@ -45,6 +49,7 @@ def loss_and_gradient(
     parameters : (block, parameter)
     coordinates : (sample, ndim)
     targets : (block, sample, channel)
+    dead_zone : errors within +-dead_zone count as none, larger ones as what exceeds it.
 
     Returns
     -------
@@ -53,6 +58,7 @@ def loss_and_gradient(
     layers = architecture.unpack(parameters)
     output, inputs, slopes = _forward(architecture, layers, coordinates)
     error = output.sub_(targets.transpose(1, 2))
+    error -= error.clamp(-dead_zone, dead_zone)
     losses = error.square().mean(dim=(1, 2))
     gradient = torch.empty_like(parameters)
     into = architecture.unpack(gradient)
@@ -73,6 +79,7 @@ def train(
     *,
     learning_rates: Tensor,
     tolerances: Tensor,
+    dead_zone: float = 0.0,
 ) -> None:
     """Take Adam steps on every block by itself, until its loss is within its tolerance.
 
@@ -86,13 +93,16 @@ def train(
     targets : (block, sample, channel)
     learning_rates : (step,), one for each step to take.
     tolerances : (block,), mean squared error at which a block stops.
+    dead_zone : see ``loss_and_gradient``.
     """
     rates = learning_rates.tolist()
     for rows in _chunks(architecture, len(targets), len(coordinates), targets.device):
         parameters, goal = state.parameters[rows], targets[rows]
         first, second = state.first_moment[rows], state.second_moment[rows]
         for rate in rates:
-            losses, gradient = loss_and_gradient(architecture, parameters, coordinates, goal)
+            losses, gradient = loss_and_gradient(
+                architecture, parameters, coordinates, goal, dead_zone
+            )
             running = losses > tolerances[rows]
             state.losses[rows] = losses
             if not bool(running.any()):

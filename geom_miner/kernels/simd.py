@@ -120,6 +120,18 @@ def nearest(typing: Any, a: Any) -> Any:
 
 
 @_instruction
+def minimum(typing: Any, a: Any, b: Any) -> Any:
+    """The smaller of a and b."""
+    return f32x8(f32x8, f32x8), _llvm("minnum", 2)
+
+
+@_instruction
+def maximum(typing: Any, a: Any, b: Any) -> Any:
+    """The larger of a and b."""
+    return f32x8(f32x8, f32x8), _llvm("maxnum", 2)
+
+
+@_instruction
 def add(typing: Any, a: Any, b: Any) -> Any:
     """a + b."""
     return f32x8(f32x8, f32x8), lambda context, builder, signature, arguments: builder.fadd(

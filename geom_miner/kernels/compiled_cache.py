@@ -1,0 +1,32 @@
+"""Keeps compiled code on disk no longer than the sources that it was made of."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+
+def drop_if_stale(*sources: str, folder: Path = Path(__file__).parent) -> bool:
+    """Delete Numba's cache files of ``folder`` if one of the sources has changed.
+
+    Returns
+    -------
+    True if something was stale. A folder that cannot be written is left alone: Numba then keeps
+    its files elsewhere, under the installation's own path and date.
+    """
+    digest = hashlib.sha256()
+    for name in sources:
+        digest.update((folder / name).read_bytes())
+    stamp = folder / "__pycache__" / "sources.sha256"
+    try:
+        if stamp.exists() and stamp.read_text() == digest.hexdigest():
+            return False
+        for name in sources:
+            for suffix in ("nbi", "nbc"):
+                for old in stamp.parent.glob(f"{Path(name).stem}.*.{suffix}"):
+                    old.unlink(missing_ok=True)
+        stamp.parent.mkdir(exist_ok=True)
+        stamp.write_text(digest.hexdigest())
+    except OSError:
+        return False
+    return True
