@@ -64,6 +64,23 @@ def plan_scale(
     return ScaleTask(ids, fitted, residuals[fitted], energies[fitted], constant, values)
 
 
+def block_tolerances(task: ScaleTask, settings: FitSettings, scale: int) -> Tensor:
+    """The loss at which each fitted block stops, (f,).
+
+    With a dead zone of +-w around a 0-1 target, a sample on the wrong side of 1/2 has an error
+    beyond 1/2 and so adds more than (1/2 - w)^2 to the block's sum; a loss below that over the
+    number of samples certifies that there is none.
+    """
+    dead_zone = settings.dead_zone_at(scale)
+    if dead_zone:
+        samples = task.residuals.shape[1] * task.residuals.shape[2]
+        # A little less than the bound, for the rounding of the sum.
+        certain = (1 - 1e-4) * (0.5 - dead_zone) ** 2 / samples
+        return torch.full_like(task.energies, certain)
+    tolerances = torch.full_like(task.energies, settings.block_tolerance)
+    return tolerances * task.energies if settings.relative_tolerance else tolerances
+
+
 def _badly_predicted_constants(
     target: SparseBlocks, coarser: SparseBlocks | None, settings: FitSettings
 ) -> Tensor:

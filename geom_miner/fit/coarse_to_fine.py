@@ -7,10 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import torch
-
 from geom_miner.errors import BlockShapeError
-from geom_miner.fit.activity import ScaleTask, plan_scale
+from geom_miner.fit.activity import ScaleTask, block_tolerances, plan_scale
 from geom_miner.fit.history import OnProgress, Progress, ScaleHistory
 from geom_miner.fit.one_scale import train_blocks
 from geom_miner.fit.settings import FitSettings
@@ -119,9 +117,7 @@ def _fit_scale(
         start.numel(),
         energy=float(task.energies.mean()) if len(ids) else 0.0,
     )
-    tolerances = torch.full_like(task.energies, settings.block_tolerance)
-    if settings.relative_tolerance:
-        tolerances *= task.energies
+    tolerances = block_tolerances(task, settings, scale)
     parameters = train_blocks(
         architecture,
         start,

@@ -63,7 +63,13 @@ def train_blocks(
         if settings.rate_by_activity:
             rates *= len(active) / len(parameters)
         kernel.train(
-            architecture, running, coordinates, goals, learning_rates=rates, tolerances=limits
+            architecture,
+            running,
+            coordinates,
+            goals,
+            learning_rates=rates,
+            tolerances=limits,
+            dead_zone=settings.dead_zone_at(history.scale),
         )
         step += count
         done.put_rows(active, running)

@@ -46,6 +46,9 @@ class FitSettings:
     """Mean squared error at which a block is converged and frozen."""
     relative_tolerance: bool = False
     """Take block_tolerance relative to the block's mean squared residual before the fit."""
+    dead_zone: float = 0.0
+    """Errors within +-dead_zone are not trained, at the finest scale only. For 0-1 signals: a
+    block then stops as soon as its loss proves that no sample is on the wrong side of 1/2."""
     add_threshold: float = 1e-4
     """A block gets an MLP where the prediction's mean squared error exceeds this."""
     plateau: float = 0.0
@@ -71,6 +74,7 @@ class FitSettings:
             "steps must be >= 1": self.steps >= 1,
             "coarse_steps must be >= 1": self.coarse_steps >= 1,
             "block_tolerance must be >= 0": self.block_tolerance >= 0,
+            "dead_zone must lie in [0, 0.5)": 0 <= self.dead_zone < 0.5,
             "add_threshold must be >= 0": self.add_threshold >= 0,
             "plateau must be >= 0": self.plateau >= 0,
             "start must be siren or parent": self.start in ("siren", "parent"),
@@ -93,6 +97,10 @@ class FitSettings:
     def gain_at(self, scale: int) -> float:
         """Initialization gain c at a scale."""
         return self.init_gain * self.init_gain_per_scale ** (self.scales - 1 - scale)
+
+    def dead_zone_at(self, scale: int) -> float:
+        """Dead zone at a scale; coarse targets are no 0-1 signals, so it is 0 there."""
+        return 0.0 if scale else self.dead_zone
 
     def learning_rate_at(self, scale: int) -> float:
         """First step size at a scale."""

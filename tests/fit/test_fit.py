@@ -194,3 +194,16 @@ def test_blocks_that_do_not_match_are_refused() -> None:
     blocks, grid = as_blocks(picture(), 4)
     with pytest.raises(BlockShapeError, match="blocks of 8"):
         fit_signal(blocks, grid, SMALL)
+
+
+def test_a_stopped_block_of_a_dead_zone_has_no_wrong_sample() -> None:
+    settings = replace(SMALL, width=16, dead_zone=0.3, steps=400, learning_rate=4e-3)
+    signal = ball(48)
+    representation, history = fitted(signal, settings)
+    blocks, _ = as_blocks(signal, settings.block_size)
+    ids = representation.levels[-1].fitted_ids
+    wrong = (representation.decode(0).read_blocks(ids) >= 0.5) != (blocks.read_blocks(ids) >= 0.5)
+    clean = int((~wrong.flatten(1).any(dim=1)).sum())
+    assert 0.5 * len(ids) < history[-1].converged_blocks <= clean
+    # It stops long before the field itself is close: that is what the zone is for.
+    assert history[-1].block_steps < 0.8 * 400 * len(ids)
