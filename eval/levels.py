@@ -9,7 +9,7 @@ from typing import Any
 
 from eval.metrics.image import psnr_sparse
 from eval.metrics.occupancy import iou_voxel_sparse
-from eval.metrics.sampling import sample_surface
+from eval.metrics.sampling import SurfaceSamples, sample_surface
 from eval.metrics.surface import match_clouds
 from geom_miner import (
     Occupancy,
@@ -47,11 +47,11 @@ class ShapeLevel(LevelFacts):
     iou_voxel_own_grid: float
     """On the scale's own samples, against the mean-pooled target cut at one half."""
     iou_threshold: float
-    chamfer_l1_voxels: float
-    """Between samples of mesh and source, in voxels of the finest scale."""
+    chamfer_l1_voxels: float | None
+    """Between samples of mesh and source, in voxels of the finest scale; None without a mesh."""
     sampling_floor_voxels: float
     """What ``chamfer_l1_voxels`` would be between two samplings of the source itself."""
-    normal_consistency: float
+    normal_consistency: float | None
     watertight: bool
     vertices: int
     faces: int
@@ -69,7 +69,7 @@ class ImageLevel(LevelFacts):
 
 def evaluate_shape_levels(
     model: Path,
-    meshes: Mapping[int, Path],
+    meshes: Mapping[int, Path | None],
     *,
     occupancy: Occupancy,
     source: TriangleMesh,
@@ -84,7 +84,7 @@ def evaluate_shape_levels(
     Parameters
     ----------
     model : a complete model file of the occupancy.
-    meshes : the mesh file of each scale.
+    meshes : the mesh file of each scale to judge; None where a scale has no surface.
     seconds : fitting time of each scale, for the record.
     samples, seed : points on each surface and their seed.
     on_level : called with each scale before it is judged.
@@ -100,9 +100,10 @@ def evaluate_shape_levels(
         if on_level is not None:
             on_level(scale)
         own, pooled, full, whole = _decoded(model, scale, target)
-        mesh = read_mesh(meshes[scale])
-        cloud = sample_surface(mesh, samples, seed)
-        matches = match_clouds(cloud.points, reference.points)
+        path = meshes[scale]
+        surface = _no_surface()
+        if path is not None:
+            surface = _surface_facts(read_mesh(path), reference, samples, seed, voxel)
         levels.append(
             ShapeLevel(
                 **facts[scale],
@@ -111,12 +112,8 @@ def evaluate_shape_levels(
                     own, pooled, shape=occupancy.grid.at_scale(scale).shape, threshold=iou_threshold
                 ),
                 iou_threshold=iou_threshold,
-                chamfer_l1_voxels=matches.chamfer_l1 / voxel,
                 sampling_floor_voxels=floor,
-                normal_consistency=matches.normal_consistency(cloud.normals, reference.normals),
-                watertight=diagnose(mesh).watertight,
-                vertices=len(mesh.vertices),
-                faces=len(mesh.faces),
+                **surface,
             )
         )
     return levels
@@ -139,6 +136,31 @@ def evaluate_image_levels(
             )
         )
     return levels
+
+
+def _surface_facts(
+    mesh: TriangleMesh, reference: SurfaceSamples, samples: int, seed: int, voxel: float
+) -> dict[str, Any]:
+    cloud = sample_surface(mesh, samples, seed)
+    matches = match_clouds(cloud.points, reference.points)
+    return {
+        "chamfer_l1_voxels": matches.chamfer_l1 / voxel,
+        "normal_consistency": matches.normal_consistency(cloud.normals, reference.normals),
+        "watertight": diagnose(mesh).watertight,
+        "vertices": len(mesh.vertices),
+        "faces": len(mesh.faces),
+    }
+
+
+def _no_surface() -> dict[str, Any]:
+    """For a scale too coarse for a thin shape: nothing there to measure a distance to."""
+    return {
+        "chamfer_l1_voxels": None,
+        "normal_consistency": None,
+        "watertight": False,
+        "vertices": 0,
+        "faces": 0,
+    }
 
 
 def _facts(model: Path, seconds: Mapping[int, float]) -> dict[int, dict[str, Any]]:

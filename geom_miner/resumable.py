@@ -66,7 +66,7 @@ def fit_to_file(
     facts = {
         **(info or {}),
         "settings": asdict(settings),
-        "backend": resolve_backend(backend),
+        "backend": resolve_backend(backend, signal.device),
         "signal_sha256": _digest(signal),
         "version": __version__,
     }
@@ -130,14 +130,21 @@ def _save_history(path: Path, history: list[ScaleHistory]) -> None:
 
 
 def _history_of(path: Path, levels: Sequence[BlockMLPs], grid: SampleGrid) -> list[ScaleHistory]:
-    """Notes on finished scales; counts alone where the notes are lost."""
+    """Notes on finished scales; counts alone where the notes are lost or another fit's."""
     try:
         notes = [ScaleHistory.from_dict(entry) for entry in json.loads(path.read_text())]
     except (OSError, ValueError, KeyError, TypeError):
         notes = []
-    if len(notes) >= len(levels):
-        return notes[: len(levels)]
-    return [_unknown_history(blocks, grid) for blocks in levels]
+    by_counts = {_counts(entry): entry for entry in notes}
+    unknown = [_unknown_history(blocks, grid) for blocks in levels]
+    return [by_counts.get(_counts(entry), entry) for entry in unknown]
+
+
+def _counts(entry: ScaleHistory) -> tuple[object, ...]:
+    return (
+        entry.scale, entry.shape, entry.blocks, entry.varying_blocks, entry.fitted_blocks,
+        entry.parameters,
+    )  # fmt: skip
 
 
 def _unknown_history(blocks: BlockMLPs, grid: SampleGrid) -> ScaleHistory:

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +19,7 @@ from eval import collection_report, evaluate_shape_levels
 from geom_miner import (
     FitProgress,
     GeomMinerError,
+    MeshError,
     SettingsError,
     VoxelizeSettings,
     extract_level,
@@ -29,7 +31,7 @@ from geom_miner import (
 )
 from pipelines.command import run_command
 from pipelines.config import CollectionRun, fit_settings, load_config
-from pipelines.manifest import make_folder, manifest, write_json, write_text
+from pipelines.manifest import make_folder, manifest, portable, write_json, write_text
 from pipelines.shapes import DATA_VARIABLE
 from pipelines.unpack import MESH_SUFFIXES
 
@@ -52,18 +54,19 @@ def run_collection(run: CollectionRun, *, console: Console) -> list[dict[str, An
     """One row per mesh; a mesh that cannot be used is a row that says why."""
     settings = fit_settings(run)
     folder = make_folder(Path(run.output))
-    paths = list(_meshes(run.folder))
+    meshes = _named(_meshes(run.folder))
     rows = []
-    for number, path in enumerate(paths, 1):
-        console.print(f"[{number}/{len(paths)}] {path.name}", highlight=False, markup=False)
+    for number, (name, path) in enumerate(meshes.items(), 1):
+        console.print(f"[{number}/{len(meshes)}] {path.name}", highlight=False, markup=False)
         try:
-            row = _one(path, run, make_folder(folder / path.stem), console)
+            row = _one(name, path, run, make_folder(folder / name), console)
         except GeomMinerError as error:
-            row = {"name": path.stem, "remark": f"failed: {error}"}
+            reason = str(error).replace(str(path), path.name)
+            row = {"name": name, "remark": f"failed: {reason}"}
         rows.append(row)
         write_json(folder / "metrics.json", rows)
     facts = manifest(
-        config={**asdict(run), "folder": Path(run.folder).name, "fit": asdict(settings)},
+        config=portable(run, fit=asdict(settings)),
         seed=settings.seed, device="cpu", backend="reference",
     )  # fmt: skip
     write_json(folder / "manifest.json", facts)
@@ -71,7 +74,9 @@ def run_collection(run: CollectionRun, *, console: Console) -> list[dict[str, An
     return rows
 
 
-def _one(path: Path, run: CollectionRun, folder: Path, console: Console) -> dict[str, Any]:
+def _one(
+    name: str, path: Path, run: CollectionRun, folder: Path, console: Console
+) -> dict[str, Any]:
     settings = fit_settings(run)
     mesh = read_mesh(path)
     occupancy = voxelize_mesh(
@@ -84,18 +89,16 @@ def _one(path: Path, run: CollectionRun, folder: Path, console: Console) -> dict
             occupancy.grid,
             settings,
             model,
-            info={"kind": "occupancy", "iso_level": 0.5, "source": {"name": path.stem}},
+            info={"kind": "occupancy", "iso_level": 0.5, "source": {"name": name}},
             on_progress=progress,
         )
     seconds = {entry.scale: entry.seconds for entry in result.history}
     representation = load_model(model)
-    lod = folder / "lod_0.ply"
-    write_mesh(
-        lod, extract_level(representation, 0), comments=[f"level of detail 0 of {path.stem}"]
-    )
+    lod, surface = folder / "lod_0.ply", extract_level(representation, 0)
+    write_mesh(lod, surface, comments=[f"level of detail 0 of {name}"])
     found = evaluate_shape_levels(
         model,
-        {0: lod},
+        {0: lod if len(surface.faces) else None},
         occupancy=occupancy,
         source=mesh,
         seconds=seconds,
@@ -104,7 +107,7 @@ def _one(path: Path, run: CollectionRun, folder: Path, console: Console) -> dict
     )[0]
     report = occupancy.report
     return {
-        "name": path.stem,
+        "name": name,
         "faces": len(mesh.faces),
         "method": report.method,
         "odd_columns": report.odd_columns,
@@ -117,6 +120,16 @@ def _one(path: Path, run: CollectionRun, folder: Path, console: Console) -> dict
         "watertight": found.watertight,
         "remark": "" if report.diagnosis.watertight else "source is not closed",
     }
+
+
+def _named(paths: Iterable[Path]) -> dict[str, Path]:
+    """Each file under its stem; under its whole name, then numbered, where that is taken."""
+    named: dict[str, Path] = {}
+    for path in paths:
+        numbered = (f"{path.stem}_{number}" for number in itertools.count(2))
+        candidates = itertools.chain([path.stem, path.name], numbered)
+        named[next(name for name in candidates if name not in named)] = path
+    return named
 
 
 def _meshes(folder: str) -> Iterator[Path]:
@@ -138,7 +151,7 @@ def _meshes(folder: str) -> Iterator[Path]:
 
 
 def main() -> int:
-    """Run from the command line."""
+    """Run from the command line; meshes that fail are rows, and an error only if all do."""
 
     def work(console: Console) -> None:
         arguments = tyro.cli(Arguments, prog="python -m pipelines.collection")
@@ -149,9 +162,13 @@ def main() -> int:
         }
         run = load_config(arguments.config, CollectionRun, overrides)
         rows = run_collection(run, console=console)
-        console.print(collection_report(rows, resolution=run.resolution), markup=False)
-        failed = sum("iou_voxel" not in row for row in rows)
-        console.print(f"{len(rows) - failed} of {len(rows)} meshes fitted; see {run.output}/")
+        console.print(
+            collection_report(rows, resolution=run.resolution), markup=False, soft_wrap=True
+        )
+        fitted = sum("iou_voxel" in row for row in rows)
+        if not fitted:
+            raise MeshError(f"none of {len(rows)} meshes could be fitted; see {run.output}/")
+        console.print(f"{fitted} of {len(rows)} meshes fitted; see {run.output}/", markup=False)
 
     return run_command(work)
 

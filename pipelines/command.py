@@ -17,6 +17,13 @@ def run_command(work: Callable[[Console], None]) -> int:
     except GeomMinerError as error:
         console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        console.print(
+            f"error: {where}{error.strerror or error}; check the place and its free space",
+            style="red", markup=False, highlight=False, soft_wrap=True,
+        )  # fmt: skip
+        return 1
     except KeyboardInterrupt:
         console.print("interrupted; what is finished is kept, run again to go on", style="yellow")
         return 130

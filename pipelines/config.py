@@ -14,8 +14,6 @@ import yaml
 
 from geom_miner import FitSettings, SettingsError, preset
 
-T = TypeVar("T")
-
 
 @dataclass(frozen=True)
 class ShapeRun:
@@ -33,7 +31,7 @@ class ShapeRun:
     """Where the fit's settings start."""
     fit: dict[str, Any] = field(default_factory=dict)
     """Settings of the fit that differ from the preset."""
-    backend: Literal["auto", "reference"] = "auto"
+    backend: Literal["auto", "reference", "cpu"] = "auto"
     """Kernel."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute."""
@@ -61,7 +59,7 @@ class ImageRun:
     """Where the fit's settings start."""
     fit: dict[str, Any] = field(default_factory=dict)
     """Settings of the fit that differ from the preset."""
-    backend: Literal["auto", "reference"] = "auto"
+    backend: Literal["auto", "reference", "cpu"] = "auto"
     """Kernel."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute."""
@@ -89,6 +87,9 @@ class CollectionRun:
     """Folder to write."""
 
 
+Run = TypeVar("Run", ShapeRun, ImageRun, CollectionRun)
+
+
 def fit_settings(run: ShapeRun | ImageRun | CollectionRun) -> FitSettings:
     """The preset with the run's own settings on top."""
     base = preset(run.preset)
@@ -97,7 +98,9 @@ def fit_settings(run: ShapeRun | ImageRun | CollectionRun) -> FitSettings:
     return replace(base, **run.fit)
 
 
-def load_config(path: Path | str, kind: type[T], overrides: Mapping[str, Any] | None = None) -> T:
+def load_config(
+    path: Path | str, kind: type[Run], overrides: Mapping[str, Any] | None = None
+) -> Run:
     """Read a YAML file into ``kind``; overrides that are not None win.
 
     Raises
@@ -110,7 +113,7 @@ def load_config(path: Path | str, kind: type[T], overrides: Mapping[str, Any] | 
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"cannot read {path}: {error.strerror}; check the path") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         reason = str(error).replace("\n", " ")
         raise SettingsError(f"{path} is not valid YAML: {reason}") from error
     if not isinstance(values, dict):
@@ -120,9 +123,10 @@ def load_config(path: Path | str, kind: type[T], overrides: Mapping[str, Any] | 
         _check_keys(kind, values, "the run")
         merged = {**values, **given}
         _check_types(kind, merged, "the run")
-        return kind(**merged)
-    except TypeError as error:
-        raise SettingsError(f"{path}: a setting is missing: {error}") from error
+        _check_missing(kind, merged)
+        run = kind(**merged)
+        fit_settings(run)
+        return run
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from error
 
@@ -134,6 +138,13 @@ def _check_keys(kind: type, values: Mapping[str, Any], name: str) -> None:
         raise SettingsError(
             f"{name} has no setting {unknown[0]!r}; there are {', '.join(sorted(known))}"
         )
+
+
+def _check_missing(kind: type, values: Mapping[str, Any]) -> None:
+    for entry in dataclasses.fields(kind):
+        optional = (entry.default, entry.default_factory) != (dataclasses.MISSING,) * 2
+        if not optional and entry.name not in values:
+            raise SettingsError(f"the setting {entry.name} is missing; add `{entry.name}: ...`")
 
 
 def _check_types(kind: type, values: Mapping[str, Any], name: str) -> None:

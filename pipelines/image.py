@@ -39,6 +39,7 @@ from pipelines.manifest import (
     make_folder,
     manifest,
     peak_rss_bytes,
+    portable,
     write_json,
     write_text,
 )
@@ -99,7 +100,7 @@ def run_image(run: ImageRun, *, fresh: bool, console: Console) -> Path:
         "lods": [asdict(level) for level in levels],
     }
     facts = manifest(
-        config={**asdict(run), "image": Path(run.image).name, "fit": asdict(settings)},
+        config=portable(run, fit=asdict(settings)),
         seed=settings.seed,
         device=device,
         backend=str(result.representation.info["backend"]),

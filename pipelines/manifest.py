@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import resource
@@ -28,6 +30,13 @@ def manifest(*, config: dict[str, Any], seed: int, device: str, backend: str) ->
         "commit": _commit(),
         "machine": {"processor": _processor(), "cores": len(os.sched_getaffinity(0))},
     }
+
+
+def portable(run: Any, **resolved: Any) -> dict[str, Any]:
+    """A run's settings for its manifest: paths by their last part, resolved values on top."""
+    values = {**dataclasses.asdict(run), **resolved}
+    paths = {"shape", "image", "folder", "output"} & values.keys()
+    return {**values, **{key: Path(values[key]).name for key in paths}}
 
 
 def choose_device(asked: str) -> str:
@@ -68,8 +77,16 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, values: Any) -> None:
-    """Write JSON atomically."""
-    write_text(path, json.dumps(values, indent=2) + "\n")
+    """Write JSON atomically; infinite values, which JSON lacks, become null."""
+    write_text(path, json.dumps(_finite(values), indent=2, allow_nan=False) + "\n")
+
+
+def _finite(values: Any) -> Any:
+    if isinstance(values, dict):
+        return {key: _finite(value) for key, value in values.items()}
+    if isinstance(values, (list, tuple)):
+        return [_finite(value) for value in values]
+    return None if isinstance(values, float) and not math.isfinite(values) else values
 
 
 def make_folder(path: Path) -> Path:

@@ -27,12 +27,13 @@ _WIDTH, _HEIGHT = 420, 560
 def draw_shape_pictures(
     folder: Path,
     source: TriangleMesh,
-    meshes: Mapping[int, Path],
+    meshes: Mapping[int, Path | None],
     levels: Sequence[ShapeLevel],
     view: View,
 ) -> None:
     """Write lods.png, active_blocks.png and quality.png."""
-    lods = {scale: read_mesh(path) for scale, path in meshes.items()}
+    nothing = TriangleMesh(np.empty((0, 3)), np.empty((0, 3), dtype=np.int64))
+    lods = {scale: read_mesh(path) if path else nothing for scale, path in meshes.items()}
     images = [render_mesh(source, width=_WIDTH, height=_HEIGHT, view=view)]
     captions = [f"source\n{len(source.faces):,} faces"]
     for level in levels[::-1]:
@@ -52,6 +53,8 @@ def draw_shape_pictures(
         )
     # Framed anew around the blocks, which reach beyond the shape, and seen a little from the side.
     aside = View(azimuth=view.azimuth + 20, elevation=max(view.elevation, 20), up=view.up)
+    if not any(len(layer.low_corners) for layer in layers):
+        aside = view
     figure = active_blocks_figure(layers, view=aside, width=_WIDTH, height=_HEIGHT)
     write_picture(folder / "active_blocks.png", figure)
     quality_over_time(

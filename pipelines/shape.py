@@ -34,6 +34,7 @@ from pipelines.manifest import (
     make_folder,
     manifest,
     peak_rss_bytes,
+    portable,
     write_json,
     write_text,
 )
@@ -96,7 +97,7 @@ def run_shape(run: ShapeRun, *, fresh: bool, console: Console) -> Path:
         status.update("drawing")
         draw_shape_pictures(folder, shape.mesh, meshes, levels, _view(run, shape))
     facts = manifest(
-        config={**asdict(run), "resolution": resolution, "fit": asdict(settings)},
+        config=portable(run, resolution=resolution, fit=asdict(settings)),
         seed=settings.seed,
         device=device,
         backend=str(result.representation.info["backend"]),
@@ -121,18 +122,26 @@ def _source_facts(shape: Shape) -> dict[str, Any]:
     }
 
 
-def _extract_all(folder: Path, source: Mapping[str, Any], console: Console) -> dict[int, Path]:
-    """Mesh every scale of the saved model, coarsest first, as lod_<scale>.ply."""
+def _extract_all(
+    folder: Path, source: Mapping[str, Any], console: Console
+) -> dict[int, Path | None]:
+    """Mesh every scale of the saved model, coarsest first, as lod_<scale>.ply.
+
+    A scale without a surface, too coarse for a thin shape, stands as None.
+    """
     representation = load_model(folder / "model.miner")
-    paths = {}
+    paths: dict[int, Path | None] = {}
     for scale in reversed(range(representation.num_scales)):
         with console.status(f"meshing level of detail {scale}"):
             mesh: TriangleMesh = extract_level(representation, scale)
         comments = [f"level of detail {scale} of {source['name']}, made by geom_miner"]
         if source["stand_in"]:
             comments.append("STAND-IN: a built-in procedural shape, not the one asked for")
-        paths[scale] = folder / f"lod_{scale}.ply"
-        write_mesh(paths[scale], mesh, comments=comments)
+        path = folder / f"lod_{scale}.ply"
+        write_mesh(path, mesh, comments=comments)
+        paths[scale] = path if len(mesh.faces) else None
+        if not len(mesh.faces):
+            console.print(f"Level of detail {scale} has no surface.", style="yellow")
     return paths
 
 

@@ -12,6 +12,8 @@ from rich.table import Table
 
 from geom_miner.errors import SettingsError
 
+_PIPE_WIDTH = 160
+
 
 def parse_levels(text: str) -> list[int]:
     """Numbers of ``--lod``; none for all."""
@@ -49,7 +51,8 @@ def print_rows(title: str, rows: Sequence[dict[str, Any]]) -> None:
         table.add_column(name.replace("_", " "), justify="right")
     for row in rows:
         table.add_row(*[_cell(value) for value in row.values()])
-    Console().print(table)
+    # A pipe has no width of its own; rich would squeeze the table into 80 columns.
+    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
 
 
 def _cell(value: Any) -> str:

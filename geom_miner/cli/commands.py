@@ -25,7 +25,7 @@ IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 
 Output = Annotated[Path, tyro.conf.arg(aliases=["-o"])]
 Device = Literal["auto", "cpu", "cuda"]
-Backend = Literal["auto", "reference"]
+Backend = Literal["auto", "reference", "cpu"]
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,8 @@ class Extract:
         wanted = parse_levels(self.lod)
         representation = load_model(self.model, finest=min(wanted) if wanted else 0)
         representation = representation.to(_device(self.device))
+        if representation.grid.ndim != 3:
+            raise SettingsError(f"{self.model} holds no volume, so it has no surface; use decode")
         _make_folder(self.output)
         rows = []
         for scale in sorted(wanted or range(representation.num_scales), reverse=True):
@@ -191,11 +193,14 @@ class Decode:
     """Print shape and file as JSON."""
 
     def run(self, console: Console) -> None:
-        from geom_miner.media.images import write_image
+        from geom_miner.media.images import check_writable_suffix, write_image
         from geom_miner.storage.model_file import load_model
 
+        check_writable_suffix(self.output)
         representation = load_model(self.model, finest=self.lod).to(_device(self.device))
         shape = representation.shape_at(self.lod)
+        if self.output.suffix.lower() != ".npy" and len(shape) != 2:
+            raise MediaError(f"a volume is written as .npy, not {self.output.name}")
         with console.status("decoding"):
             if self.region is None:
                 samples = representation.decode(self.lod).to_dense(shape)
@@ -203,8 +208,6 @@ class Decode:
                 start, stop = parse_region(self.region, len(shape))
                 samples = representation.decode_region(start, stop, self.lod)
         array = samples.cpu().numpy()
-        if self.output.suffix.lower() != ".npy" and array.ndim != 3:
-            raise MediaError(f"a volume is written as .npy, not {self.output.name}")
         write_image(self.output, array, bits=int(representation.info.get("bits", 8)))
         if self.json:
             print_json({"file": str(self.output), "lod": self.lod, "shape": array.shape})

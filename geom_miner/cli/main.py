@@ -45,15 +45,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = tyro.cli(_with_preset(name, rest), prog=f"geom-miner {name}", args=rest)
         command.run(console)
     except GeomMinerError as error:
-        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        _print_error(console, str(error))
+        return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _print_error(
+            console, f"{where}{error.strerror or error}; check the place and its free space"
+        )
         return 1
     except KeyboardInterrupt:
         console.print("interrupted; finished scales are kept, run again to go on", style="yellow")
         return 130
     except MemoryError:
-        console.print("error: out of memory; lower --resolution or use a larger machine")
+        _print_error(console, "out of memory; lower --resolution or use a larger machine")
         return 1
     return 0
+
+
+def _print_error(console: Console, sentence: str) -> None:
+    console.print(f"error: {sentence}", style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def _overview() -> str:
@@ -74,7 +84,9 @@ def _with_preset(name: str, arguments: Sequence[str]) -> Any:
         elif argument.startswith("--preset="):
             chosen = argument.partition("=")[2]
     if chosen == "auto":
-        image = any(a.lower().endswith(IMAGES) for a in arguments if not a.startswith("-"))
+        words = zip(["", *arguments], arguments, strict=False)
+        sources = [word for option, word in words if option not in ("-o", "--output")]
+        image = any(word.lower().endswith(IMAGES) for word in sources if word[:1] != "-")
         chosen = "image" if image else "volume"
     settings = preset(chosen)
 

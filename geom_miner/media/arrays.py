@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -66,4 +67,5 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
             "choose a folder that exists, is writable and has space"
         ) from error
     finally:
-        scratch.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            scratch.unlink(missing_ok=True)

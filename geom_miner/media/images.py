@@ -83,9 +83,7 @@ def write_image(path: Path | str, samples: npt.NDArray[np.float32], *, bits: int
     16 bits are written for one channel only, which is what PNG libraries support here.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in WRITABLE_SUFFIXES:
-        raise MediaError(f"output must end in one of {', '.join(WRITABLE_SUFFIXES)}, got {path}")
+    suffix = check_writable_suffix(path)
     if bits == 16 and samples.shape[-1] != 1:
         bits = 8
     top = 255 if bits == 8 else 65535
@@ -97,6 +95,14 @@ def write_image(path: Path | str, samples: npt.NDArray[np.float32], *, bits: int
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     form = "PNG" if suffix == ".png" else "TIFF"
     write_atomically(path, lambda file: image.save(file, format=form))
+
+
+def check_writable_suffix(path: Path) -> str:
+    """The path's suffix, lower case, if ``write_image`` can write it; else a MediaError."""
+    suffix = path.suffix.lower()
+    if suffix not in WRITABLE_SUFFIXES:
+        raise MediaError(f"output must end in one of {', '.join(WRITABLE_SUFFIXES)}, got {path}")
+    return suffix
 
 
 def _is_plain(mode: str) -> bool:

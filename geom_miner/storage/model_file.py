@@ -7,6 +7,7 @@ and equal representations give equal bytes.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -111,7 +112,9 @@ class ModelWriter:
 
     def close(self) -> None:
         """Stop writing; an incomplete file stays for a later run to go on from."""
-        self._file.close()
+        # On a full disk closing flushes, and fails, once more; what matters is on disk already.
+        with contextlib.suppress(OSError):
+            self._file.close()
 
 
 def part_path(path: Path) -> Path:

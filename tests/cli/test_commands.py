@@ -1,0 +1,282 @@
+import json
+import shutil
+import struct
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+from PIL import Image
+
+from geom_miner.fit.settings import FitSettings, preset
+from geom_miner.grid.blocks import BlockGrid
+from geom_miner.grid.sparse import SparseBlocks
+from geom_miner.mesh.files import read_mesh
+from geom_miner.storage import sections
+from geom_miner.storage.model_file import Header, ModelWriter, load_model
+from tests.cli.conftest import SMALL_CUBE, TINY, Run
+
+
+def test_voxelize_reports_and_writes(made: Path, tmp_path: Path, run: Run) -> None:
+    target = tmp_path / "sphere.npz"
+    outcome = run("voxelize", made / "sphere.ply", "-o", target, "--json", *SMALL_CUBE)
+    assert outcome.status == 0
+    report = json.loads(outcome.out)
+    assert report["source"] == "sphere.ply"
+    assert report["resolution"] == 24
+    assert report["method"] == "parity"
+    assert report["odd_columns"] == 0
+    assert report["diagnosis"]["watertight"] is True
+    ball = np.pi / 6 * 0.98**3
+    assert report["inside_fraction"] == pytest.approx(ball, rel=0.02)
+    with np.load(target) as archive:
+        ids, packed, constants = archive["ids"], archive["packed"], archive["constants"]
+        samples = int(archive["block_shape"].prod())
+        assert tuple(archive["shape"]) == (24, 24, 24)
+    bits = torch.from_numpy(np.unpackbits(packed, axis=1)[:, :samples])[..., None]
+    layout = BlockGrid.covering((24, 24, 24), (16, 16, 16))
+    blocks = SparseBlocks(
+        layout, torch.from_numpy(ids), bits, torch.from_numpy(constants)[..., None]
+    )
+    inside = int(blocks.to_dense((24, 24, 24)).sum())
+    assert inside == round(report["inside_fraction"] * 24**3)
+
+
+def test_voxelize_in_words(made: Path, run: Run) -> None:
+    outcome = run("voxelize", made / "sphere.ply", *SMALL_CUBE)
+    assert outcome.status == 0
+    assert "Voxelized at 24^3" in outcome.out
+    assert "watertight" in outcome.out
+
+
+@pytest.mark.parametrize(("source", "axes"), [("sphere.ply", 3), ("photo.png", 2)])
+def test_fit_summary(made: Path, tmp_path: Path, run: Run, source: str, axes: int) -> None:
+    model = tmp_path / "m.miner"
+    extra = SMALL_CUBE if axes == 3 else []
+    outcome = run("fit", made / source, "-o", model, "--json", *TINY, *extra)
+    assert outcome.status == 0, outcome.err
+    summary = json.loads(outcome.out)
+    assert summary.keys() == {"model", "file_bytes", "parameters", "resumed_scales", "scales"}
+    assert summary["file_bytes"] == model.stat().st_size
+    assert summary["resumed_scales"] == 0
+    assert [entry["scale"] for entry in summary["scales"]] == [1, 0]
+    keys = {"scale", "shape", "active_blocks", "parameters", "seconds", "loss"}
+    assert all(entry.keys() == keys and len(entry["shape"]) == axes for entry in summary["scales"])
+    assert summary["parameters"] == sum(entry["parameters"] for entry in summary["scales"])
+    again = run("fit", made / source, "-o", model, "--json", *TINY, *extra)
+    assert json.loads(again.out) == {**summary, "resumed_scales": 2}
+    assert "2 scales were there" in again.err
+
+
+def test_fit_options_are_those_of_the_settings(made: Path, tmp_path: Path, run: Run) -> None:
+    model = tmp_path / "m.miner"
+    outcome = run(
+        *("fit", made / "sphere.ply", "-o", model, "--scales", 3, "--width", 5, "--seed", 7),
+        *("--resolution", 20, "--steps", 2, "--coarse-steps", 3, "--backend", "reference"),
+    )
+    assert outcome.status == 0
+    stored = load_model(model)
+    expected = FitSettings(scales=3, width=5, seed=7, steps=2, coarse_steps=3)
+    assert stored.info["settings"] == asdict(expected)
+    assert stored.info["backend"] == "reference"
+    assert stored.grid.shape == (20, 20, 20)
+    assert {blocks.architecture.width for blocks in stored.levels} == {5}
+
+
+@pytest.mark.parametrize(
+    ("source", "arguments", "name"),
+    [
+        ("sphere.ply", [], "volume"),
+        ("photo.png", [], "image"),
+        ("sphere.ply", ["--preset", "auto"], "volume"),
+        ("sphere.ply", ["--preset", "miner-paper-volume"], "miner-paper-volume"),
+        ("photo.png", ["--preset=miner-release-image"], "miner-release-image"),
+    ],
+)
+def test_preset(
+    made: Path, tmp_path: Path, run: Run, source: str, arguments: list[str], name: str
+) -> None:
+    model = tmp_path / "m.miner"
+    few = ["--scales", "1", "--steps", "1", "--coarse-steps", "1", "--width", "2"]
+    few += ["--coarsest-width-factor", "1", "--resolution", "16", "--backend", "reference"]
+    outcome = run("fit", made / source, "-o", model, *few, *arguments)
+    assert outcome.status == 0, outcome.err
+    changed = {"scales": 1, "steps": 1, "coarse_steps": 1, "width": 2, "coarsest_width_factor": 1}
+    assert load_model(model).info["settings"] == {**asdict(preset(name)), **changed}
+
+
+def test_a_meshes_preset_ignores_an_image_like_output(made: Path, tmp_path: Path, run: Run) -> None:
+    model = tmp_path / "model.png"
+    few = ["--scales", "1", "--steps", "1", "--width", "2", "--resolution", "16"]
+    few += ["--backend", "reference"]
+    assert run("fit", made / "sphere.ply", "-o", model, *few).status == 0
+    assert load_model(model).info["settings"]["block_size"] == preset("volume").block_size
+
+
+@pytest.mark.parametrize("form", ["ply", "obj", "stl", "glb"])
+def test_extract_writes_closed_meshes(made: Path, tmp_path: Path, run: Run, form: str) -> None:
+    folder = tmp_path / "new" / "meshes"
+    outcome = run(
+        "extract", made / "sphere.miner", "-o", folder, "--lod", "0,1", "--format", form, "--json"
+    )
+    assert outcome.status == 0
+    rows = json.loads(outcome.out)
+    assert [Path(row["file"]).name for row in rows] == [f"lod_1.{form}", f"lod_0.{form}"]
+    assert {entry.name for entry in folder.iterdir()} == {f"lod_{n}.{form}" for n in (0, 1)}
+    for row in rows:
+        mesh = read_mesh(row["file"])
+        assert (len(mesh.vertices), len(mesh.faces)) == (row["vertices"], row["faces"])
+        assert trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).is_watertight
+
+
+def test_extract_all_and_an_empty_level(made: Path, tmp_path: Path, run: Run) -> None:
+    outcome = run("extract", made / "sphere.miner", "-o", tmp_path, "--iso-level", 9, "--json")
+    assert outcome.status == 0
+    rows = json.loads(outcome.out)
+    assert [row["faces"] for row in rows] == [0, 0]
+
+
+def test_a_cut_file_gives_its_whole_scales(made: Path, tmp_path: Path, run: Run) -> None:
+    model = made / "sphere.miner"
+    header_end, coarse_end, *_ = (section.end for section in sections.walk(model))
+    cut = tmp_path / "cut.miner"
+    cut.write_bytes(model.read_bytes()[: coarse_end + 10])
+    assert run("extract", cut, "-o", tmp_path / "cut", "--lod", 1).status == 0
+    assert run("extract", model, "-o", tmp_path / "whole", "--lod", 1).status == 0
+    name = "lod_1.ply"
+    assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    facts = json.loads(run("info", cut, "--json").out)
+    assert facts["complete"] is False
+    assert [entry["scale"] for entry in facts["scales"]] == [1]
+    assert "CUT SHORT" in run("info", cut).out
+    failed = run("extract", cut, "-o", tmp_path / "cut", "--lod", 0)
+    assert failed.status == 1
+    assert "coarser level of detail" in failed.err
+    cut.write_bytes(model.read_bytes()[:header_end])
+    assert json.loads(run("info", cut, "--json").out)["scales"] == []
+
+
+@pytest.mark.parametrize("lod", [0, 1])
+def test_decode_equals_the_library(made: Path, tmp_path: Path, run: Run, lod: int) -> None:
+    target = tmp_path / "samples.npy"
+    outcome = run("decode", made / "sphere.miner", "-o", target, "--lod", lod, "--json")
+    assert outcome.status == 0
+    model = load_model(made / "sphere.miner")
+    shape = model.shape_at(lod)
+    expected = model.decode(lod).to_dense(shape).numpy()
+    assert json.loads(outcome.out) == {"file": str(target), "lod": lod, "shape": [*shape, 1]}
+    assert np.array_equal(np.load(target), expected)
+    box = run(
+        *("decode", made / "sphere.miner", "-o", target, "--lod", lod),
+        *("--region", "1:12,0:5,3:4"),
+    )
+    assert box.status == 0
+    assert np.array_equal(np.load(target), expected[1:12, 0:5, 3:4])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".npy"])
+def test_decode_an_image(made: Path, tmp_path: Path, run: Run, suffix: str) -> None:
+    target = tmp_path / f"photo{suffix}"
+    assert run("decode", made / "photo.miner", "-o", target).status == 0
+    expected = load_model(made / "photo.miner").decode(0).to_dense((20, 36)).numpy()
+    if suffix == ".npy":
+        assert np.array_equal(np.load(target), expected)
+        return
+    with Image.open(target) as picture:
+        assert np.array_equal(np.asarray(picture), np.rint(np.clip(expected, 0, 1) * 255))
+    assert run("decode", made / "photo.miner", "-o", target, "--region", "2:9,5:36").status == 0
+    with Image.open(target) as picture:
+        assert picture.size == (31, 7)
+
+
+@pytest.mark.parametrize(("model", "kind"), [("sphere", "occupancy"), ("photo", "image")])
+def test_info(made: Path, run: Run, model: str, kind: str) -> None:
+    facts = json.loads(run("info", made / f"{model}.miner", "--json").out)
+    assert facts.keys() == {"complete", "file_bytes", "parameters", "grid", "info", "scales"}
+    assert facts["complete"] is True
+    assert facts["info"]["kind"] == kind
+    assert facts["info"]["source"]["name"] == model
+    assert facts["file_bytes"] == (made / f"{model}.miner").stat().st_size
+    keys = {"scale", "shape", "blocks", "varying_blocks", "active_blocks", "width", "sine_layers"}
+    assert all(row.keys() == keys | {"parameters", "bytes"} for row in facts["scales"])
+    words = run("info", made / f"{model}.miner").out
+    assert f"{kind} of {model}" in words
+    assert "…" not in words  # no column is squeezed in a pipe
+
+
+@pytest.mark.parametrize("lod", [0, 1])
+def test_query_equals_decode_at_sample_centers(
+    made: Path, tmp_path: Path, run: Run, lod: int
+) -> None:
+    model = load_model(made / "sphere.miner")
+    grid = model.grid.at_scale(lod)
+    index = np.argwhere(np.ones(grid.shape))
+    np.save(tmp_path / "points.npy", grid.index_to_world(index))
+    outcome = run(
+        *("query", made / "sphere.miner", tmp_path / "points.npy"),
+        *("-o", tmp_path / "values.npy", "--lod", lod),
+    )
+    assert outcome.status == 0
+    values = np.load(tmp_path / "values.npy")
+    assert values.dtype == np.float32
+    assert values.shape == (len(index), 1)
+    expected = model.decode(lod).to_dense(grid.shape).numpy()[tuple(index.T)]
+    # A center comes back from world units within a few ulps, times the field's slope.
+    assert np.abs(values - expected).max() < 1e-5
+
+
+def test_a_stand_in_says_so(made: Path, tmp_path: Path, run: Run) -> None:
+    real = load_model(made / "sphere.miner")
+    source = {"name": "procedural-statue", "stand_in": True}
+    header = Header(real.grid, real.num_scales, {**real.info, "source": source})
+    writer = ModelWriter(tmp_path / "m.miner", header)
+    for blocks in real.levels:
+        writer.write_scale(blocks)
+    writer.finish()
+    assert "STAND-IN" in run("info", tmp_path / "m.miner").out
+    assert run("extract", tmp_path / "m.miner", "-o", tmp_path, "--lod", 1).status == 0
+    text = (tmp_path / "lod_1.ply").read_bytes().split(b"end_header")[0].decode()
+    assert "comment STAND-IN" in text
+    assert run("extract", made / "sphere.miner", "-o", tmp_path, "--lod", 1).status == 0
+    text = (tmp_path / "lod_1.ply").read_bytes().split(b"end_header")[0].decode()
+    assert "level of detail 1 of sphere" in text
+    assert "STAND-IN" not in text
+
+
+def test_unknown_words_are_usage_errors(made: Path, tmp_path: Path, run: Run) -> None:
+    for arguments in (["nonsense"], [], ["Fit"]):
+        outcome = run(*arguments)
+        assert outcome.status == 2
+        assert outcome.out == ""
+        assert "usage: geom-miner" in outcome.err
+    model = tmp_path / "m.miner"
+    for extra in (["--no-such-option", "1"], ["--width", "wide"], ["--width", "0"]):
+        outcome = run("fit", made / "sphere.ply", "-o", model, *extra)
+        assert outcome.status == 2
+        assert "Traceback" not in outcome.err
+        assert not model.exists()
+
+
+def test_version_and_help(run: Run) -> None:
+    assert run("--version").out.startswith("geom-miner 0.")
+    assert "voxelize" in run("--help").out
+    for name in ("voxelize", "fit", "extract", "decode", "info", "query"):
+        outcome = run(name, "--help")
+        assert outcome.status == 0
+        assert f"geom-miner {name}" in outcome.out
+
+
+def test_fresh_refits_from_nothing(made: Path, tmp_path: Path, run: Run) -> None:
+    model = tmp_path / "m.miner"
+    shutil.copy(made / "sphere.miner", model)
+    arguments = ("fit", made / "sphere.ply", "-o", model, "--json", *TINY, *SMALL_CUBE)
+    assert json.loads(run(*arguments).out)["resumed_scales"] == 2
+    assert json.loads(run(*arguments, "--fresh").out)["resumed_scales"] == 0
+    assert model.read_bytes() == (made / "sphere.miner").read_bytes()
+
+
+def test_the_files_signature_is_what_the_format_says(made: Path) -> None:
+    start = (made / "sphere.miner").read_bytes()[:12]
+    assert start == b"\x89MINER\r\n" + struct.pack("<I", 1)

@@ -1,0 +1,38 @@
+"""Every file in configs/ is a run that loads, and says at its top how to start it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipelines.config import CollectionRun, ImageRun, ShapeRun, load_config
+from pipelines.shapes import CATALOG
+
+ROOT = Path(__file__).parent.parent
+CONFIGS = sorted((ROOT / "configs").glob("*"))
+KINDS = {"shape": ShapeRun, "image": ImageRun, "folder": CollectionRun}
+
+
+def test_there_are_configs() -> None:
+    assert {path.name for path in CONFIGS} >= {
+        *(f"{name}.yaml" for name in (*CATALOG, "image", "collection"))
+    }
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_config_loads_and_introduces_itself(path: Path) -> None:
+    text = path.read_text()
+    keys = yaml.safe_load(text).keys()
+    kind = next((kind for key, kind in KINDS.items() if key in keys), CollectionRun)
+    run = load_config(path, kind)
+    if isinstance(run, ShapeRun):
+        assert run.shape in CATALOG
+    comment = re.match(r"(?:#.*\n)+", text)
+    assert comment, "a config opens with a comment"
+    command = re.search(r"# Command: (?:[A-Z_]+=\S+(?: of meshes>)? )?make ([a-z]+)", comment[0])
+    assert command, "the comment names the command"
+    targets = re.findall(r"^([a-z ]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert command[1] in " ".join(targets).split()
