@@ -88,8 +88,9 @@ def exact_gradient(case: Problem, dead_zone: float) -> tuple[Tensor, Tensor]:
 def check_gradient(case: Problem, dead_zone: float = 0.0) -> None:
     losses, gradient = gradient_of(cpu, case, dead_zone)
     exact_losses, exact = exact_gradient(case, dead_zone)
-    assert (losses - exact_losses).abs().max() < 2e-5 * exact_losses.max()
-    assert (gradient - exact).abs().max() < 2e-5 * exact.abs().max()
+    # The dead zone can swallow every error, hence the absolute part.
+    assert (losses - exact_losses).abs().max() < 2e-5 * exact_losses.max() + 1e-9
+    assert (gradient - exact).abs().max() < 2e-5 * exact.abs().max() + 1e-9
 
 
 @pytest.mark.parametrize("case", preset_problems(), ids=lambda case: str(case[0].widths))
