@@ -163,25 +163,27 @@ def _interpolate(
     return position
 
 
-if sys.version_info >= (3, 13):  # PyMCubes has no wheels there
+def _by_pymcubes(inside: npt.NDArray[np.bool_]) -> Polygons:
+    """Twice the edge midpoints (v, 3) and outward faces (f, 3) of a box of signs."""
+    import mcubes
 
-    def _polygonize(inside: npt.NDArray[np.bool_]) -> Polygons:
-        """Twice the edge midpoints (v, 3) and outward faces (f, 3) of a box of signs."""
-        from skimage.measure import marching_cubes
+    vertices, faces = mcubes.marching_cubes(inside.astype(np.float32), 0.5)
+    return np.rint(2 * vertices).astype(np.int64), faces.astype(np.int64)
 
-        if inside.all() or not inside.any():
-            return np.empty((0, 3), dtype=np.int64), np.empty((0, 3), dtype=np.int64)
-        # The classic table depends on signs alone; Lewiner's would look at equal values.
-        vertices, faces, _, _ = marching_cubes(
-            inside.astype(np.float32), 0.5, method="lorensen", gradient_direction="ascent"
-        )
-        return np.rint(2 * vertices).astype(np.int64), faces.astype(np.int64)
 
-else:
+def _by_skimage(inside: npt.NDArray[np.bool_]) -> Polygons:
+    """The same; ambiguous cells are joined and cut as PyMCubes does, their triangles may differ."""
+    from skimage.measure import marching_cubes
 
-    def _polygonize(inside: npt.NDArray[np.bool_]) -> Polygons:
-        """Twice the edge midpoints (v, 3) and outward faces (f, 3) of a box of signs."""
-        import mcubes
+    if inside.all() or not inside.any():
+        return np.empty((0, 3), dtype=np.int64), np.empty((0, 3), dtype=np.int64)
+    # The classic table depends on signs alone, Lewiner's would look at equal values. It joins what
+    # PyMCubes cuts, so it is given the complement.
+    vertices, faces, _, _ = marching_cubes(
+        (~inside).astype(np.float32), 0.5, method="lorensen", gradient_direction="descent"
+    )
+    return np.rint(2 * vertices).astype(np.int64), faces.astype(np.int64)
 
-        vertices, faces = mcubes.marching_cubes(inside.astype(np.float32), 0.5)
-        return np.rint(2 * vertices).astype(np.int64), faces.astype(np.int64)
+
+# PyMCubes has no wheels for Python 3.13.
+_polygonize = _by_skimage if sys.version_info >= (3, 13) else _by_pymcubes

@@ -23,8 +23,13 @@ PATIENCE = 60.0
 
 def start(made: Path, model: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "geom_miner", "fit", made / "sphere.ply", "-o", model, *SLOW]
+    # Background jobs of a shell ignore SIGINT and hand that down; a user's terminal does not.
     return subprocess.Popen(
-        list(map(str, command)), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        list(map(str, command)),
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geom_miner.errors import BlockShapeError
+from geom_miner.extract import isosurface
 from geom_miner.extract.isosurface import extract_mesh, extract_mesh_dense
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.samples import SampleGrid
@@ -73,6 +74,23 @@ def test_vertices_are_where_the_library_puts_them() -> None:
     order = [np.lexsort(np.round(v, 6).T) for v in (ours.vertices, theirs)]
     gap = np.abs(ours.vertices[order[0]] - theirs[order[1]]).max()
     assert gap < 2e-3  # our vertices keep 0.001 voxel from the ends of their edges
+
+
+@given(seed=st.integers(0, 2**31), share=st.sampled_from([0.1, 0.4, 0.5, 0.8]))
+@settings(max_examples=30)
+def test_both_libraries_cut_ambiguous_cells_alike(seed: int, share: float) -> None:
+    pytest.importorskip("mcubes", reason="no wheel for this Python")
+    inside = np.random.default_rng(seed).random((7, 8, 9)) < share
+    inside[[0, -1]] = inside[:, [0, -1]] = inside[:, :, [0, -1]] = False
+    outline = []
+    for polygonize in (isosurface._by_pymcubes, isosurface._by_skimage):
+        doubled, faces = polygonize(inside)
+        mesh = TriangleMesh(doubled / 2.0, faces)
+        assert balanced(mesh)
+        assert mesh.volume >= 0
+        edges = np.unique(doubled, axis=0)
+        outline.append((edges.tolist(), len(faces), diagnose(mesh).parts))
+    assert outline[0] == outline[1]
 
 
 @pytest.mark.parametrize("radius", [16.0, 20.3])
