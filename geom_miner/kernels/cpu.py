@@ -22,16 +22,18 @@ from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.kernels.cpu_layout import (
     Dims,
     Floats,
+    Samples,
     ceil4,
     lanes,
     pack,
     parts,
+    samples_of,
     unpack_gradient,
-    up,
     workspace,
 )
 from geom_miner.kernels.cpu_tile import (
     TILE,
+    add_angles,
     bias_gradient,
     errors_and_loss,
     linear_layer,
@@ -49,15 +51,14 @@ compiled_cache.drop_if_stale("cpu.py", "cpu_layout.py", "cpu_tile.py", "simd.py"
 def evaluate(architecture: MLPArchitecture, parameters: Tensor, coordinates: Tensor) -> Tensor:
     """See ``reference.evaluate``; float32 on the CPU only."""
     out = np.empty((len(parameters), len(coordinates), architecture.channels), dtype=np.float32)
-    dims = _dims(architecture)
+    dims, samples = _dims(architecture), samples_of(coordinates.numpy())
     with parallel_chunksize(1):
         _evaluate_all(
             _array(parameters),
-            _rows_of_samples(coordinates),
-            len(coordinates),
+            samples,
             dims,
             architecture.omega,
-            *workspace(dims, get_num_threads()),
+            *workspace(dims, samples, get_num_threads()),
             out,
         )
     return torch.from_numpy(out)
@@ -74,7 +75,7 @@ def train(
     dead_zone: float = 0.0,
 ) -> None:
     """See ``reference.train``; float32 on the CPU only."""
-    dims = _dims(architecture)
+    dims, samples = _dims(architecture), samples_of(coordinates.numpy())
     with parallel_chunksize(1):
         _train_all(
             _array(state.parameters),
@@ -82,14 +83,14 @@ def train(
             _array(state.second_moment),
             state.steps.numpy(),
             _array(state.losses),
-            _rows_of_samples(coordinates),
+            samples,
             _array(targets),
             learning_rates.to(torch.float64).numpy(),
             _array(tolerances),
             dead_zone,
             dims,
             architecture.omega,
-            *workspace(dims, get_num_threads()),
+            *workspace(dims, samples, get_num_threads()),
         )
 
 
@@ -108,26 +109,57 @@ def _array(tensor: Tensor) -> Floats:
     return array
 
 
-def _rows_of_samples(coordinates: Tensor) -> Floats:
-    """Coordinates as rows, padded with zeros to four rows and whole pairs of vectors."""
-    samples, ndim = coordinates.shape
-    rows = np.zeros((up(ndim, 4), up(samples, 16)), dtype=np.float32)
-    rows[:ndim, :samples] = coordinates.numpy().T
-    return rows
+@njit(nogil=True, cache=True)
+def _line_tables(samples: Samples, dims: Dims, weights: Any, tables: Any) -> None:
+    """The first layer's sines and cosines per lattice line and along a line, once per step."""
+    inputs, width, _, _ = dims
+    rows = ceil4(width)
+    first, _, _, biases, _, _ = weights
+    outer_sines, outer_cosines, inner_sines, inner_cosines, zeros = tables
+    pitch = samples.outer.shape[1]
+    flat, inner = samples.outer.reshape(-1), samples.inner.reshape(-1)
+    for start in range(0, pitch, TILE):
+        sine_layer(
+            first, biases, rows, flat, start, pitch, inputs - 1,
+            outer_sines[start * rows :], outer_cosines[start * rows :], min(TILE, pitch - start),
+        )  # fmt: skip
+    sine_layer(
+        first[(inputs - 1) * rows :], zeros, rows, inner, 0, len(inner), 1,
+        inner_sines, inner_cosines, len(inner),
+    )  # fmt: skip
+
+
+@njit(nogil=True, cache=True)
+def _first_layer(
+    samples: Samples, start: int, count: int, dims: Dims, weights: Any, tiles: Any, tables: Any
+) -> None:
+    """The first layer of a tile, from the lattice's tables where there is a lattice."""
+    rows, line = ceil4(dims[1]), samples.line
+    if line:
+        first_line = start // line
+        chunk = first_line // TILE
+        add_angles(
+            tables[0][chunk * rows * TILE :], tables[1][chunk * rows * TILE :], first_line % TILE,
+            tables[2], tables[3], line, rows, tiles[0], tiles[1], count,
+        )  # fmt: skip
+    else:
+        flat, pitch = samples.rows.reshape(-1), samples.rows.shape[1]
+        sine_layer(
+            weights[0], weights[3], rows, flat, start, pitch, dims[0], tiles[0], tiles[1], count
+        )
 
 
 @njit(nogil=True, cache=True)
 def _forward(
-    coordinates: Floats, start: int, count: int, dims: Dims, weights: Any, tiles: Any
+    samples: Samples, start: int, count: int, dims: Dims, weights: Any, tiles: Any, tables: Any
 ) -> None:
     """A tile's outputs, all sines and cosines kept; ``count`` is a multiple of sixteen."""
-    inputs, width, depth, channels = dims
+    _, width, depth, channels = dims
     rows = ceil4(width)
-    first, hidden, _, biases, last, last_bias = weights
+    _, hidden, _, biases, last, last_bias = weights
     sines, cosines, _, _, outputs, _ = tiles
-    size, square, pitch = rows * TILE, rows * rows, coordinates.shape[1]
-    flat = coordinates.reshape(-1)
-    sine_layer(first, biases, rows, flat, start, pitch, inputs, sines, cosines, count)
+    size, square = rows * TILE, rows * rows
+    _first_layer(samples, start, count, dims, weights, tiles, tables)
     for layer in range(1, depth):
         sine_layer(
             hidden[(layer - 1) * square :],
@@ -146,7 +178,7 @@ def _forward(
 
 @njit(nogil=True, cache=True)
 def _backward(
-    coordinates: Floats, start: int, count: int, dims: Dims, weights: Any, tiles: Any, sums: Any
+    samples: Samples, start: int, count: int, dims: Dims, weights: Any, tiles: Any, sums: Any
 ) -> None:
     """Add a tile's part of every gradient to the sums, lane by lane."""
     _, width, depth, channels = dims
@@ -154,7 +186,7 @@ def _backward(
     _, _, back, _, last, _ = weights
     sines, cosines, slopes, below, outputs, _ = tiles
     first_sums, hidden_sums, bias_sums, last_sums, last_bias_sums, _ = sums
-    size, square, pitch = rows * TILE, rows * rows, coordinates.shape[1]
+    size, square, pitch = rows * TILE, rows * rows, samples.rows.shape[1]
     top = (depth - 1) * size
     linear_layer_back(
         last, channels, outputs, sines[top:], cosines[top:], rows, slopes, last_sums, count
@@ -177,7 +209,7 @@ def _backward(
         slopes, below = below, slopes
     bias_gradient(slopes, rows, bias_sums, count)
     weight_gradient(
-        coordinates.reshape(-1), start, pitch, coordinates.shape[0], slopes, rows, first_sums, count
+        samples.rows.reshape(-1), start, pitch, len(samples.rows), slopes, rows, first_sums, count
     )
 
 
@@ -205,24 +237,27 @@ def _compare(
 
 @njit(nogil=True, cache=True)
 def _loss_and_sums(
-    coordinates: Floats,
+    places: Samples,
     targets: Floats,
     dead_zone: float,
     dims: Dims,
     weights: Any,
     tiles: Any,
     sums: Any,
+    tables: Any,
 ) -> float:
     """One pass over a block's samples; returns its mean squared error."""
     samples, channels = targets.shape
     for part in sums:
         part[:] = 0
+    if places.line:
+        _line_tables(places, dims, weights, tables)
     for start in range(0, samples, TILE):
         stop = min(start + TILE, samples)
         count = (stop - start + 15) // 16 * 16
-        _forward(coordinates, start, count, dims, weights, tiles)
+        _forward(places, start, count, dims, weights, tiles, tables)
         _compare(targets, start, stop, count, channels, dead_zone, tiles, sums)
-        _backward(coordinates, start, count, dims, weights, tiles, sums)
+        _backward(places, start, count, dims, weights, tiles, sums)
     return lanes(sums[5], 0) / (samples * channels)
 
 
@@ -248,7 +283,7 @@ def _train_all(
     second: Floats,
     steps: npt.NDArray[np.int64],
     losses: Floats,
-    coordinates: Floats,
+    places: Samples,
     targets: Floats,
     rates: npt.NDArray[np.float64],
     tolerances: Floats,
@@ -263,12 +298,12 @@ def _train_all(
         work = buffer[get_thread_id()]
         # Padding must be zero; everything else is written before it is read.
         work[:] = 0
-        weights, tiles, sums = parts(work, offsets)
+        weights, tiles, sums, tables = parts(work, offsets)
         gradient = np.empty(parameters.shape[1], dtype=np.float32)
         for k in range(len(rates)):
             pack(parameters[block], dims, omega, weights)
             loss = _loss_and_sums(
-                coordinates, targets[block], dead_zone, dims, weights, tiles, sums
+                places, targets[block], dead_zone, dims, weights, tiles, sums, tables
             )
             losses[block] = loss
             if loss <= tolerances[block]:
@@ -281,8 +316,7 @@ def _train_all(
 @njit(nogil=True, cache=True, parallel=True)
 def _evaluate_all(
     parameters: Floats,
-    coordinates: Floats,
-    samples: int,
+    places: Samples,
     dims: Dims,
     omega: float,
     buffer: Floats,
@@ -292,11 +326,15 @@ def _evaluate_all(
     for block in prange(len(parameters)):
         work = buffer[get_thread_id()]
         work[:] = 0
-        weights, tiles, _ = parts(work, offsets)
+        weights, tiles, _, tables = parts(work, offsets)
         pack(parameters[block], dims, omega, weights)
+        samples = out.shape[1]
+        if places.line:
+            _line_tables(places, dims, weights, tables)
         for start in range(0, samples, TILE):
             stop = min(start + TILE, samples)
-            _forward(coordinates, start, (stop - start + 15) // 16 * 16, dims, weights, tiles)
+            count = (stop - start + 15) // 16 * 16
+            _forward(places, start, count, dims, weights, tiles, tables)
             for channel in range(dims[3]):
                 for t in range(stop - start):
                     out[block, start + t, channel] = tiles[4][channel * TILE + t]

@@ -7,7 +7,7 @@ step.
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +26,52 @@ def up(n: int, multiple: int) -> int:
     return -(-n // multiple) * multiple
 
 
-def workspace(dims: Dims, threads: int) -> tuple[Floats, npt.NDArray[np.int64]]:
+class Samples(NamedTuple):
+    """The places where a block is sampled, as the compiled code reads them.
+
+    Attributes
+    ----------
+    rows : (ndim padded to four, samples padded to sixteen), coordinates, zero where padded.
+    line : samples of a line along the last axis if the places form a lattice whose lines fit a
+        tile evenly, else 0.
+    outer : (ndim, lines padded), each line's coordinates on the other axes.
+    inner : (1, line padded), coordinates along a line.
+    """
+
+    rows: Floats
+    line: int
+    outer: Floats
+    inner: Floats
+
+
+def samples_of(coordinates: npt.NDArray[Any]) -> Samples:
+    """Lay out coordinates (sample, ndim) and find their lattice, if they have one."""
+    count, ndim = coordinates.shape
+    rows = np.zeros((up(ndim, 4), up(count, 16)), dtype=np.float32)
+    rows[:ndim, :count] = coordinates.T
+    line = _line_length(coordinates)
+    lines = count // line if line else 0
+    outer = np.zeros((ndim, up(lines, 16)), dtype=np.float32)
+    inner = np.zeros((1, up(line, 16)), dtype=np.float32)
+    if line:
+        outer[: ndim - 1, :lines] = coordinates[::line, : ndim - 1].T
+        inner[0, :line] = coordinates[:line, -1]
+    return Samples(rows, line, outer, inner)
+
+
+def _line_length(coordinates: npt.NDArray[Any]) -> int:
+    """Samples per lattice line, 0 if there is no lattice or its lines do not fit tiles."""
+    count = len(coordinates)
+    turns = np.flatnonzero((np.diff(coordinates[:, :-1], axis=0) != 0).any(axis=1))
+    line = int(turns[0]) + 1 if len(turns) else count
+    if line % 8 or TILE % line or count % line:
+        return 0
+    grid = coordinates.reshape(count // line, line, -1)
+    flat = (grid[:, :, :-1] == grid[:, :1, :-1]).all() and (grid[..., -1] == grid[:1, :, -1]).all()
+    return line if flat else 0
+
+
+def workspace(dims: Dims, samples: Samples, threads: int) -> tuple[Floats, npt.NDArray[np.int64]]:
     """A buffer (thread, float) and the offsets of its parts, in the order of ``parts``."""
     inputs, width, depth, channels = dims
     rows = up(width, 4)
@@ -34,7 +79,10 @@ def workspace(dims: Dims, threads: int) -> tuple[Floats, npt.NDArray[np.int64]]:
     weights = [inputs * rows, square, square, depth * rows, rows * channels, channels]
     tiles = [depth * tile, depth * tile, tile, tile, channels * TILE, channels * TILE]
     sums = [up(inputs, 4) * rows, square, depth * rows, rows * channels, channels, 1]
-    sizes = [*weights, *tiles, *[8 * n for n in sums]]
+    lines = tile if samples.line else 0
+    outer = up(samples.outer.shape[1], TILE) // TILE * tile
+    tables = [outer, outer, lines, lines, rows]
+    sizes = [*weights, *tiles, *[8 * n for n in sums], *tables]
     offsets = np.array([0, *accumulate(sizes)], dtype=np.int64)
     return np.empty((threads, offsets[-1]), dtype=np.float32), offsets
 
@@ -47,13 +95,15 @@ def ceil4(n: int) -> int:
 
 @njit(nogil=True, cache=True)
 def parts(work: Floats, o: npt.NDArray[np.int64]) -> Any:
-    """Views of a thread's buffer: weights, tiles, sums.
+    """Views of a thread's buffer: weights, tiles, sums, tables.
 
     weights : first (inputs, rows), hidden and back (depth - 1, rows, rows), biases (depth, rows),
         last (rows, channels), its bias (channels)
     tiles : sines and cosines (depth, rows, TILE), slopes and slopes below (rows, TILE),
         outputs and targets (channels, TILE)
     sums : of gradients, with eight lanes each: first, hidden, biases, last, its bias; squares
+    tables : sines and cosines of the first layer's angle per line (chunk of lines, rows, TILE) and
+        along a line (rows, TILE), and as many zeros as rows
     """
     weights = (
         work[o[0] : o[1]], work[o[1] : o[2]], work[o[2] : o[3]],
@@ -67,7 +117,11 @@ def parts(work: Floats, o: npt.NDArray[np.int64]) -> Any:
         work[o[12] : o[13]], work[o[13] : o[14]], work[o[14] : o[15]],
         work[o[15] : o[16]], work[o[16] : o[17]], work[o[17] : o[18]],
     )  # fmt: skip
-    return weights, tiles, sums
+    tables = (
+        work[o[18] : o[19]], work[o[19] : o[20]],
+        work[o[20] : o[21]], work[o[21] : o[22]], work[o[22] : o[23]],
+    )  # fmt: skip
+    return weights, tiles, sums, tables
 
 
 @njit(nogil=True, cache=True)

@@ -87,6 +87,30 @@ def sine_layer(
 
 
 @njit(nogil=True, cache=True, fastmath=True)
+def add_angles(
+    outer_sines: Floats, outer_cosines: Floats, outer_at: int,
+    inner_sines: Floats, inner_cosines: Floats, line: int,
+    rows: int, sines: Floats, cosines: Floats, samples: int,
+) -> None:  # fmt: skip
+    """sin(a + b) and cos(a + b) on a lattice: a per line of samples, b along the line.
+
+    Four products a sample in place of a polynomial and the layer's own products.
+    """
+    for row in range(rows):
+        for k in range(samples // line):
+            sa, ca = (
+                spread(outer_sines, row * TILE + outer_at + k),
+                spread(outer_cosines, row * TILE + outer_at + k),
+            )
+            minus = multiply(sa, constant(np.float32(-1.0)))
+            at = row * TILE + k * line
+            for t in range(0, line, 8):
+                sb, cb = load(inner_sines, row * TILE + t), load(inner_cosines, row * TILE + t)
+                store(sines, at + t, fma(sa, cb, multiply(ca, sb)))
+                store(cosines, at + t, fma(minus, sb, multiply(ca, cb)))
+
+
+@njit(nogil=True, cache=True, fastmath=True)
 def linear_layer(
     weights: Floats, biases: Floats, channels: int,
     source: Floats, inputs: int, outputs: Floats, samples: int,
