@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any
+
+from torch import Tensor
 
 from geom_miner.errors import BlockShapeError
 from geom_miner.fit.activity import ScaleTask, block_tolerances, plan_scale
@@ -23,6 +24,8 @@ from geom_miner.model.initialize import inherit_parameters, initialize_blocks
 from geom_miner.model.representation import Representation
 
 OnScale = Callable[[BlockMLPs, ScaleHistory], None]
+# Looks at a scale that is being fitted; True ends that scale.
+Monitor = Callable[[BlockMLPs], bool]
 
 
 def fit_signal(
@@ -33,6 +36,7 @@ def fit_signal(
     finished: Sequence[BlockMLPs] = (),
     on_scale: OnScale | None = None,
     on_progress: OnProgress | None = None,
+    monitor: Monitor | None = None,
     info: Mapping[str, Any] | None = None,
     backend: str = "auto",
 ) -> Representation:
@@ -46,6 +50,8 @@ def fit_signal(
     finished : scales fitted by an earlier run of the same fit, coarsest first; they are kept.
     on_scale : called with each newly finished scale, e.g. to save it.
     on_progress : called after every round of steps.
+    monitor : called after every round with the scale as it stands; the scale ends when it returns
+        True, e.g. because a target quality is reached. Its time counts as fitting time.
     info : facts to carry in the result.
 
     Raises
@@ -74,7 +80,7 @@ def fit_signal(
             task = plan_scale(pyramid[scale], reconstruction, settings)
             coarser = levels[-1] if levels else None
             blocks, history = _fit_scale(
-                pyramid[scale], task, coarser, settings, scale, grid, report, backend
+                pyramid[scale], task, coarser, settings, scale, grid, report, monitor, backend
             )
         reconstruction = decode_scale(reconstruction, blocks, backend_name=backend)
         if len(levels) >= len(finished):
@@ -94,6 +100,7 @@ def _fit_scale(
     scale: int,
     grid: SampleGrid,
     report: _ProgressReport,
+    monitor: Monitor | None,
     backend: str,
 ) -> tuple[BlockMLPs, ScaleHistory]:
     layout = target.layout
@@ -118,6 +125,23 @@ def _fit_scale(
         energy=float(task.energies.mean()) if len(ids) else 0.0,
     )
     tolerances = block_tolerances(task, settings, scale)
+
+    def blocks_with(parameters: Tensor) -> BlockMLPs:
+        return BlockMLPs(
+            scale,
+            layout,
+            architecture,
+            task.varying_ids,
+            task.fitted,
+            parameters,
+            task.constant_ids,
+            task.constant_values,
+        )
+
+    def on_round(step: int, active: int, loss: float, parameters: Tensor) -> bool:
+        report.round_done(scale, len(ids), step, active, loss)
+        return monitor is not None and monitor(blocks_with(parameters))
+
     parameters = train_blocks(
         architecture,
         start,
@@ -126,20 +150,10 @@ def _fit_scale(
         block_shape=layout.block_shape,
         settings=settings,
         history=history,
-        on_round=partial(report.round_done, scale, len(ids)),
+        on_round=on_round,
         backend_name=backend,
     )
-    blocks = BlockMLPs(
-        scale,
-        layout,
-        architecture,
-        task.varying_ids,
-        task.fitted,
-        parameters,
-        task.constant_ids,
-        task.constant_values,
-    )
-    return blocks, history
+    return blocks_with(parameters), history
 
 
 class _ProgressReport:

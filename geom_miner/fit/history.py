@@ -37,6 +37,8 @@ class ScaleHistory:
     fitted_blocks: int
     parameters: int
     seconds: float = 0.0
+    kernel_seconds: float = 0.0
+    """Of the seconds, those spent inside the training kernel."""
     block_steps: int = 0
     """Optimizer steps summed over blocks."""
     converged_blocks: int = 0

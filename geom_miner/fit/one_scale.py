@@ -29,7 +29,7 @@ def train_blocks(
     block_shape: tuple[int, ...],
     settings: FitSettings,
     history: ScaleHistory,
-    on_round: Callable[[int, int, float], None] | None = None,
+    on_round: Callable[[int, int, float, Tensor], bool] | None = None,
     backend_name: str = "auto",
 ) -> Tensor:
     """Fit each block's MLP to its residual until its tolerance or the step limit.
@@ -43,7 +43,8 @@ def train_blocks(
     residuals : (block, sample, channel)
     tolerances : (block,)
     history : filled in as the fit goes on.
-    on_round : called after every round with (step, active blocks, loss).
+    on_round : called after every round with (step, active blocks, loss, parameters so far); the
+        scale ends when it returns True.
 
     Returns
     -------
@@ -62,6 +63,7 @@ def train_blocks(
         rates = _learning_rates(settings, history.scale, step, count)
         if settings.rate_by_activity:
             rates *= len(active) / len(parameters)
+        began = time.perf_counter()
         kernel.train(
             architecture,
             running,
@@ -71,6 +73,7 @@ def train_blocks(
             tolerances=limits,
             dead_zone=settings.dead_zone_at(history.scale),
         )
+        history.kernel_seconds += time.perf_counter() - began
         step += count
         done.put_rows(active, running)
         keep = running.losses > limits
@@ -79,8 +82,8 @@ def train_blocks(
             goals, limits = goals[keep], limits[keep]
         loss = float(done.losses.mean())
         history.curve.append((time.perf_counter() - start, step, len(active), loss))
-        if on_round is not None:
-            on_round(step, len(active), loss)
+        if on_round is not None and on_round(step, len(active), loss, done.parameters):
+            break
         if settings.plateau and history.scale and abs(loss - last_loss) < settings.plateau:
             break
         last_loss = loss

@@ -10,6 +10,7 @@ from geom_miner.fit.coarse_to_fine import fit_signal
 from geom_miner.fit.history import Progress, ScaleHistory
 from geom_miner.fit.settings import FitSettings
 from geom_miner.grid.pyramid import build_pyramid
+from geom_miner.model.block_mlps import BlockMLPs
 from geom_miner.model.representation import Representation
 from tests.signals import as_blocks, ball
 
@@ -207,3 +208,17 @@ def test_a_stopped_block_of_a_dead_zone_has_no_wrong_sample() -> None:
     assert 0.5 * len(ids) < history[-1].converged_blocks <= clean
     # It stops long before the field itself is close: that is what the zone is for.
     assert history[-1].block_steps < 0.8 * 400 * len(ids)
+
+
+def test_a_monitor_sees_the_scale_and_ends_it() -> None:
+    blocks, grid = as_blocks(picture(), SMALL.block_size)
+    seen: list[tuple[int, Tensor]] = []
+
+    def monitor(level: BlockMLPs) -> bool:
+        seen.append((level.scale, level.parameters.clone()))
+        return level.scale == 0
+
+    representation = fit_signal(blocks, grid, SMALL, monitor=monitor)
+    assert [scale for scale, _ in seen].count(0) == 1
+    assert torch.equal(representation.levels[-1].parameters, seen[-1][1])
+    assert [scale for scale, _ in seen].count(1) > 1
