@@ -12,6 +12,9 @@ from geom_miner import GeomMinerError
 def run_command(work: Callable[[Console], None]) -> int:
     """Run a pipeline with a console on standard error; returns the exit status."""
     console = Console(stderr=True)
+    if not console.is_terminal:
+        # A log has no width; tables must not be squeezed into 80 columns.
+        console = Console(stderr=True, width=160)
     try:
         work(console)
     except GeomMinerError as error:

@@ -40,6 +40,7 @@ DOORS = {
         "geom_miner/kernels/cpu.py",
         "geom_miner/kernels/cpu_layout.py",
         "geom_miner/kernels/cpu_tile.py",
+        "geom_miner/kernels/peak.py",
         "geom_miner/kernels/simd.py",
         "geom_miner/voxelize/columns.py",
     ),

@@ -15,9 +15,13 @@ from geom_miner.errors import SettingsError
 from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.kernels.training import TrainingState
 
-BackendName = Literal["auto", "reference", "cpu"]
+BackendName = Literal["auto", "reference", "cpu", "gpu"]
 
-_MODULES = {"reference": "geom_miner.kernels.reference", "cpu": "geom_miner.kernels.cpu"}
+_MODULES = {
+    "reference": "geom_miner.kernels.reference",
+    "cpu": "geom_miner.kernels.cpu",
+    "gpu": "geom_miner.kernels.gpu",
+}
 
 
 class Backend(Protocol):
@@ -41,7 +45,11 @@ class Backend(Protocol):
 
 
 def resolve_backend(name: str, device: torch.device) -> str:
-    """What ``auto`` stands for where the tensors lie; other names are checked."""
+    """What ``auto`` stands for where the tensors lie; other names are checked.
+
+    On a GPU that is the reference: the fused ``gpu`` kernel is proven by Triton's interpreter and
+    compiles, but has not run on a device yet, so it has to be asked for.
+    """
     if name == "auto":
         return "cpu" if device.type == "cpu" else "reference"
     if name not in _MODULES:
