@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from geom_miner.grid.samples import SampleGrid as SampleGrid
     from geom_miner.grid.sparse import SparseBlocks as SparseBlocks
     from geom_miner.grid.sparse import paired_samples as paired_samples
+    from geom_miner.kernels.architecture import MLPArchitecture as MLPArchitecture
+    from geom_miner.kernels.peak import fma_peak as fma_peak
+    from geom_miner.kernels.peak import step_flops as step_flops
+    from geom_miner.kernels.training import TrainingState as TrainingState
     from geom_miner.media.images import ImageSignal as ImageSignal
     from geom_miner.media.images import image_to_blocks as image_to_blocks
     from geom_miner.media.images import read_image as read_image
@@ -38,6 +42,8 @@ if TYPE_CHECKING:
     from geom_miner.mesh.files import read_mesh as read_mesh
     from geom_miner.mesh.files import write_mesh as write_mesh
     from geom_miner.mesh.triangle_mesh import TriangleMesh as TriangleMesh
+    from geom_miner.model.block_mlps import local_coordinates as local_coordinates
+    from geom_miner.model.initialize import initialize_blocks as initialize_blocks
     from geom_miner.model.representation import Representation as Representation
     from geom_miner.progress import FitProgress as FitProgress
     from geom_miner.resumable import FitResult as FitResult
@@ -88,6 +94,12 @@ _HOMES = {
     "upsample": "grid.pyramid",
     "downsample": "grid.pyramid",
     "image_to_blocks": "media.images",
+    "MLPArchitecture": "kernels.architecture",
+    "TrainingState": "kernels.training",
+    "fma_peak": "kernels.peak",
+    "step_flops": "kernels.peak",
+    "initialize_blocks": "model.initialize",
+    "local_coordinates": "model.block_mlps",
     "voxelize_mesh": "voxelize.occupancy",
     "write_image": "media.images",
     "write_mesh": "mesh.files",
