@@ -16,10 +16,11 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test check lint types format lucy thai engine image meshes clean
+.PHONY: help setup test check lint types format lucy thai engine image meshes bench ablation \
+  learn-start clean
 
 help:  ## list the targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z ]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z -]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMP)  ## make .venv from requirements.lock; renewed when the lock changes
 
@@ -73,6 +74,15 @@ image: $(STAMP)  ## fit a picture (IMAGE=photo.png)
 
 meshes: $(STAMP)  ## every mesh in the folders of GEOM_MINER_DATA, one table
 	$(BIN)/python -m pipelines.collection configs/collection.yaml
+
+bench: $(STAMP)  ## speed against the released algorithm, as ratios in one run
+	$(BIN)/python -m pipelines.benchmark configs/bench.yaml
+
+ablation: $(STAMP)  ## what each setting of a fit is worth, one table (RESOLUTION=128)
+	$(BIN)/python -m pipelines.ablation configs/ablation.yaml $(if $(RESOLUTION),--resolution $(RESOLUTION))
+
+learn-start: $(STAMP)  ## learn where block MLPs start, from meshes in GEOM_MINER_DATA
+	$(BIN)/python -m pipelines.learn_start configs/learn_start.yaml
 
 clean:  ## remove caches and build products; keeps .venv and runs
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

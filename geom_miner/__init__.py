@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from geom_miner.extract.level_of_detail import extract_level as extract_level
     from geom_miner.fit.coarse_to_fine import fit_signal as fit_signal
     from geom_miner.fit.history import ScaleHistory as ScaleHistory
+    from geom_miner.fit.learned_start import LearnedStart as LearnedStart
+    from geom_miner.fit.learned_start import ReptileSettings as ReptileSettings
+    from geom_miner.fit.learned_start import StartTrial as StartTrial
+    from geom_miner.fit.learned_start import finest_residuals as finest_residuals
+    from geom_miner.fit.learned_start import learn_start as learn_start
+    from geom_miner.fit.learned_start import try_start as try_start
     from geom_miner.fit.settings import PRESETS as PRESETS
     from geom_miner.fit.settings import FitSettings as FitSettings
     from geom_miner.fit.settings import preset as preset
@@ -66,24 +72,29 @@ _HOMES = {
     "FitSettings": "fit.settings",
     "GeomMinerError": "errors",
     "ImageSignal": "media.images",
+    "LearnedStart": "fit.learned_start",
     "MediaError": "errors",
     "MeshError": "errors",
     "ModelFileError": "errors",
     "Occupancy": "voxelize.occupancy",
     "PRESETS": "fit.settings",
     "Representation": "model.representation",
+    "ReptileSettings": "fit.learned_start",
     "SampleGrid": "grid.samples",
     "ScaleHistory": "fit.history",
     "SettingsError": "errors",
     "SparseBlocks": "grid.sparse",
+    "StartTrial": "fit.learned_start",
     "TriangleMesh": "mesh.triangle_mesh",
     "VoxelizeSettings": "voxelize.settings",
     "diagnose": "mesh.diagnose",
     "extract_level": "extract.level_of_detail",
     "extract_mesh": "extract.isosurface",
     "extract_mesh_dense": "extract.isosurface",
+    "finest_residuals": "fit.learned_start",
     "fit_signal": "fit.coarse_to_fine",
     "fit_to_file": "resumable",
+    "learn_start": "fit.learned_start",
     "load_model": "storage.model_file",
     "paired_samples": "grid.sparse",
     "preset": "fit.settings",
@@ -100,6 +111,7 @@ _HOMES = {
     "step_flops": "kernels.peak",
     "initialize_blocks": "model.initialize",
     "local_coordinates": "model.block_mlps",
+    "try_start": "fit.learned_start",
     "voxelize_mesh": "voxelize.occupancy",
     "write_image": "media.images",
     "write_mesh": "mesh.files",

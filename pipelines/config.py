@@ -31,7 +31,7 @@ class ShapeRun:
     """Where the fit's settings start."""
     fit: dict[str, Any] = field(default_factory=dict)
     """Settings of the fit that differ from the preset."""
-    backend: Literal["auto", "reference", "cpu"] = "auto"
+    backend: Literal["auto", "reference", "cpu", "gpu"] = "auto"
     """Kernel."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute."""
@@ -59,7 +59,7 @@ class ImageRun:
     """Where the fit's settings start."""
     fit: dict[str, Any] = field(default_factory=dict)
     """Settings of the fit that differ from the preset."""
-    backend: Literal["auto", "reference", "cpu"] = "auto"
+    backend: Literal["auto", "reference", "cpu", "gpu"] = "auto"
     """Kernel."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute."""
@@ -87,10 +87,59 @@ class CollectionRun:
     """Folder to write."""
 
 
-Run = TypeVar("Run", ShapeRun, ImageRun, CollectionRun)
+@dataclass(frozen=True)
+class AblationRun:
+    """What each setting of the fit is worth, on several shapes."""
+
+    ablate: list[str]
+    """Named shapes or paths."""
+    cells: dict[str, Any]
+    """Name of a row of the table, and the settings in which it differs from the default."""
+    resolution: int = 128
+    """Samples along each side."""
+    preset: str = "volume"
+    """Where the fit's settings start."""
+    fit: dict[str, Any] = field(default_factory=dict)
+    """Settings of the default row that differ from the preset."""
+    samples: int = 100_000
+    """Points on each surface for distances and normals."""
+    output: str = "runs/ablation"
+    """Folder to write."""
 
 
-def fit_settings(run: ShapeRun | ImageRun | CollectionRun) -> FitSettings:
+@dataclass(frozen=True)
+class LearnStartRun:
+    """A start for the blocks of the finest scale, learned on some shapes, judged on others."""
+
+    learn_from: list[str]
+    """Named shapes or paths to learn from."""
+    judge_on: list[str]
+    """Named shapes or paths to judge on."""
+    sizes: list[dict[str, Any]]
+    """Settings of the fits, one set for each start to learn: width, depth, learning_rate."""
+    resolution: int = 128
+    """Samples along each side."""
+    preset: str = "volume"
+    """Where the fits' settings start."""
+    fit: dict[str, Any] = field(default_factory=dict)
+    """Settings of all fits that differ from the preset."""
+    outer_steps: int = 200
+    """Batches of blocks."""
+    batch: int = 32
+    """Blocks whose fits are averaged."""
+    inner_steps: int = 10
+    """Optimizer steps of each of them."""
+    outer_rate: float = 0.2
+    """Share of the way towards the fitted parameters at first; it falls linearly to 0."""
+    output: str = "geom_miner/model/starts"
+    """Folder to write."""
+
+
+FitRun = ShapeRun | ImageRun | CollectionRun | AblationRun | LearnStartRun
+Run = TypeVar("Run")
+
+
+def fit_settings(run: FitRun) -> FitSettings:
     """The preset with the run's own settings on top."""
     base = preset(run.preset)
     _check_keys(FitSettings, run.fit, "fit")
@@ -125,7 +174,8 @@ def load_config(
         _check_types(kind, merged, "the run")
         _check_missing(kind, merged)
         run = kind(**merged)
-        fit_settings(run)
+        if isinstance(run, FitRun):
+            fit_settings(run)
         return run
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from error

@@ -8,12 +8,26 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.config import CollectionRun, ImageRun, ShapeRun, load_config
+from pipelines.benchmark import BenchmarkRun
+from pipelines.config import (
+    AblationRun,
+    CollectionRun,
+    ImageRun,
+    LearnStartRun,
+    ShapeRun,
+    load_config,
+)
 from pipelines.shapes import CATALOG
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*"))
-KINDS = {"shape": ShapeRun, "image": ImageRun, "folder": CollectionRun}
+KINDS = {
+    "shape": ShapeRun,
+    "image": ImageRun,
+    "networks": BenchmarkRun,
+    "ablate": AblationRun,
+    "learn_from": LearnStartRun,
+}
 
 
 def test_there_are_configs() -> None:
@@ -32,7 +46,7 @@ def test_config_loads_and_introduces_itself(path: Path) -> None:
         assert run.shape in CATALOG
     comment = re.match(r"(?:#.*\n)+", text)
     assert comment, "a config opens with a comment"
-    command = re.search(r"# Command: (?:[A-Z_]+=\S+(?: of meshes>)? )?make ([a-z]+)", comment[0])
+    command = re.search(r"# Command: (?:[A-Z_]+=\S+(?: of meshes>)? )?make ([a-z-]+)", comment[0])
     assert command, "the comment names the command"
-    targets = re.findall(r"^([a-z ]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    targets = re.findall(r"^([a-z -]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert command[1] in " ".join(targets).split()

@@ -61,7 +61,8 @@ class Fit:
     voxels: tyro.conf.OmitArgPrefixes[VoxelizeSettings]
     settings: tyro.conf.OmitArgPrefixes[FitSettings]
     preset: str = "auto"
-    """Where the fit's options start: auto (volume or image, by the source), volume, image,
+    """Where the fit's options start: auto (volume or image, by the source), volume, fast (exact
+    voxels at the lowest cost), fine (a smoother field, better normals), image,
     miner-paper-volume, miner-paper-image, miner-release-volume, miner-release-image."""
     backend: Backend = "auto"
     """Kernel to compute with."""

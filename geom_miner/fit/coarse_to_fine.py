@@ -20,7 +20,7 @@ from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.model.block_mlps import BlockMLPs
 from geom_miner.model.decode import decode_scale
-from geom_miner.model.initialize import inherit_parameters, initialize_blocks
+from geom_miner.model.initialize import inherit_parameters, initialize_blocks, learned_start
 from geom_miner.model.representation import Representation
 
 OnScale = Callable[[BlockMLPs, ScaleHistory], None]
@@ -58,6 +58,8 @@ def fit_signal(
     ------
     BlockShapeError
         The signal's blocks do not match the settings or the grid.
+    SettingsError
+        The learned start is asked for and there is none for this architecture.
     """
     ndim = signal.layout.ndim
     if signal.layout.block_shape != (settings.block_size,) * ndim or grid.ndim != ndim:
@@ -65,6 +67,9 @@ def fit_signal(
             f"signal must have blocks of {settings.block_size} samples along each of the grid's "
             f"{grid.ndim} axes, got blocks of {signal.layout.block_shape}"
         )
+    if settings.start == "learned":
+        # Said before the coarser scales are fitted, not after.
+        learned_start(architecture_at(0, ndim, signal.channels, settings))
     layout = BlockGrid.covering(grid.shape, signal.layout.block_shape, halvings=settings.scales - 1)
     pyramid = build_pyramid(signal.extended(layout), settings.scales)
 
@@ -104,17 +109,9 @@ def _fit_scale(
     backend: str,
 ) -> tuple[BlockMLPs, ScaleHistory]:
     layout = target.layout
-    architecture = MLPArchitecture(
-        layout.ndim, settings.width_at(scale), settings.depth, target.channels, settings.omega
-    )
+    architecture = architecture_at(scale, layout.ndim, target.channels, settings)
     ids = task.varying_ids[task.fitted]
-    start = initialize_blocks(
-        architecture, ids, gain=settings.gain_at(scale), seed=settings.seed, scale=scale
-    )
-    if settings.start == "parent" and coarser and coarser.architecture == architecture:
-        start = inherit_parameters(
-            start, ids, coarser.parameters, coarser.fitted_ids, ndim=layout.ndim, factor=0.5
-        )
+    start = _start_of(architecture, ids, coarser, settings, scale)
     history = ScaleHistory(
         scale,
         grid.at_scale(scale).shape,
@@ -154,6 +151,32 @@ def _fit_scale(
         backend_name=backend,
     )
     return blocks_with(parameters), history
+
+
+def architecture_at(scale: int, ndim: int, channels: int, settings: FitSettings) -> MLPArchitecture:
+    """The shape of the MLPs of a scale."""
+    return MLPArchitecture(ndim, settings.width_at(scale), settings.depth, channels, settings.omega)
+
+
+def _start_of(
+    architecture: MLPArchitecture,
+    ids: Tensor,
+    coarser: BlockMLPs | None,
+    settings: FitSettings,
+    scale: int,
+) -> Tensor:
+    """Parameters, (block, parameter), from which a scale's blocks are fitted."""
+    if settings.start == "learned" and scale == 0:
+        return learned_start(architecture).to(ids.device).repeat(len(ids), 1)
+    start = initialize_blocks(
+        architecture, ids, gain=settings.gain_at(scale), seed=settings.seed, scale=scale
+    )
+    if settings.start == "parent" and coarser and coarser.architecture == architecture:
+        start = inherit_parameters(
+            start, ids, coarser.parameters, coarser.fitted_ids,
+            ndim=architecture.ndim, factor=0.5,
+        )  # fmt: skip
+    return start
 
 
 class _ProgressReport:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from geom_miner.errors import SettingsError
+
+Start = Literal["siren", "parent", "learned"]
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,9 @@ class FitSettings:
     """Scale c of the initial parameters' bounds at the coarsest scale."""
     init_gain_per_scale: float = 1.0
     """Factor on c for each finer scale; 0.5 in the released code for volumes."""
-    start: Literal["siren", "parent"] = "siren"
-    """Where a block starts: a fresh draw, or half of its parent's parameters."""
+    start: Start = "siren"
+    """Where a block starts: a fresh draw, half of its parent's parameters, or, at the finest
+    scale, the parameters learned for this architecture on other shapes."""
     learning_rate: float = 2e-3
     """Adam's step size at the start of a scale."""
     decay: float = 1.0
@@ -77,7 +80,7 @@ class FitSettings:
             "dead_zone must lie in [0, 0.5)": 0 <= self.dead_zone < 0.5,
             "add_threshold must be >= 0": self.add_threshold >= 0,
             "plateau must be >= 0": self.plateau >= 0,
-            "start must be siren or parent": self.start in ("siren", "parent"),
+            "start must be siren, parent or learned": self.start in get_args(Start),
             "constant_blocks must be exact or fit": self.constant_blocks in ("exact", "fit"),
             "seed must be >= 0": self.seed >= 0,
         }
@@ -121,8 +124,12 @@ _PAPER_IMAGE = FitSettings(
 )  # fmt: skip
 
 PRESETS: dict[str, FitSettings] = {
-    # Ours, chosen by measurement; see the README's table of presets.
+    # Ours, chosen by measurement; see docs/performance.md.
     "volume": FitSettings(),
+    # Exact voxels at the lowest cost: every block stops once it provably has no wrong voxel.
+    "fast": FitSettings(dead_zone=0.3, coarse_steps=40),
+    # A smoother field between the samples: truer normals, at twice the cost.
+    "fine": FitSettings(width=32, depth=2, omega=20.0, steps=200),
     "image": FitSettings(block_size=32),
     # The paper's figures (section 4); what it leaves open (omega, decay of volumes, the loss
     # change that ends a volume's scale) is taken from SIREN and from the released code.

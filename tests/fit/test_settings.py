@@ -64,3 +64,16 @@ def test_nonsense_is_refused_by_name(wrong: dict[str, object]) -> None:
 def test_unknown_presets_are_answered_with_the_known() -> None:
     with pytest.raises(SettingsError, match="miner-paper-volume"):
         preset("miner")
+
+
+def test_fast_buys_exact_voxels_and_fine_a_true_field() -> None:
+    volume, fast, fine = preset("volume"), preset("fast"), preset("fine")
+    assert fast.dead_zone > 0 == fine.dead_zone
+    assert fast.coarse_steps < volume.coarse_steps
+    assert fine.steps > volume.steps
+    # One file format, one block size: the presets differ in what they spend.
+    assert fast.block_size == fine.block_size == volume.block_size
+
+
+def test_every_start_is_accepted() -> None:
+    assert [FitSettings(start=start).start for start in ("siren", "parent", "learned")]
