@@ -127,6 +127,14 @@ def _costs(metrics: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[str]
     return [
         "## Cost",
         "",
+        *(
+            [
+                f"- {metrics['resumed_scales']} scales came from an earlier run; their time counts "
+                "as fitting, not as this run's"
+            ]
+            if metrics["resumed_scales"]
+            else []
+        ),
         f"- {metrics['wall_seconds']:.1f} s in all, {metrics['fit_seconds']:.1f} s of them "
         f"fitting, on {manifest['device']}",
         f"- {metrics['peak_rss_bytes'] / 2**30:.2f} GiB of memory at the peak",

@@ -69,6 +69,7 @@ def fit_to_file(
         "backend": resolve_backend(backend, signal.device),
         "signal_sha256": _digest(signal),
         "version": __version__,
+        "code_sha256": _code_digest(),
     }
     header = Header(grid, settings.scales, facts)
     if path.is_dir():
@@ -103,6 +104,16 @@ def fit_to_file(
     _save_history(_history_path(path), history)
     _history_path(part_path(path)).unlink(missing_ok=True)
     return FitResult(representation, tuple(history), len(finished))
+
+
+def _code_digest() -> str:
+    """SHA-256 of the sources that decide a fit, so that no other code's model passes for ours."""
+    root = Path(__file__).parent
+    digest = hashlib.sha256()
+    for room in ("fit", "grid", "kernels", "model"):
+        for source in sorted((root / room).rglob("*.py")):
+            digest.update(source.relative_to(root).as_posix().encode() + source.read_bytes())
+    return digest.hexdigest()
 
 
 def _digest(signal: SparseBlocks) -> str:

@@ -30,12 +30,14 @@ def draw_shape_pictures(
     meshes: Mapping[int, Path | None],
     levels: Sequence[ShapeLevel],
     view: View,
+    *,
+    title: str = "source",
 ) -> None:
     """Write lods.png, active_blocks.png and quality.png."""
     nothing = TriangleMesh(np.empty((0, 3)), np.empty((0, 3), dtype=np.int64))
     lods = {scale: read_mesh(path) if path else nothing for scale, path in meshes.items()}
     images = [render_mesh(source, width=_WIDTH, height=_HEIGHT, view=view)]
-    captions = [f"source\n{len(source.faces):,} faces"]
+    captions = [f"{title}\n{len(source.faces):,} faces"]
     for level in levels[::-1]:
         images.append(render_mesh(lods[level.scale], width=_WIDTH, height=_HEIGHT, view=view))
         captions.append(f"LoD {level.scale}: {level.faces:,} faces\nIoU {level.iou_voxel:.4f}")

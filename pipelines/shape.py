@@ -60,7 +60,9 @@ def run_shape(run: ShapeRun, *, fresh: bool, console: Console) -> Path:
     """Make ``<output>/<name>/`` with model, meshes, metrics, manifest and report."""
     started = time.perf_counter()
     settings, device = fit_settings(run), choose_device(run.device)
-    resolution = run.resolution or (1024 if device == "cuda" else 256)
+    resolution = run.resolution
+    if resolution is None:
+        resolution = 1024 if device == "cuda" else 256
     shape = find_shape(run.shape, console=console)
     folder = make_folder(Path(run.output) / shape.name)
     console.print(f"{shape.title}: {shape.faces:,} faces, at {resolution}^3 on {device}")
@@ -95,8 +97,9 @@ def run_shape(run: ShapeRun, *, fresh: bool, console: Console) -> Path:
             on_level=lambda scale: status.update(f"judging level of detail {scale}"),
         )
         status.update("drawing")
-        draw_shape_pictures(folder, shape.mesh, meshes, levels, _view(run, shape))
-    facts = manifest(
+        title = "STAND-IN" if shape.stand_in else "source"
+        draw_shape_pictures(folder, shape.mesh, meshes, levels, _view(run, shape), title=title)
+    facts = {"stand_in": shape.stand_in} | manifest(
         config=portable(run, resolution=resolution, fit=asdict(settings)),
         seed=settings.seed,
         device=device,

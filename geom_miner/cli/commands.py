@@ -77,6 +77,8 @@ class Fit:
         from geom_miner.progress import FitProgress
         from geom_miner.resumable import fit_to_file
 
+        if not self.output.resolve().parent.is_dir():
+            raise SettingsError(f"cannot write {self.output}: its folder does not exist; make it")
         signal, grid, info = self._load(console)
         with FitProgress(console) as progress:
             result = fit_to_file(

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from geom_miner.errors import SettingsError
 from geom_miner.fit.history import ScaleHistory
 from geom_miner.fit.settings import FitSettings
 from geom_miner.kernels import backend
@@ -76,13 +77,18 @@ def train_blocks(
         history.kernel_seconds += time.perf_counter() - began
         step += count
         done.put_rows(active, running)
+        if not bool(torch.isfinite(running.losses).all()):
+            raise SettingsError(
+                f"the fit of scale {history.scale} diverged (its loss is no longer finite); "
+                "lower learning_rate or omega"
+            )
         keep = running.losses > limits
         if not bool(keep.all()):
             active, running = active[keep], running.rows(keep)
             goals, limits = goals[keep], limits[keep]
         loss = float(done.losses.mean())
         history.curve.append((time.perf_counter() - start, step, len(active), loss))
-        if on_round is not None and on_round(step, len(active), loss, done.parameters):
+        if on_round is not None and on_round(step, len(active), loss, done.parameters.clone()):
             break
         if settings.plateau and history.scale and abs(loss - last_loss) < settings.plateau:
             break

@@ -82,7 +82,7 @@ class FitSettings:
             "plateau must be >= 0": self.plateau >= 0,
             "start must be siren, parent or learned": self.start in get_args(Start),
             "constant_blocks must be exact or fit": self.constant_blocks in ("exact", "fit"),
-            "seed must be >= 0": self.seed >= 0,
+            "seed must lie in [0, 2^63)": 0 <= self.seed < 2**63,
         }
         for rule, holds in rules.items():
             if not holds:

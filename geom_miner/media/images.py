@@ -52,7 +52,9 @@ def read_image(path: Path | str) -> ImageSignal:
             raise MediaError(f"{path} is empty; copy the image again")
         with Image.open(path) as opened:
             image = ImageOps.exif_transpose(opened)
-            array = np.asarray(image if _is_plain(image.mode) else _converted(image))
+            if not _is_plain(image.mode):
+                image = _converted(image, path)
+            array = np.asarray(image)
     except MediaError:
         raise
     except (OSError, SyntaxError, ValueError) as error:
@@ -109,9 +111,13 @@ def _is_plain(mode: str) -> bool:
     return mode in ("L", "LA", "RGB", "RGBA", "I;16", "I")
 
 
-def _converted(image: Image.Image) -> Image.Image:
+def _converted(image: Image.Image, path: Path) -> Image.Image:
     """Palettes, bilevel and CMYK images as the plain mode that loses nothing visible."""
     if image.mode == "1":
         return image.convert("L")
+    if image.mode not in ("P", "PA", "CMYK", "YCbCr", "La", "RGBa"):
+        raise MediaError(
+            f"{path} has samples of mode {image.mode}; convert it to 8 or 16 bits per channel"
+        )
     transparent = "transparency" in image.info or image.mode in ("PA", "La", "RGBa")
     return image.convert("RGBA" if transparent else "RGB")

@@ -8,7 +8,9 @@ and equal representations give equal bytes.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -64,17 +66,19 @@ class ModelWriter:
     so an earlier model stays intact until then.
     """
 
-    def __init__(self, path: Path, header: Header, *, resume: bool = False) -> None:
-        self.path, self.part = path, part_path(path)
+    def __init__(
+        self, path: Path, header: Header, *, resume: bool = False, part: Path | None = None
+    ) -> None:
+        self.path, self.part = path, part or part_path(path)
         self.header = header
         self.finished: tuple[BlockMLPs, ...] = ()
-        kept = self._recover() if resume else 0
         try:
-            self._file: IO[bytes] = self.part.open("r+b" if kept else "wb")
-            if kept:
-                self._file.truncate(kept)
-                self._file.seek(kept)
-            else:
+            # Appending opens without truncating: what is there may be another run's.
+            self._file: IO[bytes] = self.part.open("ab")
+            _lock(self._file, self.part)
+            kept = self._recover() if resume else 0
+            self._file.truncate(kept)
+            if not kept:
                 sections.begin(self._file)
                 sections.append(self._file, "HEADER", header.to_json())
         except OSError as error:
@@ -125,7 +129,10 @@ def part_path(path: Path) -> Path:
 def save_model(path: Path | str, representation: Representation) -> None:
     """Write a representation; an existing file is replaced only by a complete one."""
     header = Header(representation.grid, representation.num_scales, representation.info)
-    writer = ModelWriter(Path(path), header)
+    path = Path(path)
+    # A scratch file of its own: the usual one may hold an interrupted fit.
+    scratch = path.with_name(f"{path.name}.{os.getpid()}.part")
+    writer = ModelWriter(path, header, part=scratch)
     for blocks in representation.levels:
         writer.write_scale(blocks)
     writer.finish()
@@ -276,6 +283,17 @@ def _unpack_scale(payload: bytes) -> BlockMLPs:
     return BlockMLPs(
         int(head["scale"]), layout, architecture, **{name: tensors[name] for name in _DTYPES}
     )
+
+
+def _lock(file: IO[bytes], path: Path) -> None:
+    """Keep a second fit from writing the same file; the lock goes with the file's closing."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise ModelFileError(
+            f"another fit is writing {path}; wait for it, or choose another output"
+        ) from None
 
 
 def _cannot_write(path: Path, error: OSError) -> ModelFileError:

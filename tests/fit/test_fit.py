@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from geom_miner.errors import BlockShapeError
+from geom_miner.errors import BlockShapeError, SettingsError
 from geom_miner.fit.activity import plan_scale
 from geom_miner.fit.coarse_to_fine import fit_signal
 from geom_miner.fit.history import Progress, ScaleHistory
@@ -222,3 +222,8 @@ def test_a_monitor_sees_the_scale_and_ends_it() -> None:
     assert [scale for scale, _ in seen].count(0) == 1
     assert torch.equal(representation.levels[-1].parameters, seen[-1][1])
     assert [scale for scale, _ in seen].count(1) > 1
+
+
+def test_a_diverging_fit_is_an_error_and_no_model() -> None:
+    with pytest.raises(SettingsError, match="diverged"):
+        fitted(picture(), replace(SMALL, learning_rate=1e30))

@@ -65,7 +65,10 @@ def test_bad_images_are_one_sentence_each(tmp_path: Path) -> None:
     (tmp_path / "empty.png").touch()
     (tmp_path / "text.png").write_text("no image at all")
     (tmp_path / "cut.png").write_bytes(whole.read_bytes()[:100])
-    for name in ("missing.png", "empty.png", "text.png", "cut.png"):
+    Image.fromarray(np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)).save(
+        tmp_path / "float.tif"
+    )
+    for name in ("missing.png", "empty.png", "text.png", "cut.png", "float.tif"):
         with pytest.raises(MediaError, match=name) as caught:
             read_image(tmp_path / name)
         assert "\n" not in str(caught.value)

@@ -177,3 +177,24 @@ def test_describe_counts_what_is_there(tmp_path: Path, model: Representation) ->
     assert [row["scale"] for row in facts["scales"]] == [2, 1, 0]
     assert [row["bytes"] for row in facts["scales"]] == list(scale_bytes(path).values())
     assert json.loads(json.dumps(facts))["grid"]["shape"] == [9, 22]
+
+
+def test_two_writers_do_not_share_a_file(tmp_path: Path, model: Representation) -> None:
+    path = tmp_path / "m.miner"
+    first = ModelWriter(path, Header(model.grid, 3, {"run": 1}))
+    first.write_scale(model.levels[0])
+    with pytest.raises(ModelFileError, match="another fit is writing"):
+        ModelWriter(path, Header(model.grid, 3, {"run": 2}))
+    first.write_scale(model.levels[1])
+    first.close()
+    again = ModelWriter(path, Header(model.grid, 3, {"run": 1}), resume=True)
+    assert [blocks.scale for blocks in again.finished] == [2, 1]
+    again.close()
+
+
+def test_saving_leaves_an_interrupted_fit_alone(tmp_path: Path, model: Representation) -> None:
+    path = tmp_path / "m.miner"
+    part_path(path).write_bytes(b"an interrupted fit")
+    save_model(path, model)
+    assert part_path(path).read_bytes() == b"an interrupted fit"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.miner", "m.miner.part"]
