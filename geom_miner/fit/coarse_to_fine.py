@@ -17,6 +17,7 @@ from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.pyramid import build_pyramid
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
+from geom_miner.kernels import backend as kernel_backend
 from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.model.block_mlps import BlockMLPs
 from geom_miner.model.decode import decode_scale
@@ -73,6 +74,7 @@ def fit_signal(
     layout = BlockGrid.covering(grid.shape, signal.layout.block_shape, halvings=settings.scales - 1)
     pyramid = build_pyramid(signal.extended(layout), settings.scales)
 
+    kernel_backend(backend, signal.device).prepare()
     report = _ProgressReport(pyramid, settings, on_progress)
 
     reconstruction: SparseBlocks | None = None

@@ -27,6 +27,8 @@ _MODULES = {
 class Backend(Protocol):
     """What a kernel module provides."""
 
+    def prepare(self) -> None: ...
+
     def evaluate(
         self, architecture: MLPArchitecture, parameters: Tensor, coordinates: Tensor
     ) -> Tensor: ...

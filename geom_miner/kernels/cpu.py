@@ -48,6 +48,21 @@ from geom_miner.kernels.training import BETA1, BETA2, EPSILON, TrainingState
 compiled_cache.drop_if_stale("cpu.py", "cpu_layout.py", "cpu_tile.py", "simd.py", "training.py")
 
 
+def prepare() -> None:
+    """Compile, or load what is compiled, before anybody looks at the clock."""
+    architecture = MLPArchitecture(1, 1, 1, 1, 1.0)
+    place, state = torch.zeros(1, 1), TrainingState.start(torch.zeros(1, 4))
+    train(
+        architecture,
+        state,
+        place,
+        torch.zeros(1, 1, 1),
+        learning_rates=torch.ones(1),
+        tolerances=torch.ones(1),
+    )
+    evaluate(architecture, state.parameters, place)
+
+
 def evaluate(architecture: MLPArchitecture, parameters: Tensor, coordinates: Tensor) -> Tensor:
     """See ``reference.evaluate``; float32 on the CPU only."""
     out = np.empty((len(parameters), len(coordinates), architecture.channels), dtype=np.float32)

@@ -59,6 +59,10 @@ _ROUND = tl.constexpr(12582912.0)
 _PRECISION = tl.constexpr("ieee")
 
 
+def prepare() -> None:
+    """Triton compiles per architecture at its first launch, which this cannot foresee."""
+
+
 def evaluate(architecture: MLPArchitecture, parameters: Tensor, coordinates: Tensor) -> Tensor:
     """See ``reference.evaluate``; float32 on a CUDA device only."""
     _check(architecture, parameters, coordinates)

@@ -16,6 +16,10 @@ from geom_miner.kernels.training import BETA1, BETA2, EPSILON, TrainingState
 _CHUNK_FLOATS = {"cpu": 1 << 19, "cuda": 1 << 26}
 
 
+def prepare() -> None:
+    """Nothing is compiled here."""
+
+
 def evaluate(architecture: MLPArchitecture, parameters: Tensor, coordinates: Tensor) -> Tensor:
     """Evaluate each block's MLP at the same local coordinates.
 
