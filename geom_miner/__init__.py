@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from geom_miner.grid.samples import SampleGrid as SampleGrid
     from geom_miner.grid.sparse import SparseBlocks as SparseBlocks
     from geom_miner.grid.sparse import paired_samples as paired_samples
+    from geom_miner.kernels import choose_device as choose_device
     from geom_miner.kernels.architecture import MLPArchitecture as MLPArchitecture
     from geom_miner.kernels.peak import fma_peak as fma_peak
     from geom_miner.kernels.peak import step_flops as step_flops
@@ -87,6 +88,7 @@ _HOMES = {
     "StartTrial": "fit.learned_start",
     "TriangleMesh": "mesh.triangle_mesh",
     "VoxelizeSettings": "voxelize.settings",
+    "choose_device": "kernels",
     "diagnose": "mesh.diagnose",
     "extract_level": "extract.level_of_detail",
     "extract_mesh": "extract.isosurface",

@@ -26,6 +26,7 @@ from eval import (
 from geom_miner import (
     FitProgress,
     ImageSignal,
+    choose_device,
     fit_to_file,
     image_to_blocks,
     load_model,
@@ -35,7 +36,6 @@ from geom_miner import (
 from pipelines.command import run_command
 from pipelines.config import ImageRun, fit_settings, load_config
 from pipelines.manifest import (
-    choose_device,
     make_folder,
     manifest,
     peak_rss_bytes,

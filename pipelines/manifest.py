@@ -39,16 +39,6 @@ def portable(run: Any, **resolved: Any) -> dict[str, Any]:
     return {**values, **{key: Path(values[key]).name for key in paths}}
 
 
-def choose_device(asked: str) -> str:
-    """``cuda`` or ``cpu`` for auto, cpu or cuda."""
-    import torch
-
-    available = torch.cuda.is_available()
-    if asked == "cuda" and not available:
-        raise SettingsError("device cuda was asked for, but torch finds no CUDA GPU; use cpu")
-    return "cuda" if available and asked != "cpu" else "cpu"
-
-
 def device_name(device: str) -> str:
     """The device in words for reports."""
     if device == "cuda":

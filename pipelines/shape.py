@@ -21,6 +21,7 @@ from geom_miner import (
     Occupancy,
     TriangleMesh,
     VoxelizeSettings,
+    choose_device,
     extract_level,
     fit_to_file,
     load_model,
@@ -30,7 +31,6 @@ from geom_miner import (
 from pipelines.command import run_command
 from pipelines.config import ShapeRun, fit_settings, load_config
 from pipelines.manifest import (
-    choose_device,
     make_folder,
     manifest,
     peak_rss_bytes,

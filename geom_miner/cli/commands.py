@@ -301,15 +301,9 @@ def _save_occupancy(path: Path, occupancy: Occupancy) -> None:
 
 
 def _device(name: Device) -> str:
-    if name == "cpu":
-        return name
-    import torch
+    from geom_miner.kernels import choose_device
 
-    if torch.cuda.is_available():
-        return "cuda"
-    if name == "cuda":
-        raise SettingsError("device cuda was asked for, but torch finds no CUDA GPU; use cpu")
-    return "cpu"
+    return choose_device(name)
 
 
 def _mesh_comments(info: Any, scale: int) -> list[str]:

@@ -62,3 +62,11 @@ def resolve_backend(name: str, device: torch.device) -> str:
 def backend(name: str, device: torch.device) -> Backend:
     """The kernel module of that name; it works where the tensors it is given lie."""
     return cast(Backend, importlib.import_module(_MODULES[resolve_backend(name, device)]))
+
+
+def choose_device(name: str) -> str:
+    """``cuda`` or ``cpu`` for auto, cpu or cuda; auto takes a CUDA GPU if there is one."""
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise SettingsError("device cuda was asked for, but torch finds no CUDA GPU; use cpu")
+    return "cuda" if available and name != "cpu" else "cpu"
