@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from geom_miner.storage.model_file import save_model as save_model
     from geom_miner.storage.model_file import scale_bytes as scale_bytes
     from geom_miner.voxelize.occupancy import Occupancy as Occupancy
+    from geom_miner.voxelize.occupancy import VoxelizeReport as VoxelizeReport
     from geom_miner.voxelize.occupancy import voxelize_mesh as voxelize_mesh
     from geom_miner.voxelize.settings import VoxelizeSettings as VoxelizeSettings
 
@@ -87,6 +88,7 @@ _HOMES = {
     "SparseBlocks": "grid.sparse",
     "StartTrial": "fit.learned_start",
     "TriangleMesh": "mesh.triangle_mesh",
+    "VoxelizeReport": "voxelize.occupancy",
     "VoxelizeSettings": "voxelize.settings",
     "choose_device": "kernels",
     "diagnose": "mesh.diagnose",

@@ -21,6 +21,7 @@ from geom_miner import (
     GeomMinerError,
     MeshError,
     SettingsError,
+    VoxelizeReport,
     VoxelizeSettings,
     extract_level,
     fit_to_file,
@@ -118,7 +119,7 @@ def _one(
         "iou_voxel": found.iou_voxel,
         "chamfer_l1_voxels": found.chamfer_l1_voxels,
         "watertight": found.watertight,
-        "remark": "" if report.diagnosis.watertight else "source is not closed",
+        "remark": _remark(report),
     }
 
 
@@ -130,6 +131,16 @@ def _named(paths: Iterable[Path]) -> dict[str, Path]:
         candidates = itertools.chain([path.stem, path.name], numbered)
         named[next(name for name in candidates if name not in named)] = path
     return named
+
+
+def _remark(report: VoxelizeReport) -> str:
+    """What a reader of the row must know to read its figures right."""
+    remarks = []
+    if not report.inside_fraction:
+        remarks.append("nothing is inside at this resolution, so two empty sets are compared")
+    if not report.diagnosis.watertight:
+        remarks.append("source is not closed")
+    return "; ".join(remarks)
 
 
 def _meshes(folder: str) -> Iterator[Path]:

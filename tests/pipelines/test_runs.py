@@ -378,3 +378,16 @@ def test_an_output_below_a_file_is_one_sentence(
     said = record_console(monkeypatch)
     assert shape_main() == 1
     assert said().splitlines()[-1].startswith("error: cannot make folder")
+
+
+def test_a_collection_says_where_nothing_is_inside(tmp_path: Path) -> None:
+    folder = tmp_path / "meshes"
+    folder.mkdir()
+    write_mesh(folder / "foil.ply", box((0.0, 0.0, 0.0), (1.0, 1.0, 1e-4)))
+    run = CollectionRun(
+        folder=str(folder), resolution=16, samples=100, output=str(tmp_path / "out"),
+        fit={"scales": 1, "steps": 1},
+    )  # fmt: skip
+    (row,) = run_collection(run, console=Console(quiet=True))
+    assert row["active_blocks"] == 0
+    assert "nothing is inside" in row["remark"]
