@@ -8,6 +8,7 @@ signal continued by its edge samples.
 from __future__ import annotations
 
 import itertools
+import math
 
 import torch
 from torch import Tensor
@@ -24,24 +25,28 @@ def downsample(fine: SparseBlocks) -> SparseBlocks:
     """
     layout = fine.layout.coarser()
     ndim, channels = layout.ndim, fine.channels
+    corners = list(itertools.product((0, 1), repeat=ndim))
     children = fine.constants.float()
     varies = torch.zeros(layout.counts, dtype=torch.bool, device=fine.device)
     first = children[(slice(None, None, 2),) * ndim]
-    for corner in itertools.product((0, 1), repeat=ndim):
+    for corner in corners:
         part = tuple(slice(c, None, 2) for c in corner)
         varies |= (fine.slots[part] >= 0) | (children[part] != first).any(dim=-1)
     ids = layout.ids_of(varies.nonzero()).sort().values
 
-    values = torch.empty(len(ids), layout.block_samples, channels, device=fine.device)
-    extent = tuple(2 * b for b in layout.block_shape)
-    split = [n for b in layout.block_shape for n in (b, 2)]
-    starts = 2 * layout.starts_of(ids)
-    per_chunk = max(1, CHUNK_SAMPLES // (layout.block_samples * 2**ndim))
-    for at in range(0, len(ids), per_chunk):
-        box = fine.read(starts[at : at + per_chunk], extent)
-        pairs = box.reshape(len(box), *split, channels)
-        pooled = pairs.mean(dim=tuple(range(2, 2 * ndim + 1, 2)))
-        values[at : at + per_chunk] = pooled.reshape(len(box), -1, channels)
+    # A child fills one corner of its parent: with its pooled samples, or with its constant.
+    half = tuple(b // 2 for b in layout.block_shape)
+    values = torch.empty(len(ids), *layout.block_shape, channels, device=fine.device)
+    for corner in corners:
+        child = 2 * layout.coordinates_of(ids) + torch.tensor(corner, device=fine.device)
+        index = tuple(child.T)
+        part = tuple(slice(c * h, (c + 1) * h) for c, h in zip(corner, half, strict=True))
+        octant = values[(slice(None), *part)]
+        octant[:] = children[index].reshape(len(ids), *[1] * ndim, channels)
+        slots = fine.slots[index].long()
+        rows = (slots >= 0).nonzero()[:, 0]
+        _put_pooled(octant, rows, fine.values, slots[rows], layout.block_shape)
+    values = values.reshape(len(ids), layout.block_samples, channels)
 
     constants = first.clone()
     still = (values == values[:, :1]).flatten(1).all(dim=1)
@@ -49,6 +54,19 @@ def downsample(fine: SparseBlocks) -> SparseBlocks:
         constants[tuple(layout.coordinates_of(ids[still]).T)] = values[still, 0]
         ids, values = ids[~still], values[~still]
     return SparseBlocks(layout, ids, values, constants)
+
+
+def _put_pooled(
+    out: Tensor, rows: Tensor, blocks: Tensor, slots: Tensor, block_shape: tuple[int, ...]
+) -> None:
+    """Write the means of 2**ndim neighbors of some blocks into rows of ``out``."""
+    ndim, channels = len(block_shape), blocks.shape[-1]
+    split = [n for b in block_shape for n in (b // 2, 2)]
+    per_chunk = max(1, CHUNK_SAMPLES // math.prod(block_shape))
+    for at in range(0, len(rows), per_chunk):
+        box = blocks[slots[at : at + per_chunk]].float()
+        pooled = box.reshape(len(box), *split, channels).mean(dim=tuple(range(2, 2 * ndim + 1, 2)))
+        out[rows[at : at + per_chunk]] = pooled
 
 
 def build_pyramid(signal: SparseBlocks, scales: int) -> list[SparseBlocks]:
