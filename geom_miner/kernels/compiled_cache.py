@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def drop_if_stale(*sources: str, folder: Path = Path(__file__).parent) -> bool:
-    """Delete Numba's cache files of ``folder`` if one of the sources has changed.
+    """Delete the sources' cache files of Numba in ``folder`` if one of them has changed.
 
     Returns
     -------
@@ -17,7 +17,7 @@ def drop_if_stale(*sources: str, folder: Path = Path(__file__).parent) -> bool:
     digest = hashlib.sha256()
     for name in sources:
         digest.update((folder / name).read_bytes())
-    stamp = folder / "__pycache__" / "sources.sha256"
+    stamp = folder / "__pycache__" / f"{Path(sources[0]).stem}.sources.sha256"
     try:
         if stamp.exists() and stamp.read_text() == digest.hexdigest():
             return False

@@ -7,8 +7,6 @@ Adam, without a temporary that leaves the cache and without returning to Python.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -20,14 +18,13 @@ from geom_miner.errors import BackendUnavailable
 from geom_miner.kernels import compiled_cache
 from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.kernels.cpu_layout import (
-    Dims,
     Floats,
-    Samples,
-    ceil4,
+    Layout,
     lanes,
     pack,
-    parts,
-    samples_of,
+    padded,
+    plan,
+    put_goals,
     unpack_gradient,
     workspace,
 )
@@ -35,6 +32,7 @@ from geom_miner.kernels.cpu_tile import (
     TILE,
     add_angles,
     bias_gradient,
+    collect,
     errors_and_loss,
     linear_layer,
     linear_layer_back,
@@ -42,6 +40,7 @@ from geom_miner.kernels.cpu_tile import (
     sine_layer_back,
     weight_gradient,
 )
+from geom_miner.kernels.simd import LANES
 from geom_miner.kernels.training import BETA1, BETA2, EPSILON, TrainingState
 
 # Numba looks at each file's own date only, and compiled code here is made of several files.
@@ -65,15 +64,15 @@ def prepare() -> None:
 
 def evaluate(architecture: MLPArchitecture, parameters: Tensor, coordinates: Tensor) -> Tensor:
     """See ``reference.evaluate``; float32 on the CPU only."""
-    out = np.empty((len(parameters), len(coordinates), architecture.channels), dtype=np.float32)
-    dims, samples = _dims(architecture), samples_of(coordinates.numpy())
+    places = coordinates.numpy()
+    layout = _layout(architecture, places)
+    out = np.empty((len(parameters), len(places), architecture.channels), dtype=np.float32)
     with parallel_chunksize(1):
         _evaluate_all(
             _array(parameters),
-            samples,
-            dims,
+            layout,
             architecture.omega,
-            *workspace(dims, samples, get_num_threads()),
+            workspace(layout, places, get_num_threads()),
             out,
         )
     return torch.from_numpy(out)
@@ -90,7 +89,8 @@ def train(
     dead_zone: float = 0.0,
 ) -> None:
     """See ``reference.train``; float32 on the CPU only."""
-    dims, samples = _dims(architecture), samples_of(coordinates.numpy())
+    places = coordinates.numpy()
+    layout = _layout(architecture, places)
     with parallel_chunksize(1):
         _train_all(
             _array(state.parameters),
@@ -98,19 +98,19 @@ def train(
             _array(state.second_moment),
             state.steps.numpy(),
             _array(state.losses),
-            samples,
             _array(targets),
             learning_rates.to(torch.float64).numpy(),
             _array(tolerances),
             dead_zone,
-            dims,
+            layout,
             architecture.omega,
-            *workspace(dims, samples, get_num_threads()),
+            workspace(layout, places, get_num_threads()),
         )
 
 
-def _dims(architecture: MLPArchitecture) -> Dims:
-    return architecture.ndim, architecture.width, architecture.depth, architecture.channels
+def _layout(architecture: MLPArchitecture, places: Floats) -> Layout:
+    a = architecture
+    return plan(a.ndim, a.width, a.depth, a.channels, places)
 
 
 def _array(tensor: Tensor) -> Floats:
@@ -125,155 +125,142 @@ def _array(tensor: Tensor) -> Floats:
 
 
 @njit(nogil=True, cache=True)
-def _line_tables(samples: Samples, dims: Dims, weights: Any, tables: Any) -> None:
+def _line_tables(o: Layout, work: Floats) -> None:
     """The first layer's sines and cosines per lattice line and along a line, once per step."""
-    inputs, width, _, _ = dims
-    rows = ceil4(width)
-    first, _, _, biases, _, _ = weights
-    outer_sines, outer_cosines, inner_sines, inner_cosines, zeros = tables
-    pitch = samples.outer.shape[1]
-    flat, inner = samples.outer.reshape(-1), samples.inner.reshape(-1)
-    for start in range(0, pitch, TILE):
+    rows, others = o.rows, o.ndim - 1
+    for start in range(0, o.lines, TILE):
         sine_layer(
-            first, biases, rows, flat, start, pitch, inputs - 1,
-            outer_sines[start * rows :], outer_cosines[start * rows :], min(TILE, pitch - start),
+            work, o.first, o.biases, rows, o.outer + start * others, others,
+            o.outer_sines + start * rows, o.outer_cosines + start * rows,
+            padded(min(TILE, o.samples // o.line - start)), True,
         )  # fmt: skip
     sine_layer(
-        first[(inputs - 1) * rows :], zeros, rows, inner, 0, len(inner), 1,
-        inner_sines, inner_cosines, len(inner),
+        work, o.first + others * rows, o.zeros, rows, o.inner, 1,
+        o.inner_sines, o.inner_cosines, padded(o.line), True,
     )  # fmt: skip
 
 
 @njit(nogil=True, cache=True)
-def _first_layer(
-    samples: Samples, start: int, count: int, dims: Dims, weights: Any, tiles: Any, tables: Any
-) -> None:
-    """The first layer of a tile, from the lattice's tables where there is a lattice."""
-    rows, line = ceil4(dims[1]), samples.line
-    if line:
-        first_line = start // line
-        chunk = first_line // TILE
+def _hidden_layers(o: Layout, count: int, way_back: bool, work: Floats) -> int:
+    """From the first layer's sines to the last one's; returns where those are."""
+    rows, tile = o.rows, o.rows * TILE
+    sines = o.sines
+    for layer in range(1, o.depth):
+        sine_layer(
+            work, o.hidden + (layer - 1) * rows * rows, o.biases + layer * rows, rows,
+            sines, rows, sines + tile, o.cosines + layer * tile, count, way_back,
+        )  # fmt: skip
+        sines += tile
+    return sines
+
+
+@njit(nogil=True, cache=True)
+def _forward(o: Layout, start: int, count: int, way_back: bool, work: Floats) -> None:
+    """Outputs of ``count`` samples from ``start`` on, a tile's first.
+
+    Sines are kept, and cosines where there is a way back.
+    """
+    rows, tile = o.rows, o.rows * TILE
+    if o.line:
+        # From the lattice's tables: ``start`` is on the first sample of a line.
+        first = start // o.line
+        table = first // TILE * tile + first % TILE
         add_angles(
-            tables[0][chunk * rows * TILE :], tables[1][chunk * rows * TILE :], first_line % TILE,
-            tables[2], tables[3], line, rows, tiles[0], tiles[1], count,
+            work, o.outer_sines + table, o.outer_cosines + table, o.inner_sines, o.inner_cosines,
+            o.line, rows, o.sines, o.cosines, count, way_back,
         )  # fmt: skip
     else:
-        flat, pitch = samples.rows.reshape(-1), samples.rows.shape[1]
+        places = o.places + start * o.inputs
         sine_layer(
-            weights[0], weights[3], rows, flat, start, pitch, dims[0], tiles[0], tiles[1], count
+            work, o.first, o.biases, rows, places, o.ndim, o.sines, o.cosines, count, way_back
         )
+    sines = _hidden_layers(o, count, way_back, work)
+    linear_layer(work, o.last, o.last_bias, o.channels, sines, rows, o.outputs, count)
 
 
 @njit(nogil=True, cache=True)
-def _forward(
-    samples: Samples, start: int, count: int, dims: Dims, weights: Any, tiles: Any, tables: Any
-) -> None:
-    """A tile's outputs, all sines and cosines kept; ``count`` is a multiple of sixteen."""
-    _, width, depth, channels = dims
-    rows = ceil4(width)
-    _, hidden, _, biases, last, last_bias = weights
-    sines, cosines, _, _, outputs, _ = tiles
-    size, square = rows * TILE, rows * rows
-    _first_layer(samples, start, count, dims, weights, tiles, tables)
-    for layer in range(1, depth):
-        sine_layer(
-            hidden[(layer - 1) * square :],
-            biases[layer * rows :],
-            rows,
-            sines[(layer - 1) * size :],
-            0,
-            TILE,
-            rows,
-            sines[layer * size :],
-            cosines[layer * size :],
-            count,
-        )
-    linear_layer(last, last_bias, channels, sines[(depth - 1) * size :], rows, outputs, count)
-
-
-@njit(nogil=True, cache=True)
-def _backward(
-    samples: Samples, start: int, count: int, dims: Dims, weights: Any, tiles: Any, sums: Any
-) -> None:
+def _backward(o: Layout, places: int, errors: int, count: int, work: Floats) -> None:
     """Add a tile's part of every gradient to the sums, lane by lane."""
-    _, width, depth, channels = dims
-    rows = ceil4(width)
-    _, _, back, _, last, _ = weights
-    sines, cosines, slopes, below, outputs, _ = tiles
-    first_sums, hidden_sums, bias_sums, last_sums, last_bias_sums, _ = sums
-    size, square, pitch = rows * TILE, rows * rows, samples.rows.shape[1]
-    top = (depth - 1) * size
+    rows, tile, square = o.rows, o.rows * TILE, o.rows * o.rows
+    top = (o.depth - 1) * tile
+    slopes, below = o.slopes, o.below
     linear_layer_back(
-        last, channels, outputs, sines[top:], cosines[top:], rows, slopes, last_sums, count
-    )
-    bias_gradient(outputs, channels, last_bias_sums, count)
-    for layer in range(depth - 1, 0, -1):
-        lower = (layer - 1) * size
-        bias_gradient(slopes, rows, bias_sums[layer * rows * 8 :], count)
-        weight_gradient(
-            sines[lower:],
-            0,
-            TILE,
-            rows,
-            slopes,
-            rows,
-            hidden_sums[(layer - 1) * square * 8 :],
-            count,
-        )
-        sine_layer_back(back[(layer - 1) * square :], rows, slopes, cosines[lower:], below, count)
+        work, o.last, o.channels, errors, o.sines + top, o.cosines + top,
+        rows, slopes, o.last_sums, count,
+    )  # fmt: skip
+    bias_gradient(work, errors, o.channels, o.last_bias_sums, count)
+    for layer in range(o.depth - 1, 0, -1):
+        lower, matrix = (layer - 1) * tile, (layer - 1) * square
+        bias_gradient(work, slopes, rows, o.bias_sums + LANES * layer * rows, count)
+        sums = o.hidden_sums + LANES * matrix
+        weight_gradient(work, o.sines + lower, rows, slopes, rows, sums, count)
+        sine_layer_back(work, o.back + matrix, rows, slopes, o.cosines + lower, below, count)
         slopes, below = below, slopes
-    bias_gradient(slopes, rows, bias_sums, count)
-    weight_gradient(
-        samples.rows.reshape(-1), start, pitch, len(samples.rows), slopes, rows, first_sums, count
-    )
+    weight_gradient(work, places, o.inputs, slopes, rows, o.first_sums, count)
 
 
 @njit(nogil=True, cache=True)
-def _compare(
-    targets: Floats,
-    start: int,
-    stop: int,
-    count: int,
-    channels: int,
-    dead_zone: float,
-    tiles: Any,
-    sums: Any,
-) -> None:
+def _compare(o: Layout, start: int, count: int, dead_zone: float, work: Floats) -> None:
     """Turn a tile's outputs into errors, zero in the padding, and add up their squares."""
-    _, _, _, _, outputs, goal = tiles
-    for channel in range(channels):
-        row = channel * TILE
-        for t in range(stop - start):
-            goal[row + t] = targets[start + t, channel]
-        for t in range(stop - start, count):
-            goal[row + t] = outputs[row + t]
-        errors_and_loss(outputs[row:], goal[row:], count, dead_zone, sums[5])
+    valid = min(count, o.samples - start)
+    for channel in range(o.channels):
+        outputs, goals = o.outputs + channel * TILE, o.goals + start * o.channels + channel * TILE
+        for t in range(valid, count):
+            work[outputs + t] = work[goals + t]
+        errors_and_loss(work, outputs, goals, count, dead_zone, o.squares)
 
 
 @njit(nogil=True, cache=True)
-def _loss_and_sums(
-    places: Samples,
-    targets: Floats,
-    dead_zone: float,
-    dims: Dims,
-    weights: Any,
-    tiles: Any,
-    sums: Any,
-    tables: Any,
-) -> float:
-    """One pass over a block's samples; returns its mean squared error."""
-    samples, channels = targets.shape
-    for part in sums:
-        part[:] = 0
-    if places.line:
-        _line_tables(places, dims, weights, tables)
-    for start in range(0, samples, TILE):
-        stop = min(start + TILE, samples)
-        count = (stop - start + 15) // 16 * 16
-        _forward(places, start, count, dims, weights, tiles, tables)
-        _compare(targets, start, stop, count, channels, dead_zone, tiles, sums)
-        _backward(places, start, count, dims, weights, tiles, sums)
-    return lanes(sums[5], 0) / (samples * channels)
+def _backward_of_kept(o: Layout, kept: int, work: Floats) -> None:
+    """Forth and back with the samples that were collected."""
+    count = padded(kept)
+    for channel in range(o.channels):
+        errors = o.kept_errors + channel * TILE
+        work[errors + kept : errors + count] = 0
+    sine_layer(
+        work, o.first, o.biases, o.rows, o.kept_places, o.ndim, o.sines, o.cosines, count, True
+    )
+    _hidden_layers(o, count, True, work)
+    _backward(o, o.kept_places, o.kept_errors, count, work)
+
+
+@njit(nogil=True, cache=True)
+def _step_of_all(o: Layout, dead_zone: float, work: Floats) -> None:
+    """Squares and gradients, every sample forth and back."""
+    for start in range(0, o.samples, TILE):
+        count = padded(min(TILE, o.samples - start))
+        _forward(o, start, count, True, work)
+        _compare(o, start, count, dead_zone, work)
+        _backward(o, o.places + start * o.inputs, o.outputs, count, work)
+
+
+@njit(nogil=True, cache=True)
+def _step_of_wrong(o: Layout, dead_zone: float, work: Floats) -> int:
+    """The same; only samples outside the dead zone, which alone have a gradient, go back.
+
+    They are collected from all tiles and go forth once more, for the cosines: cheaper than to
+    compute and keep everybody's. Returns how many they were.
+    """
+    kept, total = 0, 0
+    for start in range(0, o.samples, TILE):
+        count = padded(min(TILE, o.samples - start))
+        places = o.places + start * o.inputs
+        _forward(o, start, count, False, work)
+        _compare(o, start, count, dead_zone, work)
+        t = 0
+        while t < count:
+            before = kept
+            t, kept = collect(
+                work, places, o.inputs, o.outputs, o.channels, t, count,
+                o.kept_places, o.kept_errors, kept,
+            )  # fmt: skip
+            total += kept - before
+            if kept > TILE - LANES:
+                _backward_of_kept(o, kept, work)
+                kept = 0
+    if kept:
+        _backward_of_kept(o, kept, work)
+    return total
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -291,6 +278,43 @@ def _adam(
         parameters[k] -= size * first[k] / (np.sqrt(second[k]) + floor)
 
 
+@njit(nogil=True, cache=True)
+def _train_block(
+    parameters: Floats,
+    first: Floats,
+    second: Floats,
+    steps: int,
+    targets: Floats,
+    rates: npt.NDArray[np.float64],
+    tolerance: float,
+    dead_zone: float,
+    o: Layout,
+    omega: float,
+    work: Floats,
+) -> tuple[int, np.float32]:
+    """Train one block in place; returns its count of steps and its last loss."""
+    factor = 2.0 / (o.samples * o.channels)
+    gradient = np.empty_like(parameters)
+    put_goals(targets, o, work)
+    few_wrong, loss = dead_zone > 0, np.float32(np.inf)
+    for k in range(len(rates)):
+        pack(parameters, o, omega, work)
+        work[o.first_sums : o.end] = 0
+        if o.line:
+            _line_tables(o, work)
+        if few_wrong:
+            few_wrong = _step_of_wrong(o, dead_zone, work) * 2 < o.samples
+        else:
+            _step_of_all(o, dead_zone, work)
+        loss = lanes(work, o.squares) / np.float32(o.samples * o.channels)
+        if loss <= tolerance:
+            break
+        steps += 1
+        unpack_gradient(o, omega, factor, work, gradient)
+        _adam(parameters, first, second, gradient, steps, rates[k])
+    return steps, loss
+
+
 @njit(nogil=True, cache=True, parallel=True)
 def _train_all(
     parameters: Floats,
@@ -298,58 +322,38 @@ def _train_all(
     second: Floats,
     steps: npt.NDArray[np.int64],
     losses: Floats,
-    places: Samples,
     targets: Floats,
     rates: npt.NDArray[np.float64],
     tolerances: Floats,
     dead_zone: float,
-    dims: Dims,
+    layout: Layout,
     omega: float,
-    buffer: Floats,
-    offsets: npt.NDArray[np.int64],
+    buffers: Floats,
 ) -> None:
-    factor = 2.0 / (targets.shape[1] * targets.shape[2])
     for block in prange(len(parameters)):
-        work = buffer[get_thread_id()]
-        # Padding must be zero; everything else is written before it is read.
-        work[:] = 0
-        weights, tiles, sums, tables = parts(work, offsets)
-        gradient = np.empty(parameters.shape[1], dtype=np.float32)
-        for k in range(len(rates)):
-            pack(parameters[block], dims, omega, weights)
-            loss = _loss_and_sums(
-                places, targets[block], dead_zone, dims, weights, tiles, sums, tables
-            )
-            losses[block] = loss
-            if loss <= tolerances[block]:
-                break
-            steps[block] += 1
-            unpack_gradient(dims, omega, factor, sums, gradient)
-            _adam(parameters[block], first[block], second[block], gradient, steps[block], rates[k])
+        steps[block], losses[block] = _train_block(
+            parameters[block], first[block], second[block], steps[block], targets[block],
+            rates, tolerances[block], dead_zone, layout, omega, buffers[get_thread_id()],
+        )  # fmt: skip
+
+
+@njit(nogil=True, cache=True)
+def _evaluate_block(parameters: Floats, o: Layout, omega: float, work: Floats, out: Floats) -> None:
+    pack(parameters, o, omega, work)
+    if o.line:
+        _line_tables(o, work)
+    for start in range(0, o.samples, TILE):
+        valid = min(TILE, o.samples - start)
+        _forward(o, start, padded(valid), False, work)
+        for channel in range(o.channels):
+            outputs = o.outputs + channel * TILE
+            for t in range(valid):
+                out[start + t, channel] = work[outputs + t]
 
 
 @njit(nogil=True, cache=True, parallel=True)
 def _evaluate_all(
-    parameters: Floats,
-    places: Samples,
-    dims: Dims,
-    omega: float,
-    buffer: Floats,
-    offsets: npt.NDArray[np.int64],
-    out: Floats,
+    parameters: Floats, layout: Layout, omega: float, buffers: Floats, out: Floats
 ) -> None:
     for block in prange(len(parameters)):
-        work = buffer[get_thread_id()]
-        work[:] = 0
-        weights, tiles, _, tables = parts(work, offsets)
-        pack(parameters[block], dims, omega, weights)
-        samples = out.shape[1]
-        if places.line:
-            _line_tables(places, dims, weights, tables)
-        for start in range(0, samples, TILE):
-            stop = min(start + TILE, samples)
-            count = (stop - start + 15) // 16 * 16
-            _forward(places, start, count, dims, weights, tiles, tables)
-            for channel in range(dims[3]):
-                for t in range(stop - start):
-                    out[block, start + t, channel] = tiles[4][channel * TILE + t]
+        _evaluate_block(parameters[block], layout, omega, buffers[get_thread_id()], out[block])

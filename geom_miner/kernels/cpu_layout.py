@@ -1,24 +1,106 @@
-"""Where the fused CPU kernel keeps a block: padded matrices, tiles and sums in one buffer.
+"""Where the fused CPU kernel keeps a block: everything in one flat buffer per thread.
 
-Features are padded to rows of four. Sums hold eight lanes per number; they are added up once per
-step.
+Features are padded to rows of four, samples to whole tiles. Sums hold a number per lane; lanes are
+added up once per step.
 """
 
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from geom_miner.kernels.cpu_tile import TILE
+from geom_miner.kernels.cpu_tile import STRIDE, TILE
+from geom_miner.kernels.simd import LANES
 
 Floats = npt.NDArray[np.float32]
 
-# (inputs, width, depth, channels): what the compiled code needs of an architecture.
-Dims = tuple[int, int, int, int]
+
+class Layout(NamedTuple):
+    """Sizes of a block's problem, and offsets of its parts in a thread's buffer.
+
+    ``rows`` is the width and ``inputs`` the dimensions plus one, both padded to fours. Offsets
+    are in the order in which the parts lie; each names an array of the shape given.
+    """
+
+    ndim: int
+    width: int
+    depth: int
+    channels: int
+    samples: int
+    rows: int
+    inputs: int
+    line: int
+    """Samples of a lattice line along the last axis; 0 where the places form no lattice whose
+    lines fit tiles evenly."""
+    lines: int
+    """Lattice lines, padded to whole tiles."""
+    # What stays the same for every block.
+    places: int
+    """(tile, inputs, TILE): the coordinates, then ones, whose gradient is that of the biases."""
+    outer: int
+    """(chunk of lines, ndim - 1, TILE): each line's coordinates on the other axes."""
+    inner: int
+    """(1, TILE): coordinates along a line."""
+    zeros: int
+    """(rows,)"""
+    # A block's parameters, scaled for sines of pi z, and what it is to become.
+    first: int
+    """(ndim, rows)"""
+    hidden: int
+    """(depth - 1, rows, rows)"""
+    back: int
+    """(depth - 1, rows, rows): the same without the scaling to half turns."""
+    biases: int
+    """(depth, rows)"""
+    last: int
+    """(rows, channels)"""
+    last_bias: int
+    """(channels,)"""
+    goals: int
+    """(tile, channels, TILE)"""
+    # The first layer's angles on a lattice, from which every sample's are put together.
+    outer_sines: int
+    """(chunk of lines, rows, TILE)"""
+    outer_cosines: int
+    """(chunk of lines, rows, TILE)"""
+    inner_sines: int
+    """(rows, TILE)"""
+    inner_cosines: int
+    """(rows, TILE)"""
+    # The tile at hand.
+    sines: int
+    """(depth, rows, TILE)"""
+    cosines: int
+    """(depth, rows, TILE)"""
+    slopes: int
+    """(rows, TILE)"""
+    below: int
+    """(rows, TILE)"""
+    outputs: int
+    """(channels, TILE)"""
+    # Samples of several tiles, where only some are trained on.
+    kept_places: int
+    """(inputs, TILE)"""
+    kept_errors: int
+    """(channels, TILE)"""
+    # Sums over the samples of a step, with a lane each; one stretch, to be cleared at once.
+    first_sums: int
+    """(inputs, rows)"""
+    hidden_sums: int
+    """(depth - 1, rows, rows)"""
+    bias_sums: int
+    """(depth, rows); the first layer's are in first_sums."""
+    last_sums: int
+    """(rows, channels)"""
+    last_bias_sums: int
+    """(channels,)"""
+    squares: int
+    """(1,)"""
+    end: int
 
 
 def up(n: int, multiple: int) -> int:
@@ -26,169 +108,143 @@ def up(n: int, multiple: int) -> int:
     return -(-n // multiple) * multiple
 
 
-class Samples(NamedTuple):
-    """The places where a block is sampled, as the compiled code reads them.
+def plan(ndim: int, width: int, depth: int, channels: int, coordinates: Floats) -> Layout:
+    """Lay out a block of that architecture, sampled at coordinates (sample, ndim)."""
+    samples, line = len(coordinates), _line_length(coordinates)
+    rows, inputs = up(width, 4), up(ndim + 1, 4)
+    lines = up(samples // line, TILE) if line else 0
+    tiles, square, tile = up(samples, TILE), (depth - 1) * rows**2, rows * TILE
+    table = tile if line else 0
+    shared = [tiles * inputs, lines * (ndim - 1), TILE if line else 0, rows]
+    weights = [ndim * rows, square, square, depth * rows, rows * channels, channels]
+    angles = [lines * rows, lines * rows, table, table]
+    values = [depth * tile, depth * tile, tile, tile, channels * TILE]
+    kept = [inputs * TILE, channels * TILE]
+    sums = [inputs * rows, square, depth * rows, rows * channels, channels, 1]
+    work = [*weights, tiles * channels, *angles, *values, *kept]
+    sizes = [*shared, *work, *(LANES * n for n in sums)]
+    # Whole vectors, so that aligned buffers have aligned parts.
+    offsets = accumulate((up(size, LANES) for size in sizes), initial=0)
+    return Layout(ndim, width, depth, channels, samples, rows, inputs, line, lines, *offsets)
 
-    Attributes
-    ----------
-    rows : (ndim padded to four, samples padded to sixteen), coordinates, zero where padded.
-    line : samples of a line along the last axis if the places form a lattice whose lines fit a
-        tile evenly, else 0.
-    outer : (ndim, lines padded), each line's coordinates on the other axes.
-    inner : (1, line padded), coordinates along a line.
-    """
 
-    rows: Floats
-    line: int
-    outer: Floats
-    inner: Floats
-
-
-def samples_of(coordinates: npt.NDArray[Any]) -> Samples:
-    """Lay out coordinates (sample, ndim) and find their lattice, if they have one."""
-    count, ndim = coordinates.shape
-    rows = np.zeros((up(ndim, 4), up(count, 16)), dtype=np.float32)
-    rows[:ndim, :count] = coordinates.T
-    line = _line_length(coordinates)
-    lines = count // line if line else 0
-    outer = np.zeros((ndim, up(lines, 16)), dtype=np.float32)
-    inner = np.zeros((1, up(line, 16)), dtype=np.float32)
+def workspace(layout: Layout, coordinates: Floats, threads: int) -> Floats:
+    """Buffers (thread, float), zero but for the coordinates."""
+    pitch = up(layout.end, 64)
+    raw = np.zeros(threads * pitch + 16, dtype=np.float32)
+    # A vector that straddles two cache lines costs two accesses.
+    buffers = raw[-(raw.ctypes.data // 4) % 16 :][: threads * pitch].reshape(threads, pitch)
+    ndim, line = layout.ndim, layout.line
+    places = np.ones((layout.samples, ndim + 1), dtype=np.float32)
+    places[:, :ndim] = coordinates
+    put_tiles(buffers, layout.places, layout.inputs, places)
     if line:
-        outer[: ndim - 1, :lines] = coordinates[::line, : ndim - 1].T
-        inner[0, :line] = coordinates[:line, -1]
-    return Samples(rows, line, outer, inner)
+        put_tiles(buffers, layout.outer, ndim - 1, coordinates[::line, : ndim - 1])
+        put_tiles(buffers, layout.inner, 1, coordinates[:line, -1:])
+    return buffers
 
 
-def _line_length(coordinates: npt.NDArray[Any]) -> int:
+def put_tiles(buffers: Floats, at: int, rows: int, values: Floats) -> None:
+    """Write values (sample, row) as (tile, rows, TILE), zero where padded."""
+    samples, given = values.shape
+    tiles = up(samples, TILE) // TILE
+    padded = np.zeros((tiles * TILE, rows), dtype=np.float32)
+    padded[:samples, :given] = values
+    tiled = padded.reshape(tiles, TILE, rows).transpose(0, 2, 1)
+    buffers[:, at : at + tiled.size] = tiled.reshape(-1)
+
+
+def _line_length(coordinates: Floats) -> int:
     """Samples per lattice line, 0 if there is no lattice or its lines do not fit tiles."""
     count = len(coordinates)
     turns = np.flatnonzero((np.diff(coordinates[:, :-1], axis=0) != 0).any(axis=1))
     line = int(turns[0]) + 1 if len(turns) else count
-    if line % 8 or TILE % line or count % line:
+    if line % LANES or TILE % line or count % line:
         return 0
     grid = coordinates.reshape(count // line, line, -1)
     flat = (grid[:, :, :-1] == grid[:, :1, :-1]).all() and (grid[..., -1] == grid[:1, :, -1]).all()
     return line if flat else 0
 
 
-def workspace(dims: Dims, samples: Samples, threads: int) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """A buffer (thread, float) and the offsets of its parts, in the order of ``parts``."""
-    inputs, width, depth, channels = dims
-    rows = up(width, 4)
-    square, tile = (depth - 1) * rows**2, rows * TILE
-    weights = [inputs * rows, square, square, depth * rows, rows * channels, channels]
-    tiles = [depth * tile, depth * tile, tile, tile, channels * TILE, channels * TILE]
-    sums = [up(inputs, 4) * rows, square, depth * rows, rows * channels, channels, 1]
-    lines = tile if samples.line else 0
-    outer = up(samples.outer.shape[1], TILE) // TILE * tile
-    tables = [outer, outer, lines, lines, rows]
-    sizes = [*weights, *tiles, *[8 * n for n in sums], *tables]
-    offsets = np.array([0, *accumulate(sizes)], dtype=np.int64)
-    return np.empty((threads, offsets[-1]), dtype=np.float32), offsets
-
-
-@njit(inline="always")
-def ceil4(n: int) -> int:
-    """n rounded up to a multiple of four."""
-    return (n + 3) // 4 * 4
+@njit(forceinline=True)
+def padded(samples: int) -> int:
+    """Samples rounded up to what the inner loops work on at once."""
+    return (samples + STRIDE - 1) // STRIDE * STRIDE
 
 
 @njit(nogil=True, cache=True)
-def parts(work: Floats, o: npt.NDArray[np.int64]) -> Any:
-    """Views of a thread's buffer: weights, tiles, sums, tables.
-
-    weights : first (inputs, rows), hidden and back (depth - 1, rows, rows), biases (depth, rows),
-        last (rows, channels), its bias (channels)
-    tiles : sines and cosines (depth, rows, TILE), slopes and slopes below (rows, TILE),
-        outputs and targets (channels, TILE)
-    sums : of gradients, with eight lanes each: first, hidden, biases, last, its bias; squares
-    tables : sines and cosines of the first layer's angle per line (chunk of lines, rows, TILE) and
-        along a line (rows, TILE), and as many zeros as rows
-    """
-    weights = (
-        work[o[0] : o[1]], work[o[1] : o[2]], work[o[2] : o[3]],
-        work[o[3] : o[4]], work[o[4] : o[5]], work[o[5] : o[6]],
-    )  # fmt: skip
-    tiles = (
-        work[o[6] : o[7]], work[o[7] : o[8]], work[o[8] : o[9]],
-        work[o[9] : o[10]], work[o[10] : o[11]], work[o[11] : o[12]],
-    )  # fmt: skip
-    sums = (
-        work[o[12] : o[13]], work[o[13] : o[14]], work[o[14] : o[15]],
-        work[o[15] : o[16]], work[o[16] : o[17]], work[o[17] : o[18]],
-    )  # fmt: skip
-    tables = (
-        work[o[18] : o[19]], work[o[19] : o[20]],
-        work[o[20] : o[21]], work[o[21] : o[22]], work[o[22] : o[23]],
-    )  # fmt: skip
-    return weights, tiles, sums, tables
-
-
-@njit(nogil=True, cache=True)
-def pack(parameters: Floats, dims: Dims, omega: float, weights: Any) -> None:
+def pack(parameters: Floats, o: Layout, omega: float, work: Floats) -> None:
     """Spread a block's flat parameters into padded matrices, scaled for sines of pi z."""
-    inputs, width, depth, channels = dims
-    rows = ceil4(width)
-    first, hidden, back, biases, last, last_bias = weights
-    forward = np.float32(omega / np.pi)
+    rows, width = o.rows, o.width
+    forward, plain = np.float32(omega / np.pi), np.float32(omega)
     at = 0
-    for i in range(inputs):
+    for i in range(o.ndim):
         for j in range(width):
-            first[i * rows + j] = forward * parameters[at]
+            work[o.first + i * rows + j] = forward * parameters[at]
             at += 1
-    for layer in range(depth):
+    for layer in range(o.depth):
         if layer:
             base = (layer - 1) * rows * rows
             for i in range(width):
                 for j in range(width):
-                    hidden[base + i * rows + j] = forward * parameters[at]
-                    back[base + i * rows + j] = np.float32(omega) * parameters[at]
+                    work[o.hidden + base + i * rows + j] = forward * parameters[at]
+                    work[o.back + base + i * rows + j] = plain * parameters[at]
                     at += 1
         for j in range(width):
-            biases[layer * rows + j] = forward * parameters[at]
+            work[o.biases + layer * rows + j] = forward * parameters[at]
             at += 1
-    for k in range(width * channels):
-        last[k] = parameters[at]
+    for k in range(width * o.channels):
+        work[o.last + k] = parameters[at]
         at += 1
-    for channel in range(channels):
-        last_bias[channel] = parameters[at]
+    for channel in range(o.channels):
+        work[o.last_bias + channel] = parameters[at]
         at += 1
 
 
 @njit(nogil=True, cache=True)
-def lanes(sums: Floats, index: int) -> np.float32:
-    """The eight lanes of one number, added up."""
+def put_goals(targets: Floats, o: Layout, work: Floats) -> None:
+    """A block's targets (sample, channel) as tiles."""
+    for sample in range(o.samples):
+        at = o.goals + sample // TILE * (o.channels * TILE) + sample % TILE
+        for channel in range(o.channels):
+            work[at + channel * TILE] = targets[sample, channel]
+
+
+@njit(nogil=True, cache=True)
+def lanes(work: Floats, at: int) -> np.float32:
+    """The lanes of one number, added up."""
     total = np.float32(0.0)
-    for lane in range(8):
-        total += sums[8 * index + lane]
+    for lane in range(LANES):
+        total += work[at + lane]
     return total
 
 
 @njit(nogil=True, cache=True)
-def unpack_gradient(dims: Dims, omega: float, factor: float, sums: Any, gradient: Floats) -> None:
+def unpack_gradient(o: Layout, omega: float, factor: float, work: Floats, gradient: Floats) -> None:
     """Add up the lanes in the order of the flat parameters."""
-    inputs, width, depth, channels = dims
-    rows = ceil4(width)
-    first_sums, hidden_sums, bias_sums, last_sums, last_bias_sums, _ = sums
+    rows, width = o.rows, o.width
     scale, plain = np.float32(omega * factor), np.float32(factor)
     at = 0
-    for i in range(inputs):
+    for i in range(o.ndim):
         for j in range(width):
-            gradient[at] = scale * lanes(first_sums, i * rows + j)
+            gradient[at] = scale * lanes(work, o.first_sums + LANES * (i * rows + j))
             at += 1
-    for layer in range(depth):
+    for layer in range(o.depth):
+        biases = o.bias_sums + LANES * layer * rows
         if layer:
-            base = (layer - 1) * rows * rows
+            base = o.hidden_sums + LANES * (layer - 1) * rows * rows
             for i in range(width):
                 for j in range(width):
-                    gradient[at] = scale * lanes(hidden_sums, base + i * rows + j)
+                    gradient[at] = scale * lanes(work, base + LANES * (i * rows + j))
                     at += 1
+        else:
+            biases = o.first_sums + LANES * o.ndim * rows
         for j in range(width):
-            gradient[at] = scale * lanes(bias_sums, layer * rows + j)
+            gradient[at] = scale * lanes(work, biases + LANES * j)
             at += 1
-    for k in range(width * channels):
-        gradient[at] = plain * lanes(last_sums, k)
+    for k in range(width * o.channels):
+        gradient[at] = plain * lanes(work, o.last_sums + LANES * k)
         at += 1
-    for channel in range(channels):
-        gradient[at] = plain * lanes(last_bias_sums, channel)
+    for channel in range(o.channels):
+        gradient[at] = plain * lanes(work, o.last_bias_sums + LANES * channel)
         at += 1

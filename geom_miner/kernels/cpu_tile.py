@@ -1,7 +1,10 @@
 """The fused CPU kernel's inner loops: one tile of samples through layers, forth and back.
 
+Everything of a block lies in one flat array, ``work``, and is named by its offset there: handing
+on arrays and slices of them costs Numba more than some of these loops take.
+
 Values are stored samples innermost, ``row * TILE + sample``. Rows (features) come in multiples of
-four and samples in multiples of sixteen, zero where padded. Four rows by two vectors of samples
+four and samples in multiples of ``STRIDE``, zero where padded. Four rows by two vectors of samples
 are worked on at once, which keeps the accumulators in registers.
 """
 
@@ -14,7 +17,9 @@ import numpy.typing as npt
 from numba import njit
 
 from geom_miner.kernels.simd import (
+    LANES,
     add,
+    any_nonzero,
     constant,
     fma,
     load,
@@ -27,224 +32,267 @@ from geom_miner.kernels.simd import (
     subtract,
 )
 
-# Samples per tile: all of a tile's activations (3 layers, 20 rows, sine and cosine: 60 KB) stay
-# in the second-level cache, two of its layers in the first.
-TILE = 128
+# Samples per tile: sixteen vectors, long enough to pay for fetching the sums of the gradients,
+# short enough that two of a tile's layers stay in the first-level cache.
+TILE = 16 * LANES
+
+# Samples that are worked on at once: two vectors.
+STRIDE = 2 * LANES
 
 Floats = npt.NDArray[Any]
 
 
-@njit(inline="always")
+@njit(forceinline=True)
 def _product(
-    weights: Floats, at: int, row_step: int, in_step: int,
-    source: Floats, source_at: int, pitch: int, inputs: int, start: Any,
+    work: Floats, weights: int, row_step: int, in_step: int,
+    source: int, inputs: int, start: Any,
 ) -> Any:  # fmt: skip
-    """Four rows by sixteen samples of a matrix product, on top of ``start`` (four vectors)."""
+    """Four rows by two vectors of a matrix product, on top of ``start`` (four vectors)."""
     a0, a1, a2, a3 = start
     b0, b1, b2, b3 = start
-    for i in range(inputs):
-        x, y = load(source, source_at + i * pitch), load(source, source_at + i * pitch + 8)
-        w0, w1 = spread(weights, at), spread(weights, at + row_step)
-        w2, w3 = spread(weights, at + 2 * row_step), spread(weights, at + 3 * row_step)
+    for _ in range(inputs):
+        x, y = load(work, source), load(work, source + LANES)
+        w0, w1 = spread(work, weights), spread(work, weights + row_step)
+        w2, w3 = spread(work, weights + 2 * row_step), spread(work, weights + 3 * row_step)
         a0, a1, a2, a3 = fma(w0, x, a0), fma(w1, x, a1), fma(w2, x, a2), fma(w3, x, a3)
         b0, b1, b2, b3 = fma(w0, y, b0), fma(w1, y, b1), fma(w2, y, b2), fma(w3, y, b3)
-        at += in_step
+        weights += in_step
+        source += TILE
     return a0, a1, a2, a3, b0, b1, b2, b3
 
 
-@njit(inline="always")
-def _put_sine(z: Any, sines: Floats, cosines: Floats, at: int) -> None:
+@njit(forceinline=True)
+def _put_sine(z: Any, work: Floats, sines: int, cosines: int, way_back: bool) -> None:
     s, c = sincospi(z)
-    store(sines, at, s)
-    store(cosines, at, c)
+    store(work, sines, s)
+    if way_back:
+        store(work, cosines, c)
 
 
 @njit(nogil=True, cache=True, fastmath=True)
 def sine_layer(
-    weights: Floats, biases: Floats, rows: int,
-    source: Floats, source_at: int, pitch: int, inputs: int,
-    sines: Floats, cosines: Floats, samples: int,
+    work: Floats, weights: int, biases: int, rows: int,
+    source: int, inputs: int, sines: int, cosines: int, samples: int, way_back: bool,
 ) -> None:  # fmt: skip
-    """sin and cos of pi (W x + b): weights (inputs, rows), both scaled by omega / pi."""
+    """sin and cos of pi (W x + b): weights (inputs, rows), both scaled by omega / pi.
+
+    The cosines are left out where there is no way back, a constant where this is called.
+    """
     for row in range(0, rows, 4):
         start = (
-            spread(biases, row), spread(biases, row + 1),
-            spread(biases, row + 2), spread(biases, row + 3),
+            spread(work, biases + row), spread(work, biases + row + 1),
+            spread(work, biases + row + 2), spread(work, biases + row + 3),
         )  # fmt: skip
-        for t in range(0, samples, 16):
+        for t in range(0, samples, STRIDE):
             a0, a1, a2, a3, b0, b1, b2, b3 = _product(
-                weights, row, 1, rows, source, source_at + t, pitch, inputs, start
+                work, weights + row, 1, rows, source + t, inputs, start
             )
-            at = row * TILE + t
-            _put_sine(a0, sines, cosines, at)
-            _put_sine(b0, sines, cosines, at + 8)
-            _put_sine(a1, sines, cosines, at + TILE)
-            _put_sine(b1, sines, cosines, at + TILE + 8)
-            _put_sine(a2, sines, cosines, at + 2 * TILE)
-            _put_sine(b2, sines, cosines, at + 2 * TILE + 8)
-            _put_sine(a3, sines, cosines, at + 3 * TILE)
-            _put_sine(b3, sines, cosines, at + 3 * TILE + 8)
+            s, c = sines + row * TILE + t, cosines + row * TILE + t
+            _put_sine(a0, work, s, c, way_back)
+            _put_sine(b0, work, s + LANES, c + LANES, way_back)
+            _put_sine(a1, work, s + TILE, c + TILE, way_back)
+            _put_sine(b1, work, s + TILE + LANES, c + TILE + LANES, way_back)
+            _put_sine(a2, work, s + 2 * TILE, c + 2 * TILE, way_back)
+            _put_sine(b2, work, s + 2 * TILE + LANES, c + 2 * TILE + LANES, way_back)
+            _put_sine(a3, work, s + 3 * TILE, c + 3 * TILE, way_back)
+            _put_sine(b3, work, s + 3 * TILE + LANES, c + 3 * TILE + LANES, way_back)
 
 
 @njit(nogil=True, cache=True, fastmath=True)
 def add_angles(
-    outer_sines: Floats, outer_cosines: Floats, outer_at: int,
-    inner_sines: Floats, inner_cosines: Floats, line: int,
-    rows: int, sines: Floats, cosines: Floats, samples: int,
+    work: Floats, outer_sines: int, outer_cosines: int, inner_sines: int, inner_cosines: int,
+    line: int, rows: int, sines: int, cosines: int, samples: int, way_back: bool,
 ) -> None:  # fmt: skip
     """sin(a + b) and cos(a + b) on a lattice: a per line of samples, b along the line.
 
-    Four products a sample in place of a polynomial and the layer's own products.
+    Four products a sample in place of a polynomial and the layer's own products. The cosines are
+    left out where there is no way back.
     """
-    for row in range(rows):
+    for row in range(0, rows * TILE, TILE):
         for k in range(samples // line):
-            sa, ca = (
-                spread(outer_sines, row * TILE + outer_at + k),
-                spread(outer_cosines, row * TILE + outer_at + k),
-            )
+            sa, ca = spread(work, outer_sines + row + k), spread(work, outer_cosines + row + k)
             minus = multiply(sa, constant(np.float32(-1.0)))
-            at = row * TILE + k * line
-            for t in range(0, line, 8):
-                sb, cb = load(inner_sines, row * TILE + t), load(inner_cosines, row * TILE + t)
-                store(sines, at + t, fma(sa, cb, multiply(ca, sb)))
-                store(cosines, at + t, fma(minus, sb, multiply(ca, cb)))
+            at = row + k * line
+            for t in range(0, line, LANES):
+                sb, cb = load(work, inner_sines + row + t), load(work, inner_cosines + row + t)
+                store(work, sines + at + t, fma(sa, cb, multiply(ca, sb)))
+                if way_back:
+                    store(work, cosines + at + t, fma(minus, sb, multiply(ca, cb)))
 
 
 @njit(nogil=True, cache=True, fastmath=True)
 def linear_layer(
-    weights: Floats, biases: Floats, channels: int,
-    source: Floats, inputs: int, outputs: Floats, samples: int,
+    work: Floats, weights: int, biases: int, channels: int,
+    source: int, inputs: int, outputs: int, samples: int,
 ) -> None:  # fmt: skip
     """W h + b for a few channels: weights (inputs, channels)."""
     for channel in range(channels):
-        bias = spread(biases, channel)
-        for t in range(0, samples, 16):
+        bias = spread(work, biases + channel)
+        for t in range(0, samples, STRIDE):
             a, b = bias, bias
-            for i in range(inputs):
-                w = spread(weights, i * channels + channel)
-                a = fma(w, load(source, i * TILE + t), a)
-                b = fma(w, load(source, i * TILE + t + 8), b)
-            store(outputs, channel * TILE + t, a)
-            store(outputs, channel * TILE + t + 8, b)
+            w, x = weights + channel, source + t
+            for _ in range(inputs):
+                a = fma(spread(work, w), load(work, x), a)
+                b = fma(spread(work, w), load(work, x + LANES), b)
+                w += channels
+                x += TILE
+            store(work, outputs + channel * TILE + t, a)
+            store(work, outputs + channel * TILE + t + LANES, b)
 
 
 @njit(nogil=True, cache=True, fastmath=True)
 def linear_layer_back(
-    weights: Floats, channels: int, errors: Floats,
-    hidden: Floats, cosines: Floats, rows: int, slopes: Floats,
-    weight_sums: Floats, samples: int,
+    work: Floats, weights: int, channels: int, errors: int,
+    hidden: int, cosines: int, rows: int, slopes: int, sums: int, samples: int,
 ) -> None:  # fmt: skip
     """Back through the linear layer and the last sine.
 
-    ``slopes`` becomes cos * (W^T e); ``weight_sums`` (rows, channels, lane) grows by h e.
+    ``slopes`` becomes cos * (W^T e); ``sums`` (rows, channels, lane) grows by h e.
     """
     for row in range(rows):
-        for t in range(0, samples, 8):
-            back = multiply(spread(weights, row * channels), load(errors, t))
+        for t in range(0, samples, LANES):
+            back = multiply(spread(work, weights + row * channels), load(work, errors + t))
             for channel in range(1, channels):
-                w = spread(weights, row * channels + channel)
-                back = fma(w, load(errors, channel * TILE + t), back)
-            store(slopes, row * TILE + t, multiply(back, load(cosines, row * TILE + t)))
+                w = spread(work, weights + row * channels + channel)
+                back = fma(w, load(work, errors + channel * TILE + t), back)
+            at = row * TILE + t
+            store(work, slopes + at, multiply(back, load(work, cosines + at)))
+    step = LANES * channels
     for channel in range(channels):
         for row in range(0, rows, 4):
-            at, step = 8 * (row * channels + channel), 8 * channels
-            g0, g1 = load(weight_sums, at), load(weight_sums, at + step)
-            g2, g3 = load(weight_sums, at + 2 * step), load(weight_sums, at + 3 * step)
-            for t in range(0, samples, 8):
-                e = load(errors, channel * TILE + t)
-                h = row * TILE + t
-                g0, g1 = fma(load(hidden, h), e, g0), fma(load(hidden, h + TILE), e, g1)
-                g2 = fma(load(hidden, h + 2 * TILE), e, g2)
-                g3 = fma(load(hidden, h + 3 * TILE), e, g3)
-            store(weight_sums, at, g0)
-            store(weight_sums, at + step, g1)
-            store(weight_sums, at + 2 * step, g2)
-            store(weight_sums, at + 3 * step, g3)
+            at = sums + LANES * (row * channels + channel)
+            g0, g1 = load(work, at), load(work, at + step)
+            g2, g3 = load(work, at + 2 * step), load(work, at + 3 * step)
+            for t in range(0, samples, LANES):
+                e = load(work, errors + channel * TILE + t)
+                h = hidden + row * TILE + t
+                g0, g1 = fma(load(work, h), e, g0), fma(load(work, h + TILE), e, g1)
+                g2 = fma(load(work, h + 2 * TILE), e, g2)
+                g3 = fma(load(work, h + 3 * TILE), e, g3)
+            store(work, at, g0)
+            store(work, at + step, g1)
+            store(work, at + 2 * step, g2)
+            store(work, at + 3 * step, g3)
 
 
 @njit(nogil=True, cache=True, fastmath=True)
 def weight_gradient(
-    source: Floats, source_at: int, pitch: int, inputs: int,
-    slopes: Floats, rows: int, sums: Floats, samples: int,
-) -> None:  # fmt: skip
+    work: Floats, source: int, inputs: int, slopes: int, rows: int, sums: int, samples: int
+) -> None:
     """``sums`` (inputs, rows, lane) grows by source times slopes, lane by lane.
 
     Lanes are added up once per step, not once per tile.
     """
+    step = LANES * rows
     for i in range(0, inputs, 4):
         for row in range(0, rows, 2):
-            at, step = 8 * (i * rows + row), 8 * rows
-            g00, g01 = load(sums, at), load(sums, at + 8)
-            g10, g11 = load(sums, at + step), load(sums, at + step + 8)
-            g20, g21 = load(sums, at + 2 * step), load(sums, at + 2 * step + 8)
-            g30, g31 = load(sums, at + 3 * step), load(sums, at + 3 * step + 8)
-            for t in range(0, samples, 8):
-                d0, d1 = load(slopes, row * TILE + t), load(slopes, (row + 1) * TILE + t)
-                x = source_at + i * pitch + t
-                h0, h1 = load(source, x), load(source, x + pitch)
-                h2, h3 = load(source, x + 2 * pitch), load(source, x + 3 * pitch)
+            at = sums + LANES * (i * rows + row)
+            g00, g01 = load(work, at), load(work, at + LANES)
+            g10, g11 = load(work, at + step), load(work, at + step + LANES)
+            g20, g21 = load(work, at + 2 * step), load(work, at + 2 * step + LANES)
+            g30, g31 = load(work, at + 3 * step), load(work, at + 3 * step + LANES)
+            x, d = source + i * TILE, slopes + row * TILE
+            for _ in range(0, samples, LANES):
+                d0, d1 = load(work, d), load(work, d + TILE)
+                h0, h1 = load(work, x), load(work, x + TILE)
+                h2, h3 = load(work, x + 2 * TILE), load(work, x + 3 * TILE)
                 g00, g01 = fma(h0, d0, g00), fma(h0, d1, g01)
                 g10, g11 = fma(h1, d0, g10), fma(h1, d1, g11)
                 g20, g21 = fma(h2, d0, g20), fma(h2, d1, g21)
                 g30, g31 = fma(h3, d0, g30), fma(h3, d1, g31)
-            store(sums, at, g00)
-            store(sums, at + 8, g01)
-            store(sums, at + step, g10)
-            store(sums, at + step + 8, g11)
-            store(sums, at + 2 * step, g20)
-            store(sums, at + 2 * step + 8, g21)
-            store(sums, at + 3 * step, g30)
-            store(sums, at + 3 * step + 8, g31)
+                x += LANES
+                d += LANES
+            store(work, at, g00)
+            store(work, at + LANES, g01)
+            store(work, at + step, g10)
+            store(work, at + step + LANES, g11)
+            store(work, at + 2 * step, g20)
+            store(work, at + 2 * step + LANES, g21)
+            store(work, at + 3 * step, g30)
+            store(work, at + 3 * step + LANES, g31)
 
 
 @njit(nogil=True, cache=True, fastmath=True)
-def bias_gradient(slopes: Floats, rows: int, sums: Floats, samples: int) -> None:
+def bias_gradient(work: Floats, slopes: int, rows: int, sums: int, samples: int) -> None:
     """``sums`` (rows, lane) grows by the slopes."""
     for row in range(rows):
-        total = load(sums, 8 * row)
-        for t in range(0, samples, 8):
-            total = add(total, load(slopes, row * TILE + t))
-        store(sums, 8 * row, total)
+        at = sums + LANES * row
+        total = load(work, at)
+        for t in range(0, samples, LANES):
+            total = add(total, load(work, slopes + row * TILE + t))
+        store(work, at, total)
 
 
 @njit(nogil=True, cache=True, fastmath=True)
 def sine_layer_back(
-    weights: Floats, rows: int, slopes: Floats, cosines: Floats, out: Floats, samples: int
+    work: Floats, weights: int, rows: int, slopes: int, cosines: int, out: int, samples: int
 ) -> None:
     """Slopes of the layer below: cos * (W^T slopes), weights (rows, rows) scaled by omega."""
     zero = constant(np.float32(0.0))
     for row in range(0, rows, 4):
-        for t in range(0, samples, 16):
+        for t in range(0, samples, STRIDE):
             a0, a1, a2, a3, b0, b1, b2, b3 = _product(
-                weights, row * rows, rows, 1, slopes, t, TILE, rows, (zero, zero, zero, zero)
+                work, weights + row * rows, rows, 1, slopes + t, rows, (zero, zero, zero, zero)
             )
-            at = row * TILE + t
-            store(out, at, multiply(a0, load(cosines, at)))
-            store(out, at + 8, multiply(b0, load(cosines, at + 8)))
-            at += TILE
-            store(out, at, multiply(a1, load(cosines, at)))
-            store(out, at + 8, multiply(b1, load(cosines, at + 8)))
-            at += TILE
-            store(out, at, multiply(a2, load(cosines, at)))
-            store(out, at + 8, multiply(b2, load(cosines, at + 8)))
-            at += TILE
-            store(out, at, multiply(a3, load(cosines, at)))
-            store(out, at + 8, multiply(b3, load(cosines, at + 8)))
+            c, o = cosines + row * TILE + t, out + row * TILE + t
+            store(work, o, multiply(a0, load(work, c)))
+            store(work, o + LANES, multiply(b0, load(work, c + LANES)))
+            c, o = c + TILE, o + TILE
+            store(work, o, multiply(a1, load(work, c)))
+            store(work, o + LANES, multiply(b1, load(work, c + LANES)))
+            c, o = c + TILE, o + TILE
+            store(work, o, multiply(a2, load(work, c)))
+            store(work, o + LANES, multiply(b2, load(work, c + LANES)))
+            c, o = c + TILE, o + TILE
+            store(work, o, multiply(a3, load(work, c)))
+            store(work, o + LANES, multiply(b3, load(work, c + LANES)))
 
 
 @njit(nogil=True, cache=True, fastmath=True)
 def errors_and_loss(
-    outputs: Floats, targets: Floats, count: int, dead_zone: float, squares: Floats
+    work: Floats, outputs: int, targets: int, count: int, dead_zone: float, squares: int
 ) -> None:
     """``outputs`` becomes the errors that count; ``squares`` (lane) grows by their squares.
 
     An error within +-dead_zone counts as none, a larger one as what exceeds it.
     """
-    total = load(squares, 0)
+    total = load(work, squares)
     low, high = constant(np.float32(-dead_zone)), constant(np.float32(dead_zone))
-    for t in range(0, count, 8):
-        e = subtract(load(outputs, t), load(targets, t))
+    for t in range(0, count, LANES):
+        e = subtract(load(work, outputs + t), load(work, targets + t))
         e = subtract(e, minimum(maximum(e, low), high))
         total = fma(e, e, total)
-        store(outputs, t, e)
-    store(squares, 0, total)
+        store(work, outputs + t, e)
+    store(work, squares, total)
+
+
+@njit(nogil=True, cache=True)
+def collect(
+    work: Floats, places: int, inputs: int, errors: int, channels: int, first: int, last: int,
+    kept_places: int, kept_errors: int, kept: int,
+) -> tuple[int, int]:  # fmt: skip
+    """Add places and errors of a tile's samples that have an error to those kept so far.
+
+    Looks at samples ``first`` to ``last``, whole vectors, while there is room for another vector.
+    Returns the sample at which it stopped and how many samples are kept now.
+    """
+    t = first
+    while t < last and kept <= TILE - LANES:
+        for channel in range(channels):
+            if any_nonzero(load(work, errors + channel * TILE + t)):
+                break
+        else:
+            t += LANES
+            continue
+        for sample in range(t, t + LANES):
+            wrong = False
+            for channel in range(channels):
+                wrong |= work[errors + channel * TILE + sample] != 0
+            if wrong:
+                for i in range(inputs):
+                    work[kept_places + i * TILE + kept] = work[places + i * TILE + sample]
+                for i in range(channels):
+                    work[kept_errors + i * TILE + kept] = work[errors + i * TILE + sample]
+                kept += 1
+        t += LANES
+    return t, kept

@@ -9,22 +9,25 @@ import numpy as np
 import numpy.typing as npt
 from numba import get_num_threads, njit, prange
 
+from geom_miner.kernels import compiled_cache
 from geom_miner.kernels.architecture import MLPArchitecture
-from geom_miner.kernels.simd import fma, load, store
+from geom_miner.kernels.simd import LANES, fma, load, store
+
+compiled_cache.drop_if_stale("peak.py", "simd.py")
 
 
 def fma_peak(tries: int = 5) -> float:
     """Measured peak of all cores in FLOP/s: independent vector FMAs that never leave registers."""
     threads, repeats = get_num_threads(), 20_000_000
-    values = np.full(16, 0.3, dtype=np.float32)
-    out = np.empty((threads, 80), dtype=np.float32)
+    values = np.full(2 * LANES, 0.3, dtype=np.float32)
+    out = np.empty((threads, 10 * LANES), dtype=np.float32)
     _chains(values, out, 1)
     seconds = []
     for _ in range(tries):
         start = time.perf_counter()
         _chains(values, out, repeats)
         seconds.append(time.perf_counter() - start)
-    return threads * repeats * 10 * 8 * 2 / min(seconds)
+    return threads * repeats * 10 * LANES * 2 / min(seconds)
 
 
 def step_flops(architecture: MLPArchitecture, samples: int) -> float:
@@ -42,7 +45,7 @@ def step_flops(architecture: MLPArchitecture, samples: int) -> float:
 def _chains(values: npt.NDArray[Any], out: npt.NDArray[Any], repeats: int) -> None:
     for thread in prange(len(out)):
         row = out[thread]
-        a, b = load(values, 0), load(values, 8)
+        a, b = load(values, 0), load(values, LANES)
         r0, r1, r2, r3, r4 = a, a, a, a, a
         r5, r6, r7, r8, r9 = b, b, b, b, b
         for _ in range(repeats):
@@ -53,12 +56,12 @@ def _chains(values: npt.NDArray[Any], out: npt.NDArray[Any], repeats: int) -> No
                 fma(r5, b, a), fma(r6, b, a), fma(r7, b, a), fma(r8, b, a), fma(r9, b, a)
             )  # fmt: skip
         store(row, 0, r0)
-        store(row, 8, r1)
-        store(row, 16, r2)
-        store(row, 24, r3)
-        store(row, 32, r4)
-        store(row, 40, r5)
-        store(row, 48, r6)
-        store(row, 56, r7)
-        store(row, 64, r8)
-        store(row, 72, r9)
+        store(row, LANES, r1)
+        store(row, 2 * LANES, r2)
+        store(row, 3 * LANES, r3)
+        store(row, 4 * LANES, r4)
+        store(row, 5 * LANES, r5)
+        store(row, 6 * LANES, r6)
+        store(row, 7 * LANES, r7)
+        store(row, 8 * LANES, r8)
+        store(row, 9 * LANES, r9)

@@ -1,4 +1,4 @@
-"""Vectors of eight float32 inside Numba, made with LLVM's own vector type.
+"""Vectors of float32 inside Numba, made with LLVM's own vector type.
 
 The auto-vectorizer reaches 35-42 % of the FMA peak on these kernels; explicit vectors with register
 blocking exceed 90 % on the layers. LLVM lowers the type to AVX-512, AVX2, SSE or NEON, so nothing
@@ -11,26 +11,35 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import njit, types
-from numba.core import cgutils
+from numba.core import cgutils, config
 from numba.extending import intrinsic, models, register_model
 
-LANES = 8
+
+def _lanes() -> int:
+    """As many floats as a register of this machine holds, 16 or 8."""
+    # Numba's setting NUMBA_CPU_FEATURES; Numba does not declare it for type checkers.
+    chosen = getattr(config, "CPU_FEATURES", None)
+    features = binding.get_host_cpu_features().flatten() if chosen is None else chosen
+    return 16 if "+avx512f" in features.split(",") else 8
+
+
+LANES = _lanes()
 _VECTOR = ir.VectorType(ir.FloatType(), LANES)
 _INTEGERS = ir.VectorType(ir.IntType(32), LANES)
 
 
-class _F32x8(types.Type):
+class _Floats(types.Type):
     def __init__(self) -> None:
-        super().__init__(name="f32x8")
+        super().__init__(name=f"float32x{LANES}")
 
 
-f32x8 = _F32x8()
+floats = _Floats()
 
 
-@register_model(_F32x8)
-class _F32x8Model(models.PrimitiveModel):
+@register_model(_Floats)
+class _FloatsModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, _VECTOR)
 
@@ -63,7 +72,7 @@ def _llvm(name: str, arity: int) -> Callable[..., Any]:
 
 @_instruction
 def load(typing: Any, array: Any, index: Any) -> Any:
-    """Eight neighbors array[index : index + 8] of a contiguous float32 array."""
+    """Neighbors array[index : index + LANES] of a contiguous float32 array."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         address = _address(context, builder, signature.args[0], *arguments)
@@ -71,12 +80,12 @@ def load(typing: Any, array: Any, index: Any) -> Any:
         value.align = 4
         return value
 
-    return f32x8(array, types.intp), build
+    return floats(array, types.intp), build
 
 
 @_instruction
 def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
-    """Write eight neighbors from array[index] on."""
+    """Write neighbors from array[index] on."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         address = _address(context, builder, signature.args[0], arguments[0], arguments[1])
@@ -84,7 +93,7 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
         builder.store(arguments[2], pointer).align = 4
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, f32x8), build
+    return types.void(array, types.intp, floats), build
 
 
 @_instruction
@@ -96,13 +105,13 @@ def spread(typing: Any, array: Any, index: Any) -> Any:
             builder, builder.load(_address(context, builder, signature.args[0], *arguments))
         )
 
-    return f32x8(array, types.intp), build
+    return floats(array, types.intp), build
 
 
 @_instruction
 def constant(typing: Any, x: Any) -> Any:
     """A float32 in all lanes."""
-    return f32x8(types.float32), lambda context, builder, signature, arguments: _splat(
+    return floats(types.float32), lambda context, builder, signature, arguments: _splat(
         builder, arguments[0]
     )
 
@@ -110,31 +119,31 @@ def constant(typing: Any, x: Any) -> Any:
 @_instruction
 def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
     """a * b + c, rounded once."""
-    return f32x8(f32x8, f32x8, f32x8), _llvm("fma", 3)
+    return floats(floats, floats, floats), _llvm("fma", 3)
 
 
 @_instruction
 def nearest(typing: Any, a: Any) -> Any:
     """The nearest whole numbers."""
-    return f32x8(f32x8), _llvm("nearbyint", 1)
+    return floats(floats), _llvm("nearbyint", 1)
 
 
 @_instruction
 def minimum(typing: Any, a: Any, b: Any) -> Any:
     """The smaller of a and b."""
-    return f32x8(f32x8, f32x8), _llvm("minnum", 2)
+    return floats(floats, floats), _llvm("minnum", 2)
 
 
 @_instruction
 def maximum(typing: Any, a: Any, b: Any) -> Any:
     """The larger of a and b."""
-    return f32x8(f32x8, f32x8), _llvm("maxnum", 2)
+    return floats(floats, floats), _llvm("maxnum", 2)
 
 
 @_instruction
 def add(typing: Any, a: Any, b: Any) -> Any:
     """a + b."""
-    return f32x8(f32x8, f32x8), lambda context, builder, signature, arguments: builder.fadd(
+    return floats(floats, floats), lambda context, builder, signature, arguments: builder.fadd(
         *arguments
     )
 
@@ -142,7 +151,7 @@ def add(typing: Any, a: Any, b: Any) -> Any:
 @_instruction
 def subtract(typing: Any, a: Any, b: Any) -> Any:
     """a - b."""
-    return f32x8(f32x8, f32x8), lambda context, builder, signature, arguments: builder.fsub(
+    return floats(floats, floats), lambda context, builder, signature, arguments: builder.fsub(
         *arguments
     )
 
@@ -150,9 +159,21 @@ def subtract(typing: Any, a: Any, b: Any) -> Any:
 @_instruction
 def multiply(typing: Any, a: Any, b: Any) -> Any:
     """a * b."""
-    return f32x8(f32x8, f32x8), lambda context, builder, signature, arguments: builder.fmul(
+    return floats(floats, floats), lambda context, builder, signature, arguments: builder.fmul(
         *arguments
     )
+
+
+@_instruction
+def any_nonzero(typing: Any, a: Any) -> Any:
+    """Whether any lane is not zero."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        flags = builder.fcmp_unordered("!=", arguments[0], ir.Constant(_VECTOR, [0.0] * LANES))
+        bits = builder.bitcast(flags, ir.IntType(LANES))
+        return builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
+
+    return types.boolean(floats), build
 
 
 @_instruction
@@ -166,10 +187,10 @@ def flip_sign_if_odd(typing: Any, value: Any, whole: Any) -> Any:
         bits = builder.bitcast(arguments[0], _INTEGERS)
         return builder.bitcast(builder.xor(bits, parity), _VECTOR)
 
-    return f32x8(f32x8, f32x8), build
+    return floats(floats, floats), build
 
 
-@njit(inline="always")
+@njit(forceinline=True)
 def sincospi(z: Any) -> Any:
     """sin(pi z) and cos(pi z) together, within 4e-7 for moderate z.
 
