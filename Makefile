@@ -16,7 +16,7 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test check lint types format lucy thai engine image meshes bench ablation \
+.PHONY: help setup test check lint types format lucy thai engine image meshes bench bench-gpu ablation \
   learn-start clean
 
 help:  ## list the targets
@@ -77,6 +77,9 @@ meshes: $(STAMP)  ## every mesh in the folders of GEOM_MINER_DATA, one table
 
 bench: $(STAMP)  ## speed against the released algorithm, as ratios in one run
 	$(BIN)/python -m pipelines.benchmark configs/bench.yaml
+
+bench-gpu: $(STAMP)  ## the same on a CUDA GPU, with Lucy up to 1024^3
+	$(BIN)/python -m pipelines.benchmark configs/bench_gpu.yaml
 
 ablation: $(STAMP)  ## what each setting of a fit is worth, one table (RESOLUTION=128)
 	$(BIN)/python -m pipelines.ablation configs/ablation.yaml $(if $(RESOLUTION),--resolution $(RESOLUTION))

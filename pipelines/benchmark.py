@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,47 +13,40 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from eval import iou_voxel_sparse
-from geom_miner import (
-    FitSettings,
-    MeshError,
-    MLPArchitecture,
-    Occupancy,
-    Representation,
-    ScaleHistory,
-    TrainingState,
-    VoxelizeSettings,
-    fit_signal,
-    fma_peak,
-    initialize_blocks,
-    kernels,
-    local_coordinates,
-    preset,
-    step_flops,
-    voxelize_mesh,
-)
+from geom_miner import GeomMinerError, MLPArchitecture, SettingsError, choose_device, fma_peak
 from pipelines.command import run_command
 from pipelines.config import load_config
-from pipelines.manifest import make_folder, manifest, peak_rss_bytes, portable, write_json
-from pipelines.shapes import find_shape
+from pipelines.manifest import make_folder, manifest, portable, write_json
+from pipelines.timed_fits import FitJob, run_alone
+from pipelines.timed_steps import AUTOGRAD, time_steps
 
 
 @dataclass(frozen=True)
 class BenchmarkRun:
-    """What is measured against what."""
+    """What is measured against what; in every list of contenders the last ratio is to the first."""
 
     networks: list[list[int]]
     """Per network: axes, width, sine layers, channels, block size, blocks."""
-    shapes: list[list[Any]]
-    """Per whole fit: shape, resolution, scales."""
-    contenders: list[list[str]]
-    """Per contender: its name, preset, kernel; the first is what the others are compared with."""
-    goals: list[float] = field(default_factory=lambda: [0.99, 0.995, 0.999])
-    """IoU whose times are noted."""
+    kernels: list[str] = field(default_factory=lambda: [AUTOGRAD, "reference", "cpu"])
+    """Kernels whose steps are timed; autograd is torch without one."""
+    volumes: list[list[Any]] = field(default_factory=list)
+    """Per whole fit of a shape: name, resolution, scales."""
+    volume_contenders: list[list[str]] = field(default_factory=list)
+    """Per contender: its name, preset, kernel."""
+    iou_goals: list[float] = field(default_factory=lambda: [0.99, 0.995, 0.999])
+    """IoU whose times are noted, at thresholds .4 and .5."""
+    images: list[list[Any]] = field(default_factory=list)
+    """Per whole fit of an image: file, width it is averaged down to, scales."""
+    image_contenders: list[list[str]] = field(default_factory=list)
+    """Per contender: its name, preset, kernel."""
+    psnr_goals: list[float] = field(default_factory=lambda: [36.0, 40.0])
+    """PSNR in dB whose times are noted."""
     every: int = 10
-    """Rounds of the finest scale between two looks at its IoU."""
+    """Rounds of the finest scale between two looks at the quality of a fit with coupled blocks."""
     patience: float = 300.0
     """Seconds after which a fit is given up."""
+    device: str = "cpu"
+    """cpu or cuda."""
     output: str = "runs/bench"
     """Folder to write."""
 
@@ -71,155 +61,104 @@ class Arguments:
     """Folder to write, instead of the config's."""
 
 
-def time_steps(
-    name: str, architecture: MLPArchitecture, block_size: int, blocks: int
-) -> dict[str, float]:
-    """Median seconds per optimizer step of all blocks, after a warm-up, by repeated runs."""
-    import torch
-
-    shape = (block_size,) * architecture.ndim
-    coordinates = local_coordinates(shape, "cpu")
-    start = initialize_blocks(architecture, torch.arange(blocks), gain=1.0, seed=0, scale=0)
-    targets = torch.rand(blocks, len(coordinates), architecture.channels)
-    kernel = kernels.backend(name, torch.device("cpu"))
-    state, steps, seconds = TrainingState.start(start), 3, []
-    for _ in range(6):
-        began = time.perf_counter()
-        kernel.train(
-            architecture,
-            state,
-            coordinates,
-            targets,
-            learning_rates=torch.full((steps,), 1e-3),
-            tolerances=torch.zeros(blocks),
-        )
-        seconds.append((time.perf_counter() - began) / steps)
-    timed = seconds[1:]
-    flops = blocks * step_flops(architecture, len(coordinates)) / statistics.median(timed)
-    return {"ms": 1e3 * statistics.median(timed), "best_ms": 1e3 * min(timed), "flops": flops}
-
-
-def time_to_iou(
-    occupancy: Occupancy, settings: FitSettings, backend: str, run: BenchmarkRun
-) -> dict[str, Any]:
-    """Fit and note when each IoU is reached at the finest scale; judging is not timed.
-
-    Ends at the last goal, at the settings' own limit, or after ``run.patience`` seconds.
-    """
-    grid = occupancy.grid
-    levels: list[Any] = []
-    history: list[ScaleHistory] = []
-    reached: dict[str, float] = {}
-    judging, began, best, rounds = 0.0, time.perf_counter(), [0.0, 0.0], [0]
-    # A round is one step where the settings couple the blocks, and several elsewhere.
-    coupled = settings.rate_by_activity or settings.plateau > 0
-
-    def judge(level: Any) -> bool:
-        nonlocal judging
-        start = time.perf_counter()
-        elapsed = start - began - judging
-        if level.scale:
-            return False
-        rounds[0] += 1
-        if rounds[0] % (run.every if coupled else 1) and elapsed < run.patience:
-            return False
-        model = Representation(grid, settings.scales, (*levels, level))
-        decoded, target = model.decode(0), occupancy.blocks
-        target = target.extended(decoded.layout)
-        for k, threshold in enumerate((0.4, 0.5)):
-            iou = iou_voxel_sparse(decoded, target, shape=grid.shape, threshold=threshold)
-            best[k] = max(best[k], iou)
-            for goal in run.goals:
-                if iou >= goal:
-                    reached.setdefault(f"{goal}@{threshold}", elapsed)
-        judging += time.perf_counter() - start
-        return elapsed > run.patience or len(reached) == 2 * len(run.goals)
-
-    def on_scale(level: Any, entry: ScaleHistory) -> None:
-        levels.append(level)
-        history.append(entry)
-
-    fit_signal(occupancy.blocks, grid, settings, backend=backend, on_scale=on_scale, monitor=judge)
-    wall = time.perf_counter() - began - judging
-    return {
-        "seconds_to_iou": reached,
-        "seconds": wall,
-        "kernel_share": sum(entry.kernel_seconds for entry in history) / wall,
-        "best_iou_0.4": best[0],
-        "best_iou_0.5": best[1],
-        "parameters": sum(entry.parameters for entry in history),
-        "block_steps": sum(entry.block_steps for entry in history),
-    }
-
-
 def run_benchmark(run: BenchmarkRun, *, console: Console) -> dict[str, Any]:
     """All measurements; written after each, so that an interrupt loses little."""
-    folder = make_folder(Path(run.output))
-    peak = fma_peak()
-    out: dict[str, Any] = {"fma_peak_flops": peak, "steps": {}, "fits": {}}
+    if not run.kernels:
+        raise SettingsError("kernels must name at least one kernel, got none")
+    folder, device = make_folder(Path(run.output)), choose_device(run.device)
+    out: dict[str, Any] = {"fma_peak_flops": fma_peak(device), "steps": {}, "fits": {}}
 
     def save() -> None:
-        out["peak_rss_bytes"] = peak_rss_bytes()
-        facts = manifest(config=portable(run), seed=0, device="cpu", backend="cpu")
+        facts = manifest(config=portable(run), seed=0, device=device, backend=run.kernels[-1])
         write_json(folder / "bench.json", {**facts, **out})
 
-    _time_all_steps(out, peak, run, save, console)
-    for shape, resolution, scales in run.shapes:
-        try:
-            mesh = find_shape(shape, offline=True, console=console).mesh
-        except MeshError as error:
-            console.print(f"{shape} left out: {error}", style="yellow", markup=False)
-            continue
-        occupancy = voxelize_mesh(mesh, VoxelizeSettings(resolution=resolution))
-        for name, preset_name, backend in run.contenders:
-            with console.status(f"{name}: {shape} {resolution}^3"):
-                settings = replace(preset(preset_name), scales=scales)
-                row = time_to_iou(occupancy, settings, backend, run)
-            out["fits"].setdefault(f"{shape} {resolution}^3", {})[name] = row
-            save()
-        _print_fits(f"{shape} {resolution}^3", out["fits"][f"{shape} {resolution}^3"], console)
-    console.print(f"peak memory {out['peak_rss_bytes'] / 2**30:.2f} GiB")
+    for dims in run.networks:
+        *network, block_size, blocks = dims
+        architecture = MLPArchitecture(*network, 30.0)  # type: ignore[arg-type]
+        name = f"{'-'.join(map(str, architecture.widths))} x {blocks}"
+        rows: dict[str, Any] = {}
+        out["steps"][name] = rows
+        for kernel in run.kernels:
+            with console.status(f"a step of {name}: {kernel}"):
+                out["steps"][name][kernel] = time_steps(
+                    kernel, architecture, block_size, blocks, device
+                )
+        save()
+    console.print(_steps_table(out["steps"], run.kernels, out["fma_peak_flops"]))
+
+    for job_of, signals, contenders, goals in (
+        ("volume", run.volumes, run.volume_contenders, run.iou_goals),
+        ("image", run.images, run.image_contenders, run.psnr_goals),
+    ):
+        for signal, resolution, scales in signals:
+            title = f"{signal} {resolution}"
+            rows = {}
+            for name, preset_name, backend in contenders:
+                job = FitJob(
+                    job_of, signal, resolution, scales, preset_name, backend, device,
+                    tuple(goals), run.every, run.patience,
+                )  # fmt: skip
+                with console.status(f"{title}: {name}"):
+                    try:
+                        rows[name] = run_alone(job)
+                    except GeomMinerError as error:
+                        console.print(f"{title} left out: {error}", style="yellow", markup=False)
+                        break
+                out["fits"][title] = rows
+                save()
+            if rows:
+                console.print(_fits_table(title, rows))
     return out
 
 
-def _time_all_steps(
-    out: dict[str, Any], peak: float, run: BenchmarkRun, save: Callable[[], None], console: Console
-) -> None:
-    table = Table(title=f"one optimizer step; FMA peak {peak / 1e9:.0f} GFLOP/s")
-    for title in ("network", "blocks", "ratio", "reference ms", "cpu ms", "cpu GFLOP/s", "of peak"):
-        table.add_column(title, justify="right")
-    for ndim, width, depth, channels, block_size, blocks in run.networks:
-        architecture = MLPArchitecture(ndim, width, depth, channels, 30.0)
-        name = "-".join(map(str, architecture.widths))
-        with console.status(f"steps of {name}"):
-            slow = time_steps("reference", architecture, block_size, blocks)
-            fast = time_steps("cpu", architecture, block_size, blocks)
-        out["steps"][f"{name} x {blocks}"] = {"reference": slow, "cpu": fast}
-        table.add_row(
-            name, str(blocks), f"{slow['ms'] / fast['ms']:.1f}", f"{slow['ms']:.1f}",
-            f"{fast['ms']:.2f}", f"{fast['flops'] / 1e9:.0f}", f"{fast['flops'] / peak:.0%}",
-        )  # fmt: skip
-        save()
-    console.print(table)
+def _steps_table(steps: dict[str, Any], kernels: list[str], peak: float) -> Table:
+    best = kernels[-1]
+    table = Table(title=f"one optimizer step; FMA peak {peak / 1e9:,.0f} GFLOP/s")
+    table.add_column("network x blocks")
+    for kernel in kernels[:-1]:
+        table.add_column(f"{best} against {kernel}", justify="right")
+    for kernel in kernels:
+        table.add_column(f"{kernel} ms", justify="right")
+        table.add_column("of peak", justify="right")
+    table.add_column("block-steps/s", justify="right")
+    for name, rows in steps.items():
+        ratios = [f"x{rows[k]['ms'] / rows[best]['ms']:.1f}" for k in kernels[:-1]]
+        cells = []
+        for kernel in kernels:
+            cells += [f"{rows[kernel]['ms']:.2f}", f"{rows[kernel]['flops'] / peak:.0%}"]
+        table.add_row(name, *ratios, *cells, f"{rows[best]['block_steps_per_second']:,.0f}")
+    return table
 
 
-def _print_fits(title: str, rows: dict[str, dict[str, Any]], console: Console) -> None:
-    goals = sorted({goal for row in rows.values() for goal in row["seconds_to_iou"]})
+def _fits_table(title: str, rows: dict[str, dict[str, Any]]) -> Table:
+    goals = sorted({goal for row in rows.values() for goal in row["seconds_to"]})
+    measures = sorted({measure for row in rows.values() for measure in row["best"]})
     first = next(iter(rows.values()))
-    table = Table(title=f"{title}: seconds to an IoU (how many times sooner than the first row)")
-    for column in ("", *goals, "best at .4", "at .5", "seconds", "in kernel", "parameters"):
+    table = Table(title=f"{title}: seconds to a quality (how many times sooner than the first)")
+    table.add_column("")
+    for column in (
+        *goals, *(f"best {m}" for m in measures),
+        "seconds", "in kernel", "peak GiB", "parameters",
+    ):  # fmt: skip
         table.add_column(column, justify="right")
     for name, row in rows.items():
         cells = []
         for goal in goals:
-            own, theirs = row["seconds_to_iou"].get(goal), first["seconds_to_iou"].get(goal)
-            ratio = f" (x{theirs / own:.0f})" if own and theirs and row is not first else ""
+            own, theirs = row["seconds_to"].get(goal), first["seconds_to"].get(goal)
+            ratio = ""
+            if own and row is not first:
+                # Where the first never got there, it was at least this much slower.
+                ratio = (
+                    f" (x{theirs / own:.0f})" if theirs else f" (>x{first['seconds'] / own:.0f})"
+                )
             cells.append("-" if own is None else f"{own:.2f}{ratio}")
+        bests = [f"{row['best'][m]:.5g}" if m in row["best"] else "-" for m in measures]
         table.add_row(
-            name, *cells, f"{row['best_iou_0.4']:.5f}", f"{row['best_iou_0.5']:.5f}",
-            f"{row['seconds']:.1f}", f"{row['kernel_share']:.0%}", f"{row['parameters']:,}",
+            name, *cells, *bests, f"{row['seconds']:.1f}{'+' if row['given_up'] else ''}",
+            f"{row['kernel_share']:.0%}", f"{row['peak_rss_bytes'] / 2**30:.2f}",
+            f"{row['parameters']:,}",
         )  # fmt: skip
-    console.print(table)
+    return table
 
 
 def main() -> int:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,8 +31,8 @@ from geom_miner import (
 )
 from pipelines.command import run_command
 from pipelines.config import CollectionRun, fit_settings, load_config
+from pipelines.data_folders import DATA_VARIABLE, data_folders
 from pipelines.manifest import make_folder, manifest, portable, write_json, write_text
-from pipelines.shapes import DATA_VARIABLE
 from pipelines.unpack import MESH_SUFFIXES
 
 
@@ -145,8 +144,7 @@ def _remark(report: VoxelizeReport) -> str:
 
 def _meshes(folder: str) -> Iterator[Path]:
     """Mesh files of a folder, or of the folders that GEOM_MINER_DATA names."""
-    entries = [folder] if folder else os.environ.get(DATA_VARIABLE, "").split(os.pathsep)
-    folders = [Path(entry).expanduser() for entry in entries if entry]
+    folders = [Path(folder).expanduser()] if folder else data_folders()
     if not folders:
         raise SettingsError(f"give a folder of meshes, or name one in {DATA_VARIABLE}")
     found = False

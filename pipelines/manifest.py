@@ -50,6 +50,13 @@ def device_name(device: str) -> str:
 
 def peak_rss_bytes() -> int:
     """Largest resident memory of this process so far."""
+    try:
+        # getrusage would count what the parent held when it started this process.
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak) if sys.platform == "darwin" else int(peak) * 1024
 

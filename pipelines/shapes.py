@@ -13,12 +13,12 @@ from eval import View
 from geom_miner import MeshError, SettingsError, TriangleMesh, read_mesh
 from pipelines.cache import cache_folder, remember_or_check
 from pipelines.catalog import CATALOG, STAND_IN_VIEWS, Scan
+from pipelines.data_folders import DATA_VARIABLE, data_folders
 from pipelines.download import DownloadError, fetch
 from pipelines.stand_ins import STAND_INS
 from pipelines.unpack import MESH_SUFFIXES, unpack
 from pipelines.verify import check_content
 
-DATA_VARIABLE = "GEOM_MINER_DATA"
 OFFLINE_VARIABLE = "GEOM_MINER_OFFLINE"
 
 
@@ -93,11 +93,10 @@ def _unknown(name_or_path: str) -> MeshError | SettingsError:
 
 def _in_data_folders(aliases: tuple[str, ...], console: Console) -> Path | None:
     """First mesh in GEOM_MINER_DATA whose stem is an alias; earlier folders and aliases win."""
-    for entry in filter(None, os.environ.get(DATA_VARIABLE, "").split(os.pathsep)):
-        folder = Path(entry).expanduser()
+    for folder in data_folders():
         if not folder.is_dir():
             console.print(
-                f"{DATA_VARIABLE} names a folder that does not exist: {escape(entry)}",
+                f"{DATA_VARIABLE} names a folder that does not exist: {escape(str(folder))}",
                 style="yellow",
             )
             continue

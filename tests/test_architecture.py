@@ -45,7 +45,7 @@ DOORS = {
         "geom_miner/voxelize/columns.py",
     ),
     "llvmlite": ("geom_miner/kernels/simd.py",),
-    "triton": ("geom_miner/kernels/gpu.py",),
+    "triton": ("geom_miner/kernels/gpu.py", "geom_miner/kernels/gpu_peak.py"),
     "igl": ("geom_miner/voxelize/winding.py",),
     "embreex": ("geom_miner/voxelize/embree.py", "eval/render.py"),
     "matplotlib": ("eval/",),

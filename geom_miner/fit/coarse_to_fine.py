@@ -139,7 +139,7 @@ def _fit_scale(
 
     def on_round(step: int, active: int, loss: float, parameters: Tensor) -> bool:
         report.round_done(scale, len(ids), step, active, loss)
-        return monitor is not None and monitor(blocks_with(parameters))
+        return monitor is not None and monitor(blocks_with(parameters.clone()))
 
     parameters = train_blocks(
         architecture,

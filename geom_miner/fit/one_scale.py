@@ -16,9 +16,9 @@ from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.kernels.training import TrainingState
 from geom_miner.model.block_mlps import local_coordinates
 
-# Steps between two looks at the blocks: often enough for a lively progress bar and little waste
-# on converged blocks, rarely enough that a round's work dwarfs its bookkeeping.
-_ROUND = 10
+# Steps between two looks at the blocks: often enough for a lively progress bar and to end soon
+# after a goal is reached, rarely enough that a round's work dwarfs its bookkeeping.
+_ROUND = 5
 
 
 def train_blocks(
@@ -44,8 +44,8 @@ def train_blocks(
     residuals : (block, sample, channel)
     tolerances : (block,)
     history : filled in as the fit goes on.
-    on_round : called after every round with (step, active blocks, loss, parameters so far); the
-        scale ends when it returns True.
+    on_round : called after every round with (step, active blocks, loss, parameters so far, which
+        go on changing); the scale ends when it returns True.
 
     Returns
     -------
@@ -74,6 +74,8 @@ def train_blocks(
             tolerances=limits,
             dead_zone=settings.dead_zone_at(history.scale),
         )
+        if residuals.is_cuda:
+            torch.cuda.synchronize(residuals.device)
         history.kernel_seconds += time.perf_counter() - began
         step += count
         done.put_rows(active, running)
@@ -88,7 +90,7 @@ def train_blocks(
             goals, limits = goals[keep], limits[keep]
         loss = float(done.losses.mean())
         history.curve.append((time.perf_counter() - start, step, len(active), loss))
-        if on_round is not None and on_round(step, len(active), loss, done.parameters.clone()):
+        if on_round is not None and on_round(step, len(active), loss, done.parameters):
             break
         if settings.plateau and history.scale and abs(loss - last_loss) < settings.plateau:
             break

@@ -14,13 +14,12 @@ from numba import get_num_threads, njit, parallel_chunksize, prange
 from numba.np.ufunc.parallel import get_thread_id
 from torch import Tensor
 
-from geom_miner.errors import BackendUnavailable
+from geom_miner.errors import BackendUnavailable, BlockShapeError
 from geom_miner.kernels import compiled_cache
 from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.kernels.cpu_layout import (
     Floats,
     Layout,
-    lanes,
     pack,
     padded,
     plan,
@@ -40,7 +39,7 @@ from geom_miner.kernels.cpu_tile import (
     sine_layer_back,
     weight_gradient,
 )
-from geom_miner.kernels.simd import LANES
+from geom_miner.kernels.simd import LANES, load, total
 from geom_miner.kernels.training import BETA1, BETA2, EPSILON, TrainingState
 
 # Numba looks at each file's own date only, and compiled code here is made of several files.
@@ -65,7 +64,7 @@ def prepare() -> None:
 def evaluate(architecture: MLPArchitecture, parameters: Tensor, coordinates: Tensor) -> Tensor:
     """See ``reference.evaluate``; float32 on the CPU only."""
     places = coordinates.numpy()
-    layout = _layout(architecture, places)
+    layout = _layout(architecture, parameters, coordinates)
     out = np.empty((len(parameters), len(places), architecture.channels), dtype=np.float32)
     with parallel_chunksize(1):
         _evaluate_all(
@@ -90,7 +89,10 @@ def train(
 ) -> None:
     """See ``reference.train``; float32 on the CPU only."""
     places = coordinates.numpy()
-    layout = _layout(architecture, places)
+    layout = _layout(architecture, state.parameters, coordinates)
+    shape = len(state.parameters), len(places), architecture.channels
+    if targets.shape != shape:
+        raise BlockShapeError(f"targets must have shape {shape}, got {tuple(targets.shape)}")
     with parallel_chunksize(1):
         _train_all(
             _array(state.parameters),
@@ -108,9 +110,18 @@ def train(
         )
 
 
-def _layout(architecture: MLPArchitecture, places: Floats) -> Layout:
+def _layout(architecture: MLPArchitecture, parameters: Tensor, coordinates: Tensor) -> Layout:
+    """Compiled code tests no bounds, so what it is given is tested here."""
     a = architecture
-    return plan(a.ndim, a.width, a.depth, a.channels, places)
+    for name, tensor, columns in (
+        ("parameters", parameters, a.num_parameters), ("coordinates", coordinates, a.ndim)
+    ):  # fmt: skip
+        if tensor.ndim != 2 or tensor.shape[1] != columns:
+            raise BlockShapeError(
+                f"{name} of {'-'.join(map(str, a.widths))} must have {columns} columns, "
+                f"got {tuple(tensor.shape)}"
+            )
+    return plan(a.ndim, a.width, a.depth, a.channels, coordinates.numpy())
 
 
 def _array(tensor: Tensor) -> Floats:
@@ -306,7 +317,7 @@ def _train_block(
             few_wrong = _step_of_wrong(o, dead_zone, work) * 2 < o.samples
         else:
             _step_of_all(o, dead_zone, work)
-        loss = lanes(work, o.squares) / np.float32(o.samples * o.channels)
+        loss = total(load(work, o.squares)) / np.float32(o.samples * o.channels)
         if loss <= tolerance:
             break
         steps += 1

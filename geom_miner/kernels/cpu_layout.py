@@ -14,7 +14,7 @@ import numpy.typing as npt
 from numba import njit
 
 from geom_miner.kernels.cpu_tile import STRIDE, TILE
-from geom_miner.kernels.simd import LANES
+from geom_miner.kernels.simd import LANES, load, total
 
 Floats = npt.NDArray[np.float32]
 
@@ -211,15 +211,6 @@ def put_goals(targets: Floats, o: Layout, work: Floats) -> None:
 
 
 @njit(nogil=True, cache=True)
-def lanes(work: Floats, at: int) -> np.float32:
-    """The lanes of one number, added up."""
-    total = np.float32(0.0)
-    for lane in range(LANES):
-        total += work[at + lane]
-    return total
-
-
-@njit(nogil=True, cache=True)
 def unpack_gradient(o: Layout, omega: float, factor: float, work: Floats, gradient: Floats) -> None:
     """Add up the lanes in the order of the flat parameters."""
     rows, width = o.rows, o.width
@@ -227,7 +218,7 @@ def unpack_gradient(o: Layout, omega: float, factor: float, work: Floats, gradie
     at = 0
     for i in range(o.ndim):
         for j in range(width):
-            gradient[at] = scale * lanes(work, o.first_sums + LANES * (i * rows + j))
+            gradient[at] = scale * total(load(work, o.first_sums + LANES * (i * rows + j)))
             at += 1
     for layer in range(o.depth):
         biases = o.bias_sums + LANES * layer * rows
@@ -235,16 +226,16 @@ def unpack_gradient(o: Layout, omega: float, factor: float, work: Floats, gradie
             base = o.hidden_sums + LANES * (layer - 1) * rows * rows
             for i in range(width):
                 for j in range(width):
-                    gradient[at] = scale * lanes(work, base + LANES * (i * rows + j))
+                    gradient[at] = scale * total(load(work, base + LANES * (i * rows + j)))
                     at += 1
         else:
             biases = o.first_sums + LANES * o.ndim * rows
         for j in range(width):
-            gradient[at] = scale * lanes(work, biases + LANES * j)
+            gradient[at] = scale * total(load(work, biases + LANES * j))
             at += 1
     for k in range(width * o.channels):
-        gradient[at] = plain * lanes(work, o.last_sums + LANES * k)
+        gradient[at] = plain * total(load(work, o.last_sums + LANES * k))
         at += 1
     for channel in range(o.channels):
-        gradient[at] = plain * lanes(work, o.last_bias_sums + LANES * channel)
+        gradient[at] = plain * total(load(work, o.last_bias_sums + LANES * channel))
         at += 1

@@ -1,4 +1,4 @@
-"""What this machine's cores can do at best: the yardstick of the CPU kernel."""
+"""What this machine's processors can do at best: the yardstick of the fused kernels."""
 
 from __future__ import annotations
 
@@ -16,8 +16,21 @@ from geom_miner.kernels.simd import LANES, fma, load, store
 compiled_cache.drop_if_stale("peak.py", "simd.py")
 
 
-def fma_peak(tries: int = 5) -> float:
-    """Measured peak of all cores in FLOP/s: independent vector FMAs that never leave registers."""
+def fma_peak(device: str = "cpu", tries: int = 5) -> float:
+    """Measured peak of a device in FLOP/s: independent FMAs that never leave registers.
+
+    On the CPU all cores together, in vectors; on a CUDA GPU all multiprocessors, without tensor
+    cores.
+
+    Raises
+    ------
+    BackendUnavailable
+        Device cuda is asked for and Triton is not installed.
+    """
+    if device == "cuda":
+        from geom_miner.kernels import gpu_peak
+
+        return gpu_peak.fma_peak(tries)
     threads, repeats = get_num_threads(), 20_000_000
     values = np.full(2 * LANES, 0.3, dtype=np.float32)
     out = np.empty((threads, 10 * LANES), dtype=np.float32)

@@ -165,6 +165,21 @@ def multiply(typing: Any, a: Any, b: Any) -> Any:
 
 
 @_instruction
+def total(typing: Any, a: Any) -> Any:
+    """The lanes added up, halves first."""
+
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vector, undefined, reach = arguments[0], ir.Constant(_VECTOR, ir.Undefined), LANES // 2
+        while reach:
+            shift = ir.Constant(_INTEGERS, [(lane + reach) % LANES for lane in range(LANES)])
+            vector = builder.fadd(vector, builder.shuffle_vector(vector, undefined, shift))
+            reach //= 2
+        return builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
+
+    return types.float32(floats), build
+
+
+@_instruction
 def any_nonzero(typing: Any, a: Any) -> Any:
     """Whether any lane is not zero."""
 

@@ -152,6 +152,19 @@ def no_blocks_or_no_steps_are_no_work(kernel: Backend, device: str) -> None:
     assert torch.equal(trained(kernel, case, 0).parameters, case[1])
 
 
+def the_peak_is_made_of_fmas(_: Backend, device: str) -> None:
+    """64 times x -> x / 2 + 0.3, whose fixed point is 0.6; 2048 columns start as 0 to 2047."""
+    from geom_miner.kernels.gpu_peak import chains, fma_peak
+
+    numbers = torch.empty(2, 2048, device=device)
+    chains(numbers, 1)
+    assert (numbers - 0.6).abs().max() < 1e-6
+    chains(numbers, 0)
+    assert torch.equal(numbers[1], torch.arange(2048.0, device=device))
+    if device == "cuda":
+        assert 1e12 < fma_peak(2) < 1e15
+
+
 CASES: dict[str, Case] = {
     case.__name__: case
     for case in (
@@ -163,6 +176,7 @@ CASES: dict[str, Case] = {
         blocks_give_the_same_bits_in_any_company,
         what_the_kernel_cannot_take_is_refused,
         no_blocks_or_no_steps_are_no_work,
+        the_peak_is_made_of_fmas,
     )
 }
 

@@ -14,7 +14,7 @@ from llvmlite import binding
 from numba import njit
 from torch import Tensor
 
-from geom_miner.errors import BackendUnavailable
+from geom_miner.errors import BackendUnavailable, BlockShapeError
 from geom_miner.fit.settings import PRESETS
 from geom_miner.kernels import cpu, reference
 from geom_miner.kernels.simd import LANES, load, sincospi, store
@@ -131,6 +131,13 @@ def test_what_the_kernel_cannot_take_is_refused() -> None:
     architecture, parameters, coordinates, _ = problem((1, 4, 1, 1), (4,), omega=1.0)
     with pytest.raises(BackendUnavailable, match="float32"):
         cpu.evaluate(architecture, parameters.double(), coordinates)
+    with pytest.raises(BlockShapeError, match="parameters of 1-4-1 must have 13 columns"):
+        cpu.evaluate(architecture, parameters[:, 1:], coordinates)
+    with pytest.raises(BlockShapeError, match="coordinates of 1-4-1 must have 1 columns"):
+        cpu.evaluate(architecture, parameters, coordinates.repeat(1, 2))
+    case = architecture, parameters, coordinates, torch.zeros(len(parameters), 4, 2)
+    with pytest.raises(BlockShapeError, match="targets"):
+        trained(cpu, case, 1)
 
 
 def test_no_blocks_are_no_work() -> None:

@@ -1,0 +1,175 @@
+"""How long a whole fit takes to reach a quality; each fit in a process of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from eval import iou_voxel_sparse, psnr_sparse
+from geom_miner import (
+    FitSettings,
+    ImageSignal,
+    Representation,
+    SampleGrid,
+    ScaleHistory,
+    SparseBlocks,
+    VoxelizeSettings,
+    fit_signal,
+    image_to_blocks,
+    kernels,
+    preset,
+    read_image,
+    voxelize_mesh,
+)
+from pipelines.data_folders import find_data_file
+from pipelines.manifest import peak_rss_bytes
+from pipelines.shapes import find_shape
+
+# How good a decoded signal is, by the name of each measure; larger is better.
+Quality = Callable[[SparseBlocks], dict[str, float]]
+
+
+@dataclass(frozen=True)
+class FitJob:
+    """One contender on one signal."""
+
+    kind: str
+    """volume or image."""
+    signal: str
+    """A shape, as ``find_shape`` takes it, or an image file in the data folders."""
+    resolution: int
+    """Voxels along the longest side, or pixels along the width."""
+    scales: int
+    preset: str
+    backend: str
+    device: str
+    goals: tuple[float, ...]
+    """IoU, or PSNR in dB, whose times are noted."""
+    every: int
+    """Steps between two looks where blocks are coupled; other fits are looked at every round."""
+    patience: float
+    """Seconds after which the fit is given up."""
+
+
+def run_alone(job: FitJob) -> dict[str, Any]:
+    """``time_to_quality`` in a fresh process, so that its peak of memory is its own."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
+        return pool.submit(time_to_quality, job).result()
+
+
+def time_to_quality(job: FitJob) -> dict[str, Any]:
+    """Fit and note when each goal is reached at the finest scale; looking is not timed.
+
+    Ends at the last goal, at the settings' own limit, or when patience ends.
+    """
+    signal, grid, quality = _volume(job) if job.kind == "volume" else _image(job)
+    settings = replace(preset(job.preset), scales=job.scales)
+    signal = signal.to(job.device)
+    kernels.backend(job.backend, signal.device).prepare()
+    memory_before = peak_rss_bytes()
+    watch = _Watch(job, grid, settings, quality)
+    fit_signal(
+        signal, grid, settings,
+        backend=job.backend, on_scale=watch.scale_done, monitor=watch.look,
+    )  # fmt: skip
+    wall = time.perf_counter() - watch.began - watch.looking
+    return {
+        "seconds_to": watch.reached,
+        "best": watch.best,
+        "seconds": wall,
+        "given_up": wall > job.patience,
+        "kernel_share": sum(entry.kernel_seconds for entry in watch.history) / wall,
+        "parameters": sum(entry.parameters for entry in watch.history),
+        "block_steps": sum(entry.block_steps for entry in watch.history),
+        "peak_rss_bytes": peak_rss_bytes(),
+        "peak_rss_bytes_before_fit": memory_before,
+        "peak_device_bytes": torch.cuda.max_memory_allocated() if job.device == "cuda" else None,
+    }
+
+
+class _Watch:
+    """Looks at a fit between its rounds."""
+
+    def __init__(
+        self, job: FitJob, grid: SampleGrid, settings: FitSettings, quality: Quality
+    ) -> None:
+        self._job, self._grid, self._settings, self._quality = job, grid, settings, quality
+        self._levels: list[Any] = []
+        # A round is one step where the settings couple the blocks, and several elsewhere.
+        coupled = settings.rate_by_activity or settings.plateau > 0
+        self._every, self._rounds = job.every if coupled else 1, 0
+        self.history: list[ScaleHistory] = []
+        self.reached: dict[str, float] = {}
+        self.best: dict[str, float] = {}
+        self.looking, self.began = 0.0, time.perf_counter()
+
+    def look(self, level: Any) -> bool:
+        """A monitor for ``fit_signal``."""
+        start = time.perf_counter()
+        elapsed = start - self.began - self.looking
+        late = elapsed > self._job.patience
+        if level.scale:
+            return late
+        self._rounds += 1
+        if self._rounds % self._every and not late:
+            return False
+        model = Representation(self._grid, self._settings.scales, (*self._levels, level))
+        found = self._quality(model.decode(0, backend=self._job.backend))
+        for name, value in found.items():
+            self.best[name] = max(value, self.best.get(name, value))
+            for goal in self._job.goals:
+                if value >= goal:
+                    self.reached.setdefault(f"{goal:g} {name}", elapsed)
+        self.looking += time.perf_counter() - start
+        return late or len(self.reached) == len(found) * len(self._job.goals)
+
+    def scale_done(self, level: Any, entry: ScaleHistory) -> None:
+        """An on_scale for ``fit_signal``."""
+        self._levels.append(level)
+        self.history.append(entry)
+
+
+def _volume(job: FitJob) -> tuple[SparseBlocks, SampleGrid, Quality]:
+    mesh = find_shape(job.signal, offline=True, console=Console(quiet=True)).mesh
+    occupancy = voxelize_mesh(mesh, VoxelizeSettings(resolution=job.resolution))
+    grid, target = occupancy.grid, occupancy.blocks.to(job.device)
+
+    def quality(decoded: SparseBlocks) -> dict[str, float]:
+        same = target.extended(decoded.layout)
+        return {
+            f"at {threshold}": iou_voxel_sparse(
+                decoded, same, shape=grid.shape, threshold=threshold
+            )
+            for threshold in (0.4, 0.5)
+        }
+
+    return occupancy.blocks, grid, quality
+
+
+def _image(job: FitJob) -> tuple[SparseBlocks, SampleGrid, Quality]:
+    image = _resized(read_image(find_data_file(job.signal)), job.resolution)
+    signal, grid = image_to_blocks(image, preset(job.preset).block_size)
+    target = signal.to(job.device)
+
+    def quality(decoded: SparseBlocks) -> dict[str, float]:
+        same = target.extended(decoded.layout)
+        return {"dB": psnr_sparse(decoded, same, shape=grid.shape)}
+
+    return signal, grid, quality
+
+
+def _resized(image: ImageSignal, width: int) -> ImageSignal:
+    """Averaged down to a width, proportions kept."""
+    rows, columns, _ = image.samples.shape
+    planes = torch.from_numpy(image.samples).permute(2, 0, 1)[None]
+    size = (round(rows * width / columns), width)
+    small = torch.nn.functional.interpolate(planes, size, mode="area")[0]
+    return ImageSignal(small.permute(1, 2, 0).contiguous().numpy(), image.bits)
