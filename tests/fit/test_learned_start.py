@@ -18,7 +18,9 @@ from geom_miner.model.initialize import learned_start
 from tests.signals import as_blocks, ball
 
 TINY = FitSettings(scales=2, block_size=8, width=8, depth=2, steps=10, coarse_steps=20)
-SHIPPED = FitSettings(scales=2, start="learned", dead_zone=0.3, steps=10)
+SHIPPED = FitSettings(
+    scales=2, start="learned", width=20, depth=3, learning_rate=2e-3, dead_zone=0.3, steps=10
+)
 
 
 def torus(size: int) -> Tensor:
