@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from geom_miner.fit.learned_start import finest_residuals as finest_residuals
     from geom_miner.fit.learned_start import learn_start as learn_start
     from geom_miner.fit.learned_start import try_start as try_start
+    from geom_miner.fit.memory import parse_memory as parse_memory
     from geom_miner.fit.settings import PRESETS as PRESETS
     from geom_miner.fit.settings import FitSettings as FitSettings
     from geom_miner.fit.settings import preset as preset
@@ -101,6 +102,7 @@ _HOMES = {
     "learn_start": "fit.learned_start",
     "load_model": "storage.model_file",
     "paired_samples": "grid.sparse",
+    "parse_memory": "fit.memory",
     "preset": "fit.settings",
     "read_image": "media.images",
     "read_mesh": "mesh.files",

@@ -48,6 +48,7 @@ def fit_to_file(
     backend: str = "auto",
     fresh: bool = False,
     on_progress: OnProgress | None = None,
+    memory: int | None = None,
 ) -> FitResult:
     """Fit a signal and save it as ``path``; every finished scale is on disk at once.
 
@@ -56,6 +57,10 @@ def fit_to_file(
     ``path`` itself is already that fit, it is read and nothing is done. Any other rerun, and one
     that asks to be ``fresh``, starts anew. Seconds and loss curves go to ``path`` +
     ``.history.json``, since the model file holds nothing that differs from run to run.
+
+    Parameters
+    ----------
+    memory : see ``fit_signal``; the bytes of the file do not depend on it.
 
     Raises
     ------
@@ -97,6 +102,7 @@ def fit_to_file(
             on_progress=on_progress,
             info=facts,
             backend=backend,
+            memory=memory,
         )
         writer.finish()
     finally:

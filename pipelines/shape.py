@@ -25,6 +25,7 @@ from geom_miner import (
     extract_level,
     fit_to_file,
     load_model,
+    parse_memory,
     voxelize_mesh,
     write_mesh,
 )
@@ -52,6 +53,8 @@ class Arguments:
     """Samples along each side, instead of the file's."""
     output: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
     """Folder in which the run's folder is made, instead of the file's."""
+    memory: str | None = None
+    """About how much memory the fit may take beside the volume, such as 4GB."""
     fresh: bool = False
     """Fit anew even if an earlier run's model is there."""
 
@@ -60,6 +63,7 @@ def run_shape(run: ShapeRun, *, fresh: bool, console: Console) -> Path:
     """Make ``<output>/<name>/`` with model, meshes, metrics, manifest and report."""
     started = time.perf_counter()
     settings, device = fit_settings(run), choose_device(run.device)
+    memory = parse_memory(run.memory) if run.memory else None
     resolution = run.resolution
     if resolution is None:
         resolution = 1024 if device == "cuda" else 256
@@ -83,6 +87,7 @@ def run_shape(run: ShapeRun, *, fresh: bool, console: Console) -> Path:
             backend=run.backend,
             fresh=fresh,
             on_progress=progress,
+            memory=memory,
         )
     meshes = _extract_all(folder, source, console)
     with console.status("judging what the files hold") as status:
@@ -192,7 +197,11 @@ def main() -> int:
         run = load_config(
             arguments.config,
             ShapeRun,
-            {"resolution": arguments.resolution, "output": arguments.output},
+            {
+                "resolution": arguments.resolution,
+                "output": arguments.output,
+                "memory": arguments.memory,
+            },
         )
         folder = run_shape(run, fresh=arguments.fresh, console=console)
         console.print(f"Wrote {folder}/: start with report.md", highlight=False)

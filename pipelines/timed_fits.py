@@ -104,8 +104,7 @@ class _Watch:
         self._job, self._grid, self._settings, self._quality = job, grid, settings, quality
         self._levels: list[Any] = []
         # A round is one step where the settings couple the blocks, and several elsewhere.
-        coupled = settings.rate_by_activity or settings.plateau > 0
-        self._every, self._rounds = job.every if coupled else 1, 0
+        self._every, self._rounds = job.every if settings.coupled else 1, 0
         self.history: list[ScaleHistory] = []
         self.reached: dict[str, float] = {}
         self.best: dict[str, float] = {}

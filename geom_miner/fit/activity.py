@@ -13,45 +13,61 @@ from geom_miner.grid.sparse import SparseBlocks
 
 
 @dataclass(frozen=True)
-class ScaleTask:
-    """What one scale has to fit.
+class BlockTask:
+    """What some blocks of a scale have to fit.
 
     Attributes
     ----------
-    varying_ids, fitted : see ``BlockMLPs``.
-    residuals : (f, sample, channel), target minus prediction of the fitted blocks.
+    fitted : (q,) bool, whether a block gets an MLP.
+    residuals : (f, sample, channel), target minus prediction of the blocks that do.
     energies : (f,), their mean squares.
-    constant_ids, constant_values : constants that differ from what the parent hands down.
     """
 
-    varying_ids: Tensor
     fitted: Tensor
     residuals: Tensor
     energies: Tensor
-    constant_ids: Tensor
-    constant_values: Tensor
 
 
-def plan_scale(
+def blocks_in_question(
     target: SparseBlocks, coarser: SparseBlocks | None, settings: FitSettings
-) -> ScaleTask:
-    """Sort the blocks of a scale into constant, predicted well enough, and to be fitted.
+) -> Tensor:
+    """Morton ids, ascending, of the blocks of a scale that may need an MLP.
 
-    At the coarsest scale every varying block is fitted; below, those whose prediction is off by
-    more than ``settings.add_threshold`` in mean square (MINER, section 3.2).
+    They are those that vary in the target and, if the settings say so, constant ones that the
+    coarser scale predicts badly.
     """
-    layout = target.layout
-    ids = target.ids
-    if settings.constant_blocks == "fit":
-        ids = torch.cat([ids, _badly_predicted_constants(target, coarser, settings)])
-        ids = ids.sort().values
+    if settings.constant_blocks == "exact":
+        return target.ids
+    badly = _badly_predicted_constants(target, coarser, settings)
+    return torch.cat([target.ids, badly]).sort().values
+
+
+def plan_blocks(
+    target: SparseBlocks, coarser: SparseBlocks | None, ids: Tensor, settings: FitSettings
+) -> BlockTask:
+    """Sort blocks into predicted well enough and to be fitted.
+
+    At the coarsest scale every one is fitted; below, those whose prediction is off by more than
+    ``settings.add_threshold`` in mean square (MINER, section 3.2).
+    """
     residuals = target.read_blocks(ids)
     if coarser is not None:
-        residuals -= upsample_blocks(coarser, layout, ids)
+        residuals -= upsample_blocks(coarser, target.layout, ids)
     energies = residuals.square().mean(dim=(1, 2))
-    coarsest = torch.full_like(energies, coarser is None, dtype=torch.bool)
-    fitted = coarsest | (energies > settings.add_threshold)
+    fitted = energies > settings.add_threshold
+    if coarser is None:
+        fitted = torch.ones_like(fitted)
+    return BlockTask(fitted, residuals[fitted], energies[fitted])
 
+
+def constants_to_store(
+    target: SparseBlocks, coarser: SparseBlocks | None, ids: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Ids (c,) and values (c, channel) of constants that differ from what the parent hands down.
+
+    Of all blocks but ``ids``.
+    """
+    layout = target.layout
     all_ids = layout.all_ids().to(ids.device)
     constant = all_ids[~torch.isin(all_ids, ids)]
     values = target.constants_of(constant).float()
@@ -61,10 +77,10 @@ def plan_scale(
         known = coarser.slots_of(parents) < 0
         news = ~(known & (coarser.constants_of(parents) == values).all(dim=1))
         constant, values = constant[news], values[news]
-    return ScaleTask(ids, fitted, residuals[fitted], energies[fitted], constant, values)
+    return constant, values
 
 
-def block_tolerances(task: ScaleTask, settings: FitSettings, scale: int) -> Tensor:
+def block_tolerances(task: BlockTask, settings: FitSettings, scale: int) -> Tensor:
     """The loss at which each fitted block stops, (f,).
 
     With a dead zone of +-w around a 0-1 target, a sample on the wrong side of 1/2 has an error

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from geom_miner.errors import BlockShapeError
-from geom_miner.fit.activity import ScaleTask, block_tolerances, plan_scale
+from geom_miner.fit.activity import (
+    block_tolerances,
+    blocks_in_question,
+    constants_to_store,
+    plan_blocks,
+)
 from geom_miner.fit.history import OnProgress, Progress, ScaleHistory
 from geom_miner.fit.one_scale import train_blocks
 from geom_miner.fit.settings import FitSettings
@@ -23,6 +31,9 @@ from geom_miner.model.block_mlps import BlockMLPs
 from geom_miner.model.decode import decode_scale
 from geom_miner.model.initialize import inherit_parameters, initialize_blocks, learned_start
 from geom_miner.model.representation import Representation
+
+# Fewer blocks do not keep two dozen cores busy.
+_SMALLEST_BATCH = 64
 
 OnScale = Callable[[BlockMLPs, ScaleHistory], None]
 # Looks at a scale that is being fitted; True ends that scale.
@@ -40,6 +51,7 @@ def fit_signal(
     monitor: Monitor | None = None,
     info: Mapping[str, Any] | None = None,
     backend: str = "auto",
+    memory: int | None = None,
 ) -> Representation:
     """Fit a representation, coarse to fine (MINER, section 3).
 
@@ -54,6 +66,10 @@ def fit_signal(
     monitor : called after every round with the scale as it stands; the scale ends when it returns
         True, e.g. because a target quality is reached. Its time counts as fitting time.
     info : facts to carry in the result.
+    memory : bytes that the fit may take beside the signal and what is reconstructed of it, about;
+        a scale is fitted in batches of blocks that fit in. The result is the same for any number,
+        even for one too small for a batch of 64 blocks, the smallest one made. Settings that
+        couple the blocks of a scale, and a monitor, need all of them at once.
 
     Raises
     ------
@@ -84,11 +100,9 @@ def fit_signal(
         if len(levels) < len(finished):
             blocks = finished[len(levels)].to(signal.device)
         else:
-            task = plan_scale(pyramid[scale], reconstruction, settings)
             coarser = levels[-1] if levels else None
-            blocks, history = _fit_scale(
-                pyramid[scale], task, coarser, settings, scale, grid, report, monitor, backend
-            )
+            job = _ScaleJob(scale, pyramid[scale], reconstruction, coarser, settings, grid)
+            blocks, history = _fit_scale(job, report, monitor, backend, memory)
         reconstruction = decode_scale(reconstruction, blocks, backend_name=backend)
         if len(levels) >= len(finished):
             history.loss = _loss_of(reconstruction, pyramid[scale], blocks)
@@ -99,60 +113,82 @@ def fit_signal(
     return Representation(grid, settings.scales, tuple(levels), dict(info or {}))
 
 
+@dataclass(frozen=True)
+class _ScaleJob:
+    """A scale to fit, and what is known of the next coarser one."""
+
+    scale: int
+    target: SparseBlocks
+    prediction: SparseBlocks | None
+    coarser: BlockMLPs | None
+    settings: FitSettings
+    grid: SampleGrid
+
+
 def _fit_scale(
-    target: SparseBlocks,
-    task: ScaleTask,
-    coarser: BlockMLPs | None,
-    settings: FitSettings,
-    scale: int,
-    grid: SampleGrid,
+    job: _ScaleJob,
     report: _ProgressReport,
     monitor: Monitor | None,
     backend: str,
+    memory: int | None,
 ) -> tuple[BlockMLPs, ScaleHistory]:
+    target, settings, scale = job.target, job.settings, job.scale
     layout = target.layout
     architecture = architecture_at(scale, layout.ndim, target.channels, settings)
-    ids = task.varying_ids[task.fitted]
-    start = _start_of(architecture, ids, coarser, settings, scale)
-    history = ScaleHistory(
-        scale,
-        grid.at_scale(scale).shape,
-        layout.num_blocks,
-        len(task.varying_ids),
-        len(ids),
-        start.numel(),
-        energy=float(task.energies.mean()) if len(ids) else 0.0,
-    )
-    tolerances = block_tolerances(task, settings, scale)
+    ids = blocks_in_question(target, job.prediction, settings)
+    constant_ids, constant_values = constants_to_store(target, job.prediction, ids)
+    fitted = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
+    done = torch.empty(0, architecture.num_parameters, device=ids.device)
+    history = ScaleHistory(scale, job.grid.at_scale(scale).shape, layout.num_blocks, len(ids), 0, 0)
 
     def blocks_with(parameters: Tensor) -> BlockMLPs:
         return BlockMLPs(
-            scale,
-            layout,
-            architecture,
-            task.varying_ids,
-            task.fitted,
-            parameters,
-            task.constant_ids,
-            task.constant_values,
+            scale, layout, architecture, ids, fitted, parameters, constant_ids, constant_values
         )
 
-    def on_round(step: int, active: int, loss: float, parameters: Tensor) -> bool:
-        report.round_done(scale, len(ids), step, active, loss)
-        return monitor is not None and monitor(blocks_with(parameters.clone()))
+    batch = len(ids)
+    if memory is not None and monitor is None and not settings.coupled:
+        batch = max(_SMALLEST_BATCH, memory // _bytes_per_block(architecture, layout.block_samples))
+    for first in range(0, len(ids), max(batch, 1)):
+        some = ids[first : first + batch]
+        task = plan_blocks(target, job.prediction, some, settings)
+        fitted[first : first + batch] = task.fitted
+        report_batch = functools.partial(report.round_done, scale, first, len(some))
 
-    parameters = train_blocks(
-        architecture,
-        start,
-        task.residuals,
-        tolerances,
-        block_shape=layout.block_shape,
-        settings=settings,
-        history=history,
-        on_round=on_round,
-        backend_name=backend,
-    )
-    return blocks_with(parameters), history
+        def on_round(
+            step: int, active: int, loss: float, parameters: Tensor,
+            report_round: Callable[..., None] = report_batch,
+        ) -> bool:  # fmt: skip
+            report_round(step, active, len(parameters), loss)
+            return monitor is not None and monitor(blocks_with(parameters.clone()))
+
+        parameters = train_blocks(
+            architecture,
+            _start_of(architecture, some[task.fitted], job.coarser, settings, scale),
+            task.residuals,
+            block_tolerances(task, settings, scale),
+            block_shape=layout.block_shape,
+            settings=settings,
+            history=history,
+            on_round=on_round,
+            backend_name=backend,
+        )
+        if not len(parameters):
+            report_batch(0, 0, 0, 0.0)
+        done = torch.cat([done, parameters])
+        history.energy += float(task.energies.sum())
+    history.fitted_blocks, history.parameters = len(done), done.numel()
+    history.energy /= max(len(done), 1)
+    return blocks_with(done), history
+
+
+def _bytes_per_block(architecture: MLPArchitecture, samples: int) -> int:
+    """What a block takes while it is planned and trained, counted and checked by measurement.
+
+    Four floats a sample (target, prediction, residual, a copy of it when others are dropped) and
+    eight a parameter (start, kept and running parameters, their moments).
+    """
+    return 4 * (4 * samples * architecture.channels + 8 * architecture.num_parameters)
 
 
 def architecture_at(scale: int, ndim: int, channels: int, settings: FitSettings) -> MLPArchitecture:
@@ -190,13 +226,16 @@ class _ProgressReport:
         self._settings, self._listener = settings, listener
         self._work = [len(p.ids) * settings.steps_at(s) for s, p in enumerate(pyramid)]
 
-    def round_done(self, scale: int, fitted: int, step: int, active: int, loss: float) -> None:
+    def round_done(
+        self, scale: int, first: int, batch: int, step: int, active: int, fitted: int, loss: float
+    ) -> None:
+        """After a round of a batch of blocks, ``fitted`` of them, from block ``first`` on."""
         if self._listener is None:
             return
         settings, work = self._settings, self._work
         limit = settings.steps_at(scale)
-        behind = sum(work[scale + 1 :]) + work[scale] * (1.0 if not active else step / limit)
-        done = behind / max(sum(work), 1)
+        here = first * limit + batch * (step if active else limit)
+        done = (sum(work[scale + 1 :]) + here) / max(sum(work), 1)
         self._listener(
             Progress(scale, settings.scales, step, limit, active, fitted, loss, min(done, 1.0))
         )

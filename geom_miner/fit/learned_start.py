@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from geom_miner.errors import BlockShapeError, SettingsError
-from geom_miner.fit.activity import ScaleTask, block_tolerances, plan_scale
+from geom_miner.fit.activity import BlockTask, block_tolerances, blocks_in_question, plan_blocks
 from geom_miner.fit.coarse_to_fine import architecture_at, fit_signal
 from geom_miner.fit.history import ScaleHistory
 from geom_miner.fit.one_scale import train_blocks
@@ -76,7 +76,8 @@ def finest_residuals(signal: SparseBlocks, grid: SampleGrid, settings: FitSettin
     coarse = fit_signal(signal, grid, replace(settings, steps=1, start="siren"))
     prediction = coarse.decode(1) if settings.scales > 1 else None
     target = signal.extended(coarse.levels[-1].layout)
-    return plan_scale(target, prediction, settings).residuals
+    ids = blocks_in_question(target, prediction, settings)
+    return plan_blocks(target, prediction, ids, settings).residuals
 
 
 def learn_start(
@@ -156,8 +157,7 @@ def try_start(
     else:
         first = start.to(ids.device).repeat(len(ids), 1)
     energies = residuals.square().mean(dim=(1, 2))
-    task = ScaleTask(ids, torch.ones_like(ids, dtype=torch.bool), residuals, energies, ids[:0],
-                     residuals[:0, 0])  # fmt: skip
+    task = BlockTask(torch.ones_like(ids, dtype=torch.bool), residuals, energies)
     block_shape = (settings.block_size,) * ndim
     history = ScaleHistory(0, block_shape, len(ids), len(ids), len(ids), first.numel())
     parameters = train_blocks(

@@ -43,7 +43,7 @@ def train_blocks(
     parameters : (block, parameter), the start; not changed.
     residuals : (block, sample, channel)
     tolerances : (block,)
-    history : filled in as the fit goes on.
+    history : added to as the fit goes on.
     on_round : called after every round with (step, active blocks, loss, parameters so far, which
         go on changing); the scale ends when it returns True.
 
@@ -56,11 +56,10 @@ def train_blocks(
     done = TrainingState.start(parameters.clone())
     active = torch.arange(len(parameters), device=parameters.device)
     running, goals, limits = done.rows(active), residuals, tolerances
-    coupled = settings.rate_by_activity or settings.plateau > 0
     max_steps, step, last_loss = settings.steps_at(history.scale), 0, float("inf")
-    start = time.perf_counter()
+    start = time.perf_counter() - (history.curve[-1][0] if history.curve else 0.0)
     while len(active) and step < max_steps:
-        count = 1 if coupled else min(_ROUND, max_steps - step)
+        count = 1 if settings.coupled else min(_ROUND, max_steps - step)
         rates = _learning_rates(settings, history.scale, step, count)
         if settings.rate_by_activity:
             rates *= len(active) / len(parameters)
@@ -95,8 +94,8 @@ def train_blocks(
         if settings.plateau and history.scale and abs(loss - last_loss) < settings.plateau:
             break
         last_loss = loss
-    history.block_steps = int(done.steps.sum())
-    history.converged_blocks = len(parameters) - len(active)
+    history.block_steps += int(done.steps.sum())
+    history.converged_blocks += len(parameters) - len(active)
     return done.parameters
 
 

@@ -88,6 +88,11 @@ class FitSettings:
             if not holds:
                 raise SettingsError(f"{rule}, got {getattr(self, rule.split()[0])!r}")
 
+    @property
+    def coupled(self) -> bool:
+        """Whether blocks of a scale depend on one another, as in the released code."""
+        return self.rate_by_activity or self.plateau > 0
+
     def steps_at(self, scale: int) -> int:
         """Most steps per block at a scale."""
         return self.coarse_steps if scale else self.steps

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
+import geom_miner.fit.coarse_to_fine
 from geom_miner.errors import BlockShapeError, SettingsError
-from geom_miner.fit.activity import plan_scale
+from geom_miner.fit.activity import blocks_in_question, plan_blocks
 from geom_miner.fit.coarse_to_fine import fit_signal
 from geom_miner.fit.history import Progress, ScaleHistory
 from geom_miner.fit.settings import FitSettings
@@ -115,7 +116,8 @@ def test_the_papers_rule_fits_badly_predicted_constants() -> None:
     settings = replace(SMALL, scales=2, constant_blocks="fit", add_threshold=1e-6, steps=1)
     representation = fit_signal(blocks, grid, settings)
     coarse, target = representation.decode(1), blocks
-    task = plan_scale(target, coarse, settings)
+    ids = blocks_in_question(target, coarse, settings)
+    task = plan_blocks(target, coarse, ids, settings)
     dense = torch.nn.functional.interpolate(
         coarse.to_dense()[..., 0][None, None], scale_factor=2, mode="trilinear"
     )[0, 0]
@@ -124,7 +126,7 @@ def test_the_papers_rule_fits_badly_predicted_constants() -> None:
         box = tuple(slice(a, a + 8) for a in layout.starts_of(torch.tensor([block_id]))[0].tolist())
         error = (dense[box] - target.to_dense()[box][..., 0]).square().mean()
         if abs(float(error) - 1e-6) > 1e-8:
-            is_fitted = block_id in task.varying_ids[task.fitted].tolist()
+            is_fitted = block_id in ids[task.fitted].tolist()
             assert is_fitted == (float(error) > 1e-6)
 
 
@@ -227,3 +229,30 @@ def test_a_monitor_sees_the_scale_and_ends_it() -> None:
 def test_a_diverging_fit_is_an_error_and_no_model() -> None:
     with pytest.raises(SettingsError, match="diverged"):
         fitted(picture(), replace(SMALL, learning_rate=1e30))
+
+
+@pytest.mark.parametrize("memory", [0, 2_000_000])
+def test_any_memory_gives_the_same_bits(memory: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(geom_miner.fit.coarse_to_fine, "_SMALLEST_BATCH", 5)
+    blocks, grid = as_blocks(ball(40), SMALL.block_size)
+    seen: list[Progress] = []
+    entries: list[ScaleHistory] = []
+    whole, history = fitted(ball(40))
+    part = fit_signal(
+        blocks, grid, SMALL,
+        memory=memory, on_progress=seen.append, on_scale=lambda _, entry: entries.append(entry),
+    )  # fmt: skip
+    for a, b in zip(whole.levels, part.levels, strict=True):
+        assert torch.equal(a.varying_ids, b.varying_ids)
+        assert torch.equal(a.fitted, b.fitted)
+        assert torch.equal(a.parameters, b.parameters)
+        assert torch.equal(a.constant_ids, b.constant_ids)
+    for entry, known in zip(entries, history, strict=True):
+        assert (entry.block_steps, entry.parameters) == (known.block_steps, known.parameters)
+        assert entry.energy == pytest.approx(known.energy)
+    # Batches were made: steps begin again within a scale.
+    finest = [report.step for report in seen if report.scale == 0]
+    assert (finest != sorted(finest)) == (memory == 0)
+    shares = [report.done for report in seen]
+    assert shares == sorted(shares)
+    assert shares[-1] == pytest.approx(1.0)
