@@ -11,7 +11,7 @@ from typing import Any
 
 from geom_miner import __version__
 from geom_miner.errors import ModelFileError
-from geom_miner.fit.coarse_to_fine import fit_signal
+from geom_miner.fit.coarse_to_fine import DEFAULT_MEMORY, fit_signal
 from geom_miner.fit.history import OnProgress, ScaleHistory
 from geom_miner.fit.settings import FitSettings
 from geom_miner.grid.samples import SampleGrid
@@ -48,12 +48,12 @@ def fit_to_file(
     backend: str = "auto",
     fresh: bool = False,
     on_progress: OnProgress | None = None,
-    memory: int | None = None,
+    memory: int = DEFAULT_MEMORY,
 ) -> FitResult:
-    """Fit a signal and save it as ``path``; every finished scale is on disk at once.
+    """Fit a signal and save it as ``path``; every finished scale, and batch of one, is on disk.
 
     An interrupted run leaves ``path`` + ``.part``. A rerun with the same signal, settings and
-    facts goes on after its last whole scale and ends with the same bytes as one run would; if
+    facts goes on after its last whole batch and ends with the same bytes as one run would; if
     ``path`` itself is already that fit, it is read and nothing is done. Any other rerun, and one
     that asks to be ``fresh``, starts anew. Seconds and loss curves go to ``path`` +
     ``.history.json``, since the model file holds nothing that differs from run to run.
@@ -98,7 +98,9 @@ def fit_to_file(
             grid,
             settings,
             finished=finished,
+            finished_batches=writer.batches,
             on_scale=on_scale,
+            on_batch=writer.write_batch,
             on_progress=on_progress,
             info=facts,
             backend=backend,

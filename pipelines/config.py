@@ -35,9 +35,8 @@ class ShapeRun:
     """Kernel."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute."""
-    memory: str | None = None
-    """About how much memory the fit may take beside the volume, such as 4GB; the result is the
-    same. By default all blocks of a scale are fitted at once."""
+    memory: str = "128MiB"
+    """About how much memory blocks under training may take; the result is the same."""
     iou_threshold: float = 0.5
     """Where the decoded occupancy is cut for IoU."""
     samples: int = 1_000_000

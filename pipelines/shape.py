@@ -54,7 +54,7 @@ class Arguments:
     output: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
     """Folder in which the run's folder is made, instead of the file's."""
     memory: str | None = None
-    """About how much memory the fit may take beside the volume, such as 4GB."""
+    """About how much memory blocks under training may take, such as 1GB."""
     fresh: bool = False
     """Fit anew even if an earlier run's model is there."""
 
@@ -63,7 +63,7 @@ def run_shape(run: ShapeRun, *, fresh: bool, console: Console) -> Path:
     """Make ``<output>/<name>/`` with model, meshes, metrics, manifest and report."""
     started = time.perf_counter()
     settings, device = fit_settings(run), choose_device(run.device)
-    memory = parse_memory(run.memory) if run.memory else None
+    memory = parse_memory(run.memory)
     resolution = run.resolution
     if resolution is None:
         resolution = 1024 if device == "cuda" else 256

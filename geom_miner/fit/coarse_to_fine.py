@@ -27,15 +27,20 @@ from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.kernels import backend as kernel_backend
 from geom_miner.kernels.architecture import MLPArchitecture
-from geom_miner.model.block_mlps import BlockMLPs
+from geom_miner.model.block_mlps import BlockMLPs, FittedBatch
 from geom_miner.model.decode import decode_scale
 from geom_miner.model.initialize import inherit_parameters, initialize_blocks, learned_start
 from geom_miner.model.representation import Representation
+
+# Of memory for blocks under training: some twenty seconds of two cores' work, which is what a killed
+# fit loses, and little beside the signal.
+DEFAULT_MEMORY = 1 << 27
 
 # Fewer blocks do not keep two dozen cores busy.
 _SMALLEST_BATCH = 64
 
 OnScale = Callable[[BlockMLPs, ScaleHistory], None]
+OnBatch = Callable[[FittedBatch], None]
 # Looks at a scale that is being fitted; True ends that scale.
 Monitor = Callable[[BlockMLPs], bool]
 
@@ -46,12 +51,14 @@ def fit_signal(
     settings: FitSettings,
     *,
     finished: Sequence[BlockMLPs] = (),
+    finished_batches: Sequence[FittedBatch] = (),
     on_scale: OnScale | None = None,
+    on_batch: OnBatch | None = None,
     on_progress: OnProgress | None = None,
     monitor: Monitor | None = None,
     info: Mapping[str, Any] | None = None,
     backend: str = "auto",
-    memory: int | None = None,
+    memory: int = DEFAULT_MEMORY,
 ) -> Representation:
     """Fit a representation, coarse to fine (MINER, section 3).
 
@@ -61,15 +68,18 @@ def fit_signal(
         device where they lie.
     grid : the signal's samples; its shape is the true one, without padding.
     finished : scales fitted by an earlier run of the same fit, coarsest first; they are kept.
+    finished_batches : the first batches of the scale after those, in order; they are kept, and
+        what they cost is not in the history.
     on_scale : called with each newly finished scale, e.g. to save it.
+    on_batch : called with each newly finished batch of a scale that has more than one.
     on_progress : called after every round of steps.
     monitor : called after every round with the scale as it stands; the scale ends when it returns
         True, e.g. because a target quality is reached. Its time counts as fitting time.
     info : facts to carry in the result.
-    memory : bytes that the fit may take beside the signal and what is reconstructed of it, about;
-        a scale is fitted in batches of blocks that fit in. The result is the same for any number,
-        even for one too small for a batch of 64 blocks, the smallest one made. Settings that
-        couple the blocks of a scale, and a monitor, need all of them at once.
+    memory : bytes that blocks under training may take, about: a scale is fitted in batches of
+        blocks that fit in. The result is the same for any number, even for one too small for a
+        batch of 64 blocks, the smallest one made. Settings that couple the blocks of a scale, and
+        a monitor, need all of them at once.
 
     Raises
     ------
@@ -102,7 +112,9 @@ def fit_signal(
         else:
             coarser = levels[-1] if levels else None
             job = _ScaleJob(scale, pyramid[scale], reconstruction, coarser, settings, grid)
-            blocks, history = _fit_scale(job, report, monitor, backend, memory)
+            batches = _Batches(memory, finished_batches, on_batch)
+            finished_batches = ()
+            blocks, history = _fit_scale(job, batches, report, monitor, backend)
         reconstruction = decode_scale(reconstruction, blocks, backend_name=backend)
         if len(levels) >= len(finished):
             history.loss = _loss_of(reconstruction, pyramid[scale], blocks)
@@ -125,12 +137,21 @@ class _ScaleJob:
     grid: SampleGrid
 
 
+@dataclass(frozen=True)
+class _Batches:
+    """How large batches are, which ones there are already, and who wants to have new ones."""
+
+    memory: int
+    finished: Sequence[FittedBatch]
+    listener: OnBatch | None
+
+
 def _fit_scale(
     job: _ScaleJob,
+    batches: _Batches,
     report: _ProgressReport,
     monitor: Monitor | None,
     backend: str,
-    memory: int | None,
 ) -> tuple[BlockMLPs, ScaleHistory]:
     target, settings, scale = job.target, job.settings, job.scale
     layout = target.layout
@@ -139,6 +160,11 @@ def _fit_scale(
     constant_ids, constant_values = constants_to_store(target, job.prediction, ids)
     fitted = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
     done = torch.empty(0, architecture.num_parameters, device=ids.device)
+    behind = 0
+    for known in batches.finished:
+        fitted[behind : behind + len(known.fitted)] = known.fitted.to(ids.device)
+        done = torch.cat([done, known.parameters.to(ids.device)])
+        behind += len(known.fitted)
     history = ScaleHistory(scale, job.grid.at_scale(scale).shape, layout.num_blocks, len(ids), 0, 0)
 
     def blocks_with(parameters: Tensor) -> BlockMLPs:
@@ -146,10 +172,12 @@ def _fit_scale(
             scale, layout, architecture, ids, fitted, parameters, constant_ids, constant_values
         )
 
-    batch = len(ids)
-    if memory is not None and monitor is None and not settings.coupled:
-        batch = max(_SMALLEST_BATCH, memory // _bytes_per_block(architecture, layout.block_samples))
-    for first in range(0, len(ids), max(batch, 1)):
+    energies: list[Tensor] = []
+    batch = max(len(ids), 1)
+    if monitor is None and not settings.coupled:
+        per_block = _bytes_per_block(architecture, layout.block_samples)
+        batch = max(_SMALLEST_BATCH, batches.memory // per_block)
+    for first in range(behind, len(ids), batch):
         some = ids[first : first + batch]
         task = plan_blocks(target, job.prediction, some, settings)
         fitted[first : first + batch] = task.fitted
@@ -176,9 +204,12 @@ def _fit_scale(
         if not len(parameters):
             report_batch(0, 0, 0, 0.0)
         done = torch.cat([done, parameters])
-        history.energy += float(task.energies.sum())
+        energies.append(task.energies)
+        if batches.listener is not None and batch < len(ids):
+            batches.listener(FittedBatch(scale, task.fitted, parameters))
     history.fitted_blocks, history.parameters = len(done), done.numel()
-    history.energy /= max(len(done), 1)
+    if sum(map(len, energies)):
+        history.energy = float(torch.cat(energies).mean())
     return blocks_with(done), history
 
 

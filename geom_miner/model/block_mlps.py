@@ -57,6 +57,21 @@ class BlockMLPs:
         return BlockMLPs(self.scale, self.layout, self.architecture, **moved)
 
 
+@dataclass(frozen=True)
+class FittedBatch:
+    """Some neighbors in the order of a scale's blocks in question, fitted.
+
+    Parameters
+    ----------
+    fitted : (q,) bool, which of them carry an MLP.
+    parameters : (f, parameter) float32, of those that do.
+    """
+
+    scale: int
+    fitted: Tensor
+    parameters: Tensor
+
+
 def local_coordinates(block_shape: tuple[int, ...], device: torch.device | str) -> Tensor:
     """Sample centers inside a block, row-major: -1 + (2 i + 1) / b on each axis, (sample, ndim).
 

@@ -25,7 +25,7 @@ from geom_miner.errors import GeomMinerError, ModelFileError
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.kernels.architecture import MLPArchitecture
-from geom_miner.model.block_mlps import BlockMLPs
+from geom_miner.model.block_mlps import BlockMLPs, FittedBatch
 from geom_miner.model.representation import Representation
 from geom_miner.storage import sections
 
@@ -36,6 +36,9 @@ _DTYPES = {
     "constant_ids": torch.int64,
     "constant_values": torch.float32,
 }
+
+
+_BATCH_DTYPES = {"fitted": torch.bool, "parameters": torch.float32}
 
 
 @dataclass(frozen=True)
@@ -72,35 +75,55 @@ class ModelWriter:
         self.path, self.part = path, part or part_path(path)
         self.header = header
         self.finished: tuple[BlockMLPs, ...] = ()
+        self.batches: tuple[FittedBatch, ...] = ()
         try:
             # Appending opens without truncating: what is there may be another run's.
             self._file: IO[bytes] = self.part.open("ab")
             _lock(self._file, self.part)
-            kept = self._recover() if resume else 0
+            whole, kept = self._recover() if resume else (0, 0)
             self._file.truncate(kept)
             if not kept:
                 sections.begin(self._file)
                 sections.append(self._file, "HEADER", header.to_json())
+                whole = self._file.tell()
+            # Behind the last whole scale lie batches of the next one, until that is whole too.
+            self._scales_end = whole
         except OSError as error:
             raise _cannot_write(self.part, error) from error
 
-    def _recover(self) -> int:
-        """Take over the whole scales of an interrupted file with the same header."""
+    def _recover(self) -> tuple[int, int]:
+        """Take over what is whole in an interrupted file with the same header.
+
+        Returns where its last scale ends, and where its last batch of the next one does.
+        """
         if not self.part.exists():
-            return 0
+            return 0, 0
         try:
             header, levels, end = _read_levels(self.part, finest=None)
+            if header.to_json() != self.header.to_json():
+                return 0, 0
+            batches, kept = _read_batches(self.part, end)
         except ModelFileError:
-            return 0
-        if header.to_json() != self.header.to_json():
-            return 0
-        self.finished = tuple(levels)
-        return end
+            return 0, 0
+        self.finished, self.batches = tuple(levels), tuple(batches)
+        return end, kept
+
+    def write_batch(self, batch: FittedBatch) -> None:
+        """Append a batch of the scale at hand; it is dropped once that scale is written."""
+        self._append("BATCH", _pack({"scale": batch.scale}, batch, _BATCH_DTYPES))
 
     def write_scale(self, blocks: BlockMLPs) -> None:
         """Append one scale, the next finer than the last."""
         try:
-            sections.append(self._file, "SCALE", _pack_scale(blocks))
+            self._file.truncate(self._scales_end)
+        except OSError as error:
+            raise _cannot_write(self.part, error) from error
+        self._append("SCALE", _pack_scale(blocks))
+        self._scales_end = self._file.tell()
+
+    def _append(self, tag: str, payload: bytes) -> None:
+        try:
+            sections.append(self._file, tag, payload)
         except OSError as error:
             self.close()
             raise _cannot_write(self.part, error) from error
@@ -204,6 +227,18 @@ def describe_model(path: Path | str) -> dict[str, Any]:
     }
 
 
+def _read_batches(path: Path, start: int) -> tuple[list[FittedBatch], int]:
+    """Whole batches behind an offset, and the offset behind the last of them."""
+    batches, end = list[FittedBatch](), start
+    for section in sections.walk(path):
+        if section.end > start and section.tag == "BATCH":
+            scale = int(_head(section.payload)["scale"])
+            tensors = load_tensors(section.payload.split(b"\n", 1)[1])
+            batches.append(FittedBatch(scale, tensors["fitted"], tensors["parameters"]))
+            end = section.end
+    return batches, end
+
+
 def _read_levels(path: Path, *, finest: int | None) -> tuple[Header, list[BlockMLPs], int]:
     """Header, whole scales down to ``finest``, and the offset behind the last one used."""
     walk = sections.walk(path)
@@ -245,7 +280,12 @@ def _pack_scale(blocks: BlockMLPs) -> bytes:
         "block_shape": blocks.layout.block_shape,
         "architecture": asdict(blocks.architecture),
     }
-    tensors = {name: getattr(blocks, name).cpu().contiguous() for name in _DTYPES}
+    return _pack(head, blocks, _DTYPES)
+
+
+def _pack(head: Mapping[str, Any], source: object, dtypes: Mapping[str, torch.dtype]) -> bytes:
+    """A JSON line, then safetensors of the attributes that are named."""
+    tensors = {name: getattr(source, name).cpu().contiguous() for name in dtypes}
     return (
         json.dumps(head, sort_keys=True, separators=(",", ":")).encode()
         + b"\n"
