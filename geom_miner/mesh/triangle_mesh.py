@@ -65,8 +65,11 @@ class TriangleMesh:
         """Smallest and largest coordinate of the vertices that faces use, (3,) each."""
         if not len(self.faces):
             raise MeshError("the mesh has no faces, so it has no bounds")
-        used = self.vertices[np.unique(self.faces)]
-        return used.min(axis=0), used.max(axis=0)
+        used = np.zeros(len(self.vertices), dtype=bool)
+        used[self.faces] = True
+        if used.all():
+            return self.vertices.min(axis=0), self.vertices.max(axis=0)
+        return self.vertices[used].min(axis=0), self.vertices[used].max(axis=0)
 
     @property
     def area(self) -> float:
