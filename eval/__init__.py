@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from eval.figures import blocks_mesh as blocks_mesh
     from eval.figures import contact_sheet as contact_sheet
     from eval.figures import draw_block_outlines as draw_block_outlines
+    from eval.figures import growth_figure as growth_figure
     from eval.figures import quality_over_time as quality_over_time
     from eval.levels import ImageLevel as ImageLevel
     from eval.levels import ShapeLevel as ShapeLevel
@@ -81,6 +82,7 @@ _HOMES = {
     "one_sided_scan_hausdorff": "metrics.surface",
     "psnr": "metrics.image",
     "psnr_sparse": "metrics.image",
+    "growth_figure": "figures",
     "quality_over_time": "figures",
     "render_mesh": "render",
     "ImageLevel": "levels",

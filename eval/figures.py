@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,9 @@ from eval.errors import MetricError
 from eval.render import BACKGROUND, Picture, render_mesh
 from eval.view import View
 from geom_miner import BackendUnavailable, TriangleMesh
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # One color per scale (sRGB), finest first; told apart in gray print and by color-blind readers.
 SCALE_COLORS = (
@@ -80,14 +84,7 @@ def quality_over_time(history: Sequence[QualityPoint], path: Path, *, quantity: 
     """
     if not history:
         raise MetricError("a history must hold at least one point to be drawn")
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise BackendUnavailable(
-            'plots need matplotlib; install it with: pip install "geom_miner[eval]"'
-        ) from error
-    # A bare Figure draws with Agg and touches no global state.
-    figure = Figure(figsize=(5.2, 3.2), dpi=200, layout="constrained")
+    figure = _plot()
     axes = figure.add_subplot()
     seconds = [point.seconds for point in history]
     values = [point.value for point in history]
@@ -112,6 +109,48 @@ def quality_over_time(history: Sequence[QualityPoint], path: Path, *, quantity: 
     axes.margins(y=0.12)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path)
+
+
+def growth_figure(
+    resolutions: Sequence[int], series: Mapping[str, Sequence[float | None]], path: Path
+) -> None:
+    """Plot costs over the resolution, both logarithmic, with the slopes of n^2 and n^3 beside.
+
+    Parameters
+    ----------
+    series : per curve, its label and a value for each resolution, None where there is none.
+    path : file to write; the suffix picks the format.
+    """
+    figure = _plot()
+    axes = figure.add_subplot()
+    for color, (label, values) in zip(SCALE_COLORS, series.items(), strict=False):
+        known = [(n, v) for n, v in zip(resolutions, values, strict=True) if v is not None]
+        if known:
+            axes.plot(*zip(*known, strict=True), "o-", color=color, label=label, markersize=4)
+    low, high = axes.get_ylim()
+    first, last = min(resolutions), max(resolutions)
+    for power, style in ((2, "--"), (3, ":")):
+        axes.plot(
+            [first, last], [low, low * (last / first) ** power],
+            style, color="0.6", linewidth=0.9, zorder=0, label=f"$n^{power}$",
+        )  # fmt: skip
+    axes.set(xscale="log", yscale="log", xlabel="samples along each side", ylim=(low, high))
+    axes.set_xticks(resolutions, [str(n) for n in resolutions])
+    axes.minorticks_off()
+    axes.legend(fontsize=7, frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path)
+
+
+def _plot() -> Figure:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise BackendUnavailable(
+            'plots need matplotlib; install it with: pip install "geom_miner[eval]"'
+        ) from error
+    # A bare Figure draws with Agg and touches no global state.
+    return Figure(figsize=(5.2, 3.2), dpi=200, layout="constrained")
 
 
 def blocks_mesh(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from geom_miner.fit.settings import FitSettings as FitSettings
     from geom_miner.fit.settings import preset as preset
     from geom_miner.grid.blocks import BlockGrid as BlockGrid
+    from geom_miner.grid.pyramid import build_pyramid as build_pyramid
     from geom_miner.grid.pyramid import downsample as downsample
     from geom_miner.grid.pyramid import upsample as upsample
     from geom_miner.grid.samples import SampleGrid as SampleGrid
@@ -91,6 +92,7 @@ _HOMES = {
     "TriangleMesh": "mesh.triangle_mesh",
     "VoxelizeReport": "voxelize.occupancy",
     "VoxelizeSettings": "voxelize.settings",
+    "build_pyramid": "grid.pyramid",
     "choose_device": "kernels",
     "diagnose": "mesh.diagnose",
     "extract_level": "extract.level_of_detail",

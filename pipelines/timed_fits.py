@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +28,7 @@ from geom_miner import (
 )
 from pipelines.data_folders import find_data_file
 from pipelines.manifest import peak_rss_bytes
+from pipelines.own_process import in_own_process
 from pipelines.shapes import find_shape
 
 # How good a decoded signal is, by the name of each measure; larger is better.
@@ -59,10 +58,8 @@ class FitJob:
 
 
 def run_alone(job: FitJob) -> dict[str, Any]:
-    """``time_to_quality`` in a fresh process, so that its peak of memory is its own."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
-        return pool.submit(time_to_quality, job).result()
+    """``time_to_quality`` in a process of its own."""
+    return in_own_process(time_to_quality, job)
 
 
 def time_to_quality(job: FitJob) -> dict[str, Any]:
