@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from geom_miner.extract.isosurface import extract_mesh as extract_mesh
     from geom_miner.extract.isosurface import extract_mesh_dense as extract_mesh_dense
     from geom_miner.extract.level_of_detail import extract_level as extract_level
+    from geom_miner.extract.level_of_detail import write_level_ply as write_level_ply
     from geom_miner.fit.coarse_to_fine import fit_signal as fit_signal
     from geom_miner.fit.history import ScaleHistory as ScaleHistory
     from geom_miner.fit.learned_start import LearnedStart as LearnedStart
@@ -122,6 +123,7 @@ _HOMES = {
     "try_start": "fit.learned_start",
     "voxelize_mesh": "voxelize.occupancy",
     "write_image": "media.images",
+    "write_level_ply": "extract.level_of_detail",
     "write_mesh": "mesh.files",
 }
 

@@ -1,33 +1,162 @@
-"""Marching cubes on sparse blocks, block by block, welded into one closed mesh.
+"""Marching cubes on sparse blocks: one closed mesh, held or streamed, whatever the blocks are.
 
-The library supplies the topology, from the signs of the samples alone; positions are ours. Each
-vertex belongs to one edge of the sample lattice, so an integer names it, blocks that share an edge
-name it alike, and its position is computed from the edge's two samples by one formula. Hence the
-mesh does not depend on how the grid is cut into blocks.
+A library supplies the topology, from the signs of the samples alone; positions are ours. Each
+vertex belongs to one edge of the sample lattice, and its position is computed from the edge's two
+samples by one formula. Vertices are counted before any is made, so each knows its index from
+where it lies: nothing is sorted, and the mesh can be written slab by slab.
 """
 
 from __future__ import annotations
 
 import itertools
-import sys
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from geom_miner.errors import BlockShapeError
+from geom_miner.errors import BlockShapeError, MeshError
+from geom_miner.extract.cells import (
+    Groups,
+    Samples,
+    count_crossings,
+    join_faces,
+    number_rows,
+    place_vertices,
+)
+from geom_miner.extract.cube_table import cube_table
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.samples import SampleGrid
-from geom_miner.grid.sparse import CHUNK_SAMPLES, SparseBlocks
+from geom_miner.grid.sparse import SparseBlocks
+from geom_miner.mesh.new_file import new_mesh_file
+from geom_miner.mesh.ply_stream import write_ply_slabs
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 
-# Vertices keep this distance, in voxels, from the ends of their lattice edge, so that vertices of
-# different edges never coincide, not even as float32 at 4096 samples per axis.
-_CLEARANCE = 1e-3
+# Blocks that a dense volume is cut into; the mesh does not depend on it.
+_DENSE_BLOCK = 16
+# Progress is told in so many steps for each round over the blocks.
+_ROUND = 1000
 
-Polygons = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
+OnProgress = Callable[[int, int], None]
+
+
+class Isosurface:
+    """The surface between samples below a level (outside) and the others (inside), as a mesh.
+
+    Samples beyond the grid count as outside, so the mesh is always closed. It is made when asked
+    for, in slabs along the first axis; besides the samples only 24 bytes are held for each row
+    of samples in the blocks that the level crosses.
+
+    Parameters
+    ----------
+    blocks : three-dimensional, one channel, higher inside.
+    grid : where the samples lie; its shape is the true one, without padding.
+    iso_level : taken in float32, as the samples are.
+    on_progress : called with (work done, work in all); the work is to count, then to make the
+        vertices and the faces of the crossed blocks.
+
+    Attributes
+    ----------
+    num_vertices, num_faces : counts of the whole mesh.
+
+    Raises
+    ------
+    BlockShapeError
+        The signal is no volume of one channel, or its blocks do not cover the grid.
+    """
+
+    def __init__(
+        self,
+        blocks: SparseBlocks,
+        grid: SampleGrid,
+        *,
+        iso_level: float,
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        if blocks.layout.ndim != 3 or blocks.channels != 1:
+            raise BlockShapeError(
+                "a mesh needs a signal with 3 axes and 1 channel, "
+                f"got {blocks.layout.ndim} axes and {blocks.channels}"
+            )
+        if any(n > whole for n, whole in zip(grid.shape, blocks.layout.shape, strict=True)):
+            raise BlockShapeError(
+                f"blocks of {blocks.layout.shape} samples do not cover a grid of {grid.shape}; "
+                "give the grid of their own scale"
+            )
+        self._grid, self._on_progress = grid, on_progress
+        self._samples = _samples_of(blocks, grid.shape, float(np.float32(iso_level)))
+        self._groups, self._rows, self._first_faces = self._count()
+        self._slabs = _slabs_of(self._groups.coordinates)
+        self.num_vertices = int(number_rows(self._groups.coordinates, self._rows))
+        self.num_faces = int(self._first_faces[-1])
+
+    def _count(self) -> tuple[Groups, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Groups with faces, their rows' counts of vertices, and their first faces."""
+        candidates = _groups_to_visit(self._samples)
+        size_x, size_y, _ = self._samples.block_shape.tolist()
+        # Memory is taken up where something is written, so what stays empty costs none.
+        rows = np.empty((len(candidates), size_x, 3, size_y), dtype=np.int64)
+        faces = np.empty(len(candidates), dtype=np.int64)
+        starts, _ = cube_table()
+        kept = [np.empty((0, 3), dtype=np.int64)]
+        count = 0
+        for slab in _slabs_of(candidates):
+            at = candidates[slab]
+            fresh = slice(count, count + len(at))
+            count_crossings(self._samples, at, starts, rows[fresh], faces[fresh])
+            crossed = faces[fresh] > 0
+            kept.append(at[crossed])
+            count += len(kept[-1])
+            rows[fresh.start : count] = rows[fresh][crossed]
+            faces[fresh.start : count] = faces[fresh][crossed]
+            self._report(0, slab.stop / len(candidates))
+        coordinates = np.concatenate(kept)
+        slots = np.full([n + 2 for n in self._samples.slots.shape], -1, dtype=np.int32)
+        slots[tuple(coordinates.T)] = np.arange(count)
+        return Groups(coordinates, slots), rows[:count], np.append(0, np.cumsum(faces[:count]))
+
+    def vertex_slabs(self) -> Iterator[npt.NDArray[np.float64]]:
+        """The vertices slab by slab, (v, 3) in world units, in the order of their lattice edges.
+
+        Each is the linear interpolation on its edge, kept 0.001 voxel from its ends. The order is
+        that of twice the coordinates of the edges' midpoints, the first axis first.
+
+        Raises
+        ------
+        MeshError
+            Samples beside the surface are not finite.
+        """
+        firsts = [int(self._rows[slab.start, 0, 0, 0]) for slab in self._slabs]
+        for slab, (first, stop) in zip(
+            self._slabs, itertools.pairwise([*firsts, self.num_vertices]), strict=True
+        ):
+            index = np.empty((stop - first, 3))
+            place_vertices(self._samples, self._groups, slab, self._rows, index)
+            if not np.isfinite(index).all():
+                raise MeshError(
+                    "the surface passes samples that are NaN or infinite; "
+                    "make the signal again from sound data"
+                )
+            yield self._grid.index_to_world(index)
+            self._report(1, slab.stop / len(self._groups.coordinates))
+
+    def face_slabs(self) -> Iterator[npt.NDArray[np.int64]]:
+        """The faces slab by slab, (f, 3) indices into all vertices, outward."""
+        for slab in self._slabs:
+            faces = np.empty(
+                (self._first_faces[slab.stop] - self._first_faces[slab.start], 3), dtype=np.int64
+            )
+            join_faces(
+                self._samples, self._groups, slab, cube_table(), self._rows, self._first_faces,
+                faces,
+            )  # fmt: skip
+            yield faces
+            self._report(2, slab.stop / len(self._groups.coordinates))
+
+    def _report(self, rounds: int, share: float) -> None:
+        if self._on_progress is not None:
+            self._on_progress(round(_ROUND * (rounds + share)), 3 * _ROUND)
 
 
 def extract_mesh(
@@ -35,155 +164,106 @@ def extract_mesh(
     grid: SampleGrid,
     *,
     iso_level: float,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> TriangleMesh:
-    """Mesh the surface between samples below ``iso_level`` (outside) and the others (inside).
+    """Mesh a level of a signal in the grid's world units; see ``Isosurface``.
 
-    Samples beyond the grid count as outside, so the mesh is always closed. An empty level gives
-    a mesh without faces.
+    Vertices lie in the order of their lattice edges, and neither they nor the set of faces
+    depend on how the grid is cut into blocks. An empty level gives a mesh without faces.
+    """
+    surface = Isosurface(blocks, grid, iso_level=iso_level, on_progress=on_progress)
+    vertices = np.empty((surface.num_vertices, 3))
+    faces = np.empty((surface.num_faces, 3), dtype=np.int64)
+    _fill(vertices, surface.vertex_slabs())
+    _fill(faces, surface.face_slabs())
+    return TriangleMesh(vertices, faces)
 
-    Parameters
-    ----------
-    blocks : three-dimensional, one channel, higher inside.
-    grid : where the samples lie; its shape is the true one, without padding.
-    on_progress : called with (blocks meshed, blocks to mesh).
+
+def extract_to_ply(
+    path: str | os.PathLike[str],
+    blocks: SparseBlocks,
+    grid: SampleGrid,
+    *,
+    iso_level: float,
+    comments: Sequence[str] = (),
+    on_progress: OnProgress | None = None,
+) -> tuple[int, int]:
+    """Write the mesh of ``extract_mesh`` without holding it: the bytes of ``write_mesh``.
 
     Returns
     -------
-    TriangleMesh in the grid's world units, faces outward. Vertices lie in the order of their
-    lattice edges; each is the linear interpolation on its edge, kept 0.001 voxel from its ends.
+    Numbers of vertices and faces.
+
+    Raises
+    ------
+    MeshError
+        The file cannot be written; an earlier file of this name is left as it was.
     """
-    if blocks.layout.ndim != 3 or blocks.channels != 1:
-        raise BlockShapeError(
-            "a mesh needs a signal with 3 axes and 1 channel, "
-            f"got {blocks.layout.ndim} axes and {blocks.channels}"
-        )
-    cells, size = _cells_to_mesh(blocks, grid.shape, iso_level), blocks.layout.block_shape
-    starts = cells * torch.tensor(size, device=blocks.device) - 1
-    keys: list[npt.NDArray[np.int64]] = []
-    positions: list[npt.NDArray[np.float64]] = []
-    corners: list[npt.NDArray[np.int64]] = []
-    count = 0
-    extent = (size[0] + 1, size[1] + 1, size[2] + 1)
-    per_chunk = max(1, CHUNK_SAMPLES // (extent[0] * extent[1] * extent[2]))
-    for first in range(0, len(starts), per_chunk):
-        chunk = starts[first : first + per_chunk]
-        boxes = _read_outside(blocks, chunk, extent, grid.shape, iso_level)
-        for box, start in zip(boxes, chunk.cpu().numpy(), strict=True):
-            doubled, faces = _polygonize(box >= iso_level)
-            keys.append(_edge_keys(doubled + 2 * start, grid.shape))
-            positions.append(_interpolate(box, doubled, start, iso_level))
-            corners.append(faces + count)
-            count += len(doubled)
-        if on_progress is not None:
-            on_progress(min(first + per_chunk, len(starts)), len(starts))
-    if not count:
-        return TriangleMesh(np.empty((0, 3)), np.empty((0, 3), dtype=np.int64))
-    _, where, which = np.unique(np.concatenate(keys), return_index=True, return_inverse=True)
-    vertices = grid.index_to_world(np.concatenate(positions)[where])
-    return TriangleMesh(vertices, which[np.concatenate(corners)])
+    surface = Isosurface(blocks, grid, iso_level=iso_level, on_progress=on_progress)
+    counts = surface.num_vertices, surface.num_faces
+    with new_mesh_file(path) as stream:
+        slabs = surface.vertex_slabs(), surface.face_slabs()
+        write_ply_slabs(stream, counts, *slabs, comments=comments)
+    return counts
 
 
 def extract_mesh_dense(
     samples: npt.NDArray[np.float32], grid: SampleGrid, *, iso_level: float
 ) -> TriangleMesh:
-    """Mesh a dense volume (x, y, z) as one single block; see ``extract_mesh``."""
-    layout = BlockGrid.covering(grid.shape, grid.shape)
+    """Mesh a dense volume (x, y, z); see ``extract_mesh``."""
+    layout = BlockGrid.covering(grid.shape, (_DENSE_BLOCK,) * len(grid.shape))
     signal = torch.from_numpy(np.ascontiguousarray(samples, dtype=np.float32))[..., None]
     return extract_mesh(SparseBlocks.from_dense(signal, layout), grid, iso_level=iso_level)
 
 
-def _cells_to_mesh(blocks: SparseBlocks, shape: tuple[int, ...], iso_level: float) -> Tensor:
-    """Coordinates (q, 3) of the groups of cells that the level crosses.
-
-    Group q covers the cells from sample q b - 1 to sample q b + b - 1, one block's worth; so it
-    reads blocks q - 1 and q on each axis, and there is one group more than blocks.
-    """
-    layout, device = blocks.layout, blocks.device
-    outside, inside, crossed = 0, 1, 2
-    state = torch.where(blocks.constants[..., 0] >= iso_level, inside, outside)
-    above = blocks.values[..., 0] >= iso_level
-    varying = torch.where(above.all(dim=1), inside, torch.where(above.any(dim=1), crossed, outside))
-    state[tuple(layout.coordinates_of(blocks.ids).T)] = varying
-    for axis, n in enumerate(shape):
-        beyond = [slice(None)] * 3
-        beyond[axis] = slice(n // layout.block_shape[axis], None)
-        part = state[tuple(beyond)]
-        part[part == inside] = crossed
-    padded = torch.zeros([c + 2 for c in layout.counts], dtype=state.dtype, device=device)
-    padded[1:-1, 1:-1, 1:-1] = state
-    views = [
-        padded[tuple(slice(r, n - 1 + r) for r, n in zip(reach, padded.shape, strict=True))]
-        for reach in itertools.product((0, 1), repeat=3)
-    ]
-    neighbors = torch.stack(views)
-    return ((neighbors == crossed).any(dim=0) | (neighbors != neighbors[0]).any(dim=0)).nonzero()
+def _fill(out: npt.NDArray[np.generic], slabs: Iterable[npt.NDArray[np.generic]]) -> None:
+    first = 0
+    for slab in slabs:
+        out[first : first + len(slab)] = slab
+        first += len(slab)
 
 
-def _read_outside(
-    blocks: SparseBlocks,
-    starts: Tensor,
-    extent: tuple[int, int, int],
-    shape: tuple[int, ...],
-    iso_level: float,
-) -> npt.NDArray[np.float32]:
-    """Boxes of samples (q, *extent), samples beyond the true shape replaced by outside ones."""
-    boxes = blocks.read(starts, extent)[..., 0].reshape(-1, *extent)
-    for axis in range(3):
-        index = starts[:, axis, None] + torch.arange(extent[axis], device=starts.device)
-        beyond = (index < 0) | (index >= shape[axis])
-        view = [len(starts), 1, 1, 1]
-        view[axis + 1] = extent[axis]
-        # Half below the level: a full last sample then puts the surface on its cell's face.
-        boxes.masked_fill_(beyond.reshape(view), iso_level - 0.5)
-    return boxes.cpu().numpy()
-
-
-def _edge_keys(doubled: npt.NDArray[np.int64], shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    """One integer per lattice edge, from twice the coordinates of its midpoint (v, 3)."""
-    spans = [2 * n + 4 for n in shape]
-    keys = ((doubled[:, 0] + 2) * spans[1] + doubled[:, 1] + 2) * spans[2] + doubled[:, 2] + 2
-    return np.asarray(keys, dtype=np.int64)
-
-
-def _interpolate(
-    box: npt.NDArray[np.float32],
-    doubled: npt.NDArray[np.int64],
-    start: npt.NDArray[np.int64],
-    iso_level: float,
-) -> npt.NDArray[np.float64]:
-    """Where the level crosses each edge, (v, 3) in samples of the whole grid."""
-    low = doubled // 2
-    high = doubled - low
-    below = box[tuple(low.T)].astype(np.float64)
-    beyond = box[tuple(high.T)].astype(np.float64)
-    t = np.clip((iso_level - below) / (beyond - below), _CLEARANCE, 1.0 - _CLEARANCE)
-    # The whole part is exact before t is added, so every box rounds alike.
-    position: npt.NDArray[np.float64] = (low + start) + (high - low) * t[:, None]
-    return position
-
-
-def _by_pymcubes(inside: npt.NDArray[np.bool_]) -> Polygons:
-    """Twice the edge midpoints (v, 3) and outward faces (f, 3) of a box of signs."""
-    import mcubes
-
-    vertices, faces = mcubes.marching_cubes(inside.astype(np.float32), 0.5)
-    return np.rint(2 * vertices).astype(np.int64), faces.astype(np.int64)
-
-
-def _by_skimage(inside: npt.NDArray[np.bool_]) -> Polygons:
-    """The same; ambiguous cells are joined and cut as PyMCubes does, their triangles may differ."""
-    from skimage.measure import marching_cubes
-
-    if inside.all() or not inside.any():
-        return np.empty((0, 3), dtype=np.int64), np.empty((0, 3), dtype=np.int64)
-    # The classic table depends on signs alone, Lewiner's would look at equal values. It joins what
-    # PyMCubes cuts, so it is given the complement.
-    vertices, faces, _, _ = marching_cubes(
-        (~inside).astype(np.float32), 0.5, method="lorensen", gradient_direction="descent"
+def _samples_of(blocks: SparseBlocks, shape: tuple[int, ...], level: float) -> Samples:
+    blocks = blocks.to("cpu")
+    return Samples(
+        blocks.values[..., 0].float().contiguous().numpy(),
+        blocks.slots.numpy(),
+        blocks.constants[..., 0].float().contiguous().numpy(),
+        np.array(blocks.layout.block_shape),
+        np.array(shape),
+        level,
     )
-    return np.rint(2 * vertices).astype(np.int64), faces.astype(np.int64)
 
 
-# PyMCubes has no wheels for Python 3.13.
-_polygonize = _by_skimage if sys.version_info >= (3, 13) else _by_pymcubes
+def _groups_to_visit(samples: Samples) -> npt.NDArray[np.int64]:
+    """Coordinates (g, 3), in row-major order, of the groups of cells that may hold a crossing.
+
+    A group reads blocks q - 1 and q on each axis, and there is one group more than blocks.
+    """
+    level = np.float32(samples.level)
+    above = samples.values >= level
+    some_inside, some_outside = samples.constants >= level, ~(samples.constants >= level)
+    varying = samples.slots >= 0
+    rows = samples.slots[varying]
+    some_inside[varying] = np.any(above, axis=1)[rows]
+    some_outside[varying] = np.any(~above, axis=1)[rows]
+    whole_x, whole_y, whole_z = samples.shape // samples.block_shape
+    for beyond in np.s_[whole_x:], np.s_[:, whole_y:], np.s_[:, :, whole_z:]:
+        some_outside[beyond] = True
+    crossed = _any_of_eight(some_inside, beyond=False) & _any_of_eight(some_outside, beyond=True)
+    return np.argwhere(crossed)
+
+
+def _slabs_of(coordinates: npt.NDArray[np.int64]) -> list[slice]:
+    """Runs of groups that share the first coordinate."""
+    bounds = np.flatnonzero(np.diff(coordinates[:, 0], prepend=-1, append=-1))
+    return [slice(a, b) for a, b in itertools.pairwise(bounds.tolist())]
+
+
+def _any_of_eight(state: npt.NDArray[np.bool_], *, beyond: bool) -> npt.NDArray[np.bool_]:
+    """Whether any of the blocks q - 1, q has a state, for every group q: (*counts + 1)."""
+    found = np.pad(state, 1, constant_values=beyond)
+    for axis in range(3):
+        ahead = np.swapaxes(found, 0, axis)
+        found = np.swapaxes(ahead[:-1] | ahead[1:], 0, axis)
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import math
 import os
@@ -14,6 +13,7 @@ from typing import IO, Any
 import numpy as np
 
 from geom_miner.errors import MeshError
+from geom_miner.mesh.new_file import new_mesh_file
 from geom_miner.mesh.ply import read_ply, write_ply
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from geom_miner.mesh.weld import merge_identical_vertices
@@ -78,26 +78,11 @@ def write_mesh(
     """
     path = Path(path)
     suffix = _known_suffix(path, WRITABLE)
-    if suffix == ".ply" and not double:
-        limit = float(np.finfo(np.float32).max)
-        if len(mesh.vertices) and float(np.abs(mesh.vertices).max()) > limit:
-            raise MeshError(f"{path}: positions exceed float32; write them in double precision")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as stream:
-            if suffix == ".ply":
-                write_ply(stream, mesh, comments=comments, double=double)
-            else:
-                _write_by_trimesh(stream, mesh, suffix)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise MeshError(
-            f"cannot write {path}: {error.strerror or error}; choose a folder that exists, "
-            "is writable and has space"
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with new_mesh_file(path) as stream:
+        if suffix == ".ply":
+            write_ply(stream, mesh, comments=comments, double=double)
+        else:
+            _write_by_trimesh(stream, mesh, suffix)
 
 
 def _known_suffix(path: Path, known: tuple[str, ...]) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geom_miner.errors import MeshError
+from geom_miner.mesh.ply_stream import write_ply_slabs
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 
 _TYPES = {
@@ -100,18 +101,9 @@ def write_ply(
     stream: IO[bytes], mesh: TriangleMesh, *, comments: Sequence[str] = (), double: bool = False
 ) -> None:
     """Write binary little-endian PLY: float32 (``double``: float64) positions, int32 triangles."""
-    kind = "double" if double else "float"
-    lines = ["ply", "format binary_little_endian 1.0"]
-    lines += [f"comment {line}" for text in comments for line in text.splitlines()]
-    lines += [f"element vertex {len(mesh.vertices)}"]
-    lines += [f"property {kind} {axis}" for axis in "xyz"]
-    lines += [f"element face {len(mesh.faces)}", "property list uchar int vertex_indices"]
-    lines += ["end_header", ""]
-    stream.write("\n".join(lines).encode("ascii", "backslashreplace"))
-    stream.write(mesh.vertices.astype("<f8" if double else "<f4").tobytes())
-    rows = np.empty(len(mesh.faces), dtype=[("length", "u1"), ("corners", "<i4", (3,))])
-    rows["length"], rows["corners"] = 3, mesh.faces
-    stream.write(rows.tobytes())
+    counts = len(mesh.vertices), len(mesh.faces)
+    slabs = [mesh.vertices], [mesh.faces]
+    write_ply_slabs(stream, counts, *slabs, comments=comments, double=double)
 
 
 def _parse_header(data: bytes, path: Path) -> tuple[str, list[_Element], int]:

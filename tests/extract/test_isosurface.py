@@ -1,96 +1,153 @@
+"""Marching cubes on blocks: against the library on the dense grid, whatever the blocks are."""
+
+import contextlib
+import itertools
+from collections.abc import Iterator
+
+import numba
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geom_miner.errors import BlockShapeError
-from geom_miner.extract import isosurface
-from geom_miner.extract.isosurface import extract_mesh, extract_mesh_dense
+from geom_miner.errors import BlockShapeError, MeshError
+from geom_miner.extract.cells import CLEARANCE, Samples, count_crossings
+from geom_miner.extract.isosurface import Isosurface, extract_mesh, extract_mesh_dense
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.mesh.diagnose import diagnose
 from geom_miner.mesh.triangle_mesh import TriangleMesh
+from tests.extract.meshes import balanced, canonical_faces, library_mesh
+
+Shape = tuple[int, int, int]
 
 
-def distance_field(shape: tuple[int, int, int], radius: float) -> np.ndarray:
+def distance_field(shape: Shape, radius: float) -> np.ndarray:
     """Radius minus distance from the grid's middle, in samples: positive inside."""
     axes = [np.arange(n) - (n - 1) / 2 for n in shape]
     grid = np.meshgrid(*axes, indexing="ij")
     return (radius - np.sqrt(sum(a**2 for a in grid))).astype(np.float32)
 
 
-def face_set(mesh: TriangleMesh) -> set[tuple[int, ...]]:
-    """Faces up to rotation of their corners."""
-    turn = (np.argmin(mesh.faces, axis=1)[:, None] + np.arange(3)) % 3
-    return set(map(tuple, np.take_along_axis(mesh.faces, turn, axis=1).tolist()))
+def on_blocks(field: np.ndarray, block_shape: Shape, *, halvings: int = 0) -> SparseBlocks:
+    layout = BlockGrid.covering(field.shape, block_shape, halvings=halvings)
+    return SparseBlocks.from_dense(torch.from_numpy(field)[..., None], layout)
 
 
-@given(
-    shape=st.tuples(*[st.integers(1, 17)] * 3),
-    block=st.sampled_from([2, 4, 8]),
-    seed=st.integers(0, 2**31),
-    smooth=st.booleans(),
-)
-@settings(max_examples=60)
-def test_blockwise_equals_dense_and_is_closed(
-    shape: tuple[int, int, int], block: int, seed: int, smooth: bool
+def random_field(shape: Shape, seed: int, kind: str) -> np.ndarray:
+    """Noise, noise on a ball, noise whose samples are often the level, or mostly constants."""
+    rng = np.random.default_rng(seed)
+    field = rng.random(shape, dtype=np.float32)
+    if kind == "smooth":
+        return distance_field(shape, min(shape) / 2.5) + 0.8 * field
+    if kind == "on the level":
+        return rng.choice(np.array([0, 0.5, 1], dtype=np.float32), shape)
+    if kind == "sparse":
+        return (field > 0.995).astype(np.float32)
+    return field
+
+
+shapes = st.tuples(*[st.integers(1, 19)] * 3)
+block_shapes = st.sampled_from([(2, 2, 2), (4, 4, 4), (8, 8, 8), (1, 3, 5), (16, 2, 7)])
+seeds = st.integers(0, 2**31)
+kinds = st.sampled_from(["noise", "smooth", "on the level", "sparse"])
+
+
+@given(shape=shapes, block_shape=block_shapes, halvings=st.integers(0, 2), seed=seeds, kind=kinds)
+@settings(max_examples=100, deadline=None)
+def test_blocks_give_the_librarys_mesh_of_the_dense_grid(
+    shape: Shape, block_shape: Shape, halvings: int, seed: int, kind: str
 ) -> None:
-    field = np.random.default_rng(seed).random(shape, dtype=np.float32)
-    if smooth:
-        field = distance_field(shape, min(shape) / 2.5) + 0.8 * field
+    field = random_field(shape, seed, kind)
     grid = SampleGrid(shape, (0.5, 1.0, 2.0), (-3.0, 10.0, 0.0))
-    layout = BlockGrid.covering(shape, (block,) * 3)
-    blocks = SparseBlocks.from_dense(torch.from_numpy(field)[..., None], layout)
-    mesh, dense = (
-        extract_mesh(blocks, grid, iso_level=0.5),
-        extract_mesh_dense(field, grid, iso_level=0.5),
-    )
-    assert np.array_equal(mesh.vertices, dense.vertices)
-    assert face_set(mesh) == face_set(dense)
-    assert diagnose(mesh).open_edges == 0
+    mesh = extract_mesh(on_blocks(field, block_shape, halvings=halvings), grid, iso_level=0.5)
+    whole = extract_mesh(on_blocks(field, shape), grid, iso_level=0.5)
+    assert np.array_equal(mesh.vertices, whole.vertices)
+    assert np.array_equal(canonical_faces(mesh), canonical_faces(whole))
     assert balanced(mesh)
+    assert not len(mesh.faces) or mesh.volume > 0
+    theirs = library_mesh(field, grid, 0.5)
+    assert np.array_equal(mesh.vertices, theirs.vertices)
+    assert np.array_equal(canonical_faces(mesh), canonical_faces(theirs))
 
 
-def balanced(mesh: TriangleMesh) -> bool:
-    """Every directed edge is matched by its opposite: a closed, consistently oriented surface."""
-    edges = mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
-    there = np.sort(edges[:, 0] * len(mesh.vertices) + edges[:, 1])
-    back = np.sort(edges[:, 1] * len(mesh.vertices) + edges[:, 0])
-    return np.array_equal(there, back)
+@given(shape=shapes, seed=seeds, kind=kinds)
+@settings(max_examples=20, deadline=None)
+def test_a_dense_volume_gives_the_same_mesh(shape: Shape, seed: int, kind: str) -> None:
+    field, grid = random_field(shape, seed, kind), SampleGrid.unit(shape)
+    mesh = extract_mesh(on_blocks(field, (3, 4, 5)), grid, iso_level=0.5)
+    dense = extract_mesh_dense(field, grid, iso_level=0.5)
+    assert np.array_equal(mesh.vertices, dense.vertices)
+    assert np.array_equal(canonical_faces(mesh), canonical_faces(dense))
 
 
-def test_vertices_are_where_the_library_puts_them() -> None:
-    mcubes = pytest.importorskip("mcubes", reason="no wheel for this Python")
-    field = np.random.default_rng(0).random((14, 9, 11), dtype=np.float32)
-    field[[0, -1]] = field[:, [0, -1]] = field[:, :, [0, -1]] = 0
-    theirs, faces = mcubes.marching_cubes(field, 0.5)
-    ours = extract_mesh_dense(
-        field, SampleGrid((14, 9, 11), (1.0,) * 3, (-0.5,) * 3), iso_level=0.5
+@contextlib.contextmanager
+def threads(count: int) -> Iterator[None]:
+    before = numba.get_num_threads()
+    numba.set_num_threads(count)
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
+
+
+@pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one thread here")
+def test_the_mesh_does_not_depend_on_the_threads() -> None:
+    field, grid = random_field((33, 41, 29), 5, "noise"), SampleGrid.unit((33, 41, 29))
+    meshes = []
+    for count in (1, 2):
+        with threads(count):
+            meshes.append(extract_mesh(on_blocks(field, (8, 8, 8)), grid, iso_level=0.5))
+    assert np.array_equal(meshes[0].vertices, meshes[1].vertices)
+    assert np.array_equal(meshes[0].faces, meshes[1].faces)
+
+
+def test_progress_goes_up_to_the_whole() -> None:
+    calls: list[tuple[int, int]] = []
+    blocks = on_blocks(distance_field((20, 20, 20), 7.0), (8, 8, 8))
+    extract_mesh(
+        blocks,
+        SampleGrid.unit((20, 20, 20)),
+        iso_level=0.0,
+        on_progress=lambda done, total: calls.append((done, total)),
     )
-    assert len(ours.vertices) == len(theirs)
-    assert len(ours.faces) == len(faces)
-    order = [np.lexsort(np.round(v, 6).T) for v in (ours.vertices, theirs)]
-    gap = np.abs(ours.vertices[order[0]] - theirs[order[1]]).max()
-    assert gap < 2e-3  # our vertices keep 0.001 voxel from the ends of their edges
+    done, totals = zip(*calls, strict=True)
+    assert len(set(totals)) == 1
+    assert list(done) == sorted(set(done))
+    assert done[-1] == totals[0]
 
 
-@given(seed=st.integers(0, 2**31), share=st.sampled_from([0.1, 0.4, 0.5, 0.8]))
-@settings(max_examples=30)
-def test_both_libraries_cut_ambiguous_cells_alike(seed: int, share: float) -> None:
-    pytest.importorskip("mcubes", reason="no wheel for this Python")
-    inside = np.random.default_rng(seed).random((7, 8, 9)) < share
-    inside[[0, -1]] = inside[:, [0, -1]] = inside[:, :, [0, -1]] = False
-    outline = []
-    for polygonize in (isosurface._by_pymcubes, isosurface._by_skimage):
-        doubled, faces = polygonize(inside)
-        mesh = TriangleMesh(doubled / 2.0, faces)
-        assert balanced(mesh)
-        assert mesh.volume >= 0
-        edges = np.unique(doubled, axis=0)
-        outline.append((edges.tolist(), len(faces), diagnose(mesh).parts))
-    assert outline[0] == outline[1]
+def test_only_blocks_beside_the_surface_are_visited(monkeypatch: pytest.MonkeyPatch) -> None:
+    field = np.zeros((64, 64, 64), dtype=np.float32)
+    field[20:23, 20:23, 20:23] = 1
+    visited: list[list[int]] = []
+
+    def count_and_note(samples: Samples, coordinates: np.ndarray, *rest: np.ndarray) -> None:
+        visited.extend(coordinates.tolist())
+        count_crossings(samples, coordinates, *rest)
+
+    monkeypatch.setattr("geom_miner.extract.isosurface.count_crossings", count_and_note)
+    surface = Isosurface(on_blocks(field, (8, 8, 8)), SampleGrid.unit((64,) * 3), iso_level=0.5)
+    assert surface.num_faces > 0
+    # The cube lies inside block (2, 2, 2); cells that reach into it are those of eight groups.
+    assert visited == [list(group) for group in itertools.product((2, 3), repeat=3)]
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.bool, torch.float16, torch.float64])
+def test_samples_of_every_type_are_meshed(dtype: torch.dtype) -> None:
+    shape = (11, 12, 13)
+    field = torch.from_numpy(random_field(shape, 1, "noise") > 0.5)[..., None]
+    layout = BlockGrid.covering(shape, (4, 4, 4))
+    mesh, same = (
+        extract_mesh(
+            SparseBlocks.from_dense(field.to(kind), layout), SampleGrid.unit(shape), iso_level=0.5
+        )
+        for kind in (dtype, torch.float32)
+    )
+    assert np.array_equal(mesh.vertices, same.vertices)
+    assert np.array_equal(mesh.faces, same.faces)
 
 
 @pytest.mark.parametrize("radius", [16.0, 20.3])
@@ -99,9 +156,8 @@ def test_a_sphere_lies_within_the_interpolation_bound(radius: float) -> None:
     grid = SampleGrid(shape, (1.0,) * 3, tuple(-n / 2 for n in shape))
     mesh = extract_mesh_dense(distance_field(shape, radius), grid, iso_level=0.0)
     r = np.linalg.norm(mesh.vertices, axis=1)
-    clearance = 1e-3
-    assert radius - 1 / (8 * radius) - clearance <= r.min()
-    assert r.max() <= radius + clearance
+    assert radius - 1 / (8 * radius) - CLEARANCE <= r.min()
+    assert r.max() <= radius + CLEARANCE
     assert 0.99 < mesh.area / (4 * np.pi * radius**2) < 1
     assert 0.99 < mesh.volume / (4 / 3 * np.pi * radius**3) < 1
     assert np.abs(mesh.vertices.mean(axis=0)).max() < 0.05
@@ -126,22 +182,56 @@ def test_samples_on_the_level_give_no_coincident_vertices() -> None:
     assert diagnose(mesh).watertight
 
 
-def test_nothing_inside_gives_no_faces() -> None:
-    mesh = extract_mesh_dense(
-        np.zeros((5, 5, 5), dtype=np.float32), SampleGrid.unit((5, 5, 5)), iso_level=0.5
-    )
-    assert mesh.faces.shape == (0, 3)
+def test_a_level_that_float32_rounds_still_counts_as_reached() -> None:
+    field = np.full((4, 4, 4), 0.3, dtype=np.float32)
+    for level, faces in ((0.3, True), (0.3001, False)):
+        mesh = extract_mesh_dense(field, SampleGrid.unit((4, 4, 4)), iso_level=level)
+        assert (len(mesh.faces) > 0) is faces
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.49])
+def test_nothing_inside_gives_no_faces(constant: float) -> None:
+    field = np.full((5, 5, 5), constant, dtype=np.float32)
+    mesh = extract_mesh_dense(field, SampleGrid.unit((5, 5, 5)), iso_level=0.5)
+    assert mesh.vertices.shape == mesh.faces.shape == (0, 3)
 
 
 def test_padding_is_no_part_of_the_surface() -> None:
     shape = (20, 20, 20)
-    layout = BlockGrid.covering(shape, (8, 8, 8), halvings=2)
-    blocks = SparseBlocks.from_dense(torch.ones(*shape, 1), layout)
+    blocks = on_blocks(np.ones(shape, dtype=np.float32), (8, 8, 8), halvings=2)
     mesh = extract_mesh(blocks, SampleGrid(shape, (1.0,) * 3, (0.0,) * 3), iso_level=0.5)
     assert np.allclose(mesh.bounds[1], 20.0)
+
+
+@pytest.mark.parametrize("bad", [np.nan, -np.inf])
+def test_samples_that_are_not_finite_are_said(bad: float) -> None:
+    field = distance_field((9, 9, 9), 3.0)
+    field[field < 0] = bad
+    with pytest.raises(MeshError, match="NaN or infinite"):
+        extract_mesh_dense(field, SampleGrid.unit((9, 9, 9)), iso_level=0.0)
 
 
 def test_only_volumes_have_surfaces() -> None:
     blocks = SparseBlocks.from_dense(torch.ones(8, 8, 1), BlockGrid((2, 2), (4, 4)))
     with pytest.raises(BlockShapeError, match="3 axes and 1 channel"):
         extract_mesh(blocks, SampleGrid.unit((8, 8)), iso_level=0.5)
+
+
+def test_blocks_must_cover_the_grid() -> None:
+    blocks = on_blocks(np.ones((8, 8, 8), dtype=np.float32), (4, 4, 4))
+    with pytest.raises(BlockShapeError, match="do not cover"):
+        extract_mesh(blocks, SampleGrid.unit((8, 9, 8)), iso_level=0.5)
+
+
+def test_a_mesh_is_what_the_library_interpolates() -> None:
+    mcubes = pytest.importorskip("mcubes", reason="no wheel for this Python")
+    field = np.random.default_rng(0).random((14, 9, 11), dtype=np.float32)
+    field[[0, -1]] = field[:, [0, -1]] = field[:, :, [0, -1]] = 0
+    vertices, faces = mcubes.marching_cubes(field, 0.5)
+    grid = SampleGrid((14, 9, 11), (1.0,) * 3, (-0.5,) * 3)
+    ours, theirs = extract_mesh_dense(field, grid, iso_level=0.5), TriangleMesh(vertices, faces)
+    assert len(ours.vertices) == len(theirs.vertices)
+    assert len(ours.faces) == len(theirs.faces)
+    order = [np.lexsort(np.round(m.vertices, 6).T) for m in (ours, theirs)]
+    gap = np.abs(ours.vertices[order[0]] - theirs.vertices[order[1]]).max()
+    assert gap < 2 * CLEARANCE
