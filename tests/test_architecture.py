@@ -34,9 +34,10 @@ ROOMS: dict[str, set[str]] = {
 OPEN_ROOMS = {"__init__", "__main__", "cli", "progress", "resumable"}
 DOORS = {
     "trimesh": ("geom_miner/mesh/files.py", "geom_miner/voxelize/embree.py"),
-    "mcubes": ("geom_miner/extract/isosurface.py",),
-    "skimage": ("geom_miner/extract/isosurface.py",),
+    "mcubes": ("geom_miner/extract/cube_table.py",),
+    "skimage": ("geom_miner/extract/cube_table.py",),
     "numba": (
+        "geom_miner/extract/cells.py",
         "geom_miner/kernels/cpu.py",
         "geom_miner/kernels/cpu_layout.py",
         "geom_miner/kernels/cpu_tile.py",
@@ -52,6 +53,7 @@ DOORS = {
     "safetensors": ("geom_miner/storage/",),
     "PIL": ("geom_miner/media/", "eval/"),
     "open3d": ("eval/methods/poisson.py",),
+    "zarr": ("geom_miner/media/zarr_folder.py",),
 }
 LONGEST_MODULE = 400
 LIGHT = ("torch", "numba", "trimesh", "open3d", "embreex", "triton", "kaolin")

@@ -25,20 +25,6 @@ def parse_levels(text: str) -> list[int]:
         raise SettingsError(f"lod must be all or numbers such as 0,2, got {text!r}") from None
 
 
-def parse_region(text: str, ndim: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Start and stop of ``--region``, such as 0:64,32:96."""
-    try:
-        pairs = [tuple(int(n) for n in part.split(":")) for part in text.split(",")]
-        if len(pairs) != ndim or any(len(pair) != 2 for pair in pairs):
-            raise ValueError
-    except ValueError:
-        raise SettingsError(
-            f"region must be start:stop for each of {ndim} axes, such as "
-            f"{','.join(['0:32'] * ndim)}, got {text!r}"
-        ) from None
-    return tuple(pair[0] for pair in pairs), tuple(pair[1] for pair in pairs)
-
-
 def print_json(value: Any) -> None:
     """Print JSON to standard output."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")

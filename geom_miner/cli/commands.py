@@ -13,12 +13,15 @@ import tyro
 from rich.console import Console
 
 from geom_miner import __version__
-from geom_miner.cli.answers import parse_levels, parse_region, print_json, print_rows
-from geom_miner.errors import MediaError, SettingsError
+from geom_miner.cli.answers import parse_levels, print_json, print_rows
+from geom_miner.cli.region import parse_region
+from geom_miner.errors import SettingsError
 from geom_miner.fit.settings import FitSettings
 from geom_miner.voxelize.settings import VoxelizeSettings
 
 if TYPE_CHECKING:
+    from geom_miner.cli.work_bar import WorkBar
+    from geom_miner.model.representation import Representation
     from geom_miner.voxelize.occupancy import Occupancy
 
 IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
@@ -68,17 +71,22 @@ class Fit:
     """Kernel to compute with."""
     device: Device = "auto"
     """Where to compute; auto takes a CUDA GPU if there is one."""
+    memory: str = "128MiB"
+    """About how much memory blocks under training may take, such as 1GB: a scale is fitted in
+    batches, with the same result, and a killed fit goes on after the last batch."""
     fresh: bool = False
     """Start anew instead of going on with an interrupted or finished fit."""
     json: bool = False
     """Print a summary as JSON."""
 
     def run(self, console: Console) -> None:
+        from geom_miner.fit.memory import parse_memory
         from geom_miner.progress import FitProgress
         from geom_miner.resumable import fit_to_file
 
         if not self.output.resolve().parent.is_dir():
             raise SettingsError(f"cannot write {self.output}: its folder does not exist; make it")
+        memory = parse_memory(self.memory)
         signal, grid, info = self._load(console)
         with FitProgress(console) as progress:
             result = fit_to_file(
@@ -90,6 +98,7 @@ class Fit:
                 backend=self.backend,
                 fresh=self.fresh,
                 on_progress=progress,
+                memory=memory,
             )
         if result.resumed_scales:
             console.print(f"{result.resumed_scales} scales were there from an earlier run.")
@@ -153,8 +162,7 @@ class Extract:
     """Print the list of meshes as JSON."""
 
     def run(self, console: Console) -> None:
-        from geom_miner.extract.level_of_detail import extract_level
-        from geom_miner.mesh.files import write_mesh
+        from geom_miner.cli.work_bar import WorkBar
         from geom_miner.storage.model_file import load_model
 
         wanted = parse_levels(self.lod)
@@ -165,57 +173,75 @@ class Extract:
         _make_folder(self.output)
         rows = []
         for scale in sorted(wanted or range(representation.num_scales), reverse=True):
-            with console.status(f"meshing level of detail {scale}"):
-                mesh = extract_level(representation, scale, iso_level=self.iso_level)
             path = self.output / f"lod_{scale}.{self.format}"
-            write_mesh(path, mesh, comments=_mesh_comments(representation.info, scale))
-            rows.append(
-                {"file": str(path), "vertices": len(mesh.vertices), "faces": len(mesh.faces)}
-            )
+            with WorkBar(console, f"meshing level of detail {scale}") as bar:
+                vertices, faces = self._write(path, representation, scale, bar)
+            rows.append({"file": str(path), "vertices": vertices, "faces": faces})
         if self.json:
             print_json(rows)
         else:
             print_rows(str(self.model), rows)
 
+    def _write(
+        self, path: Path, representation: Representation, scale: int, bar: WorkBar
+    ) -> tuple[int, int]:
+        """Write one mesh; numbers of vertices and faces."""
+        from geom_miner.extract.level_of_detail import extract_level, write_level_ply
+        from geom_miner.mesh.files import write_mesh
+
+        if self.format == "ply":
+            return write_level_ply(
+                path,
+                representation,
+                scale,
+                iso_level=self.iso_level,
+                comments=_mesh_comments(representation.info, scale),
+                on_progress=bar,
+            )
+        mesh = extract_level(representation, scale, iso_level=self.iso_level, on_progress=bar)
+        write_mesh(path, mesh)
+        return len(mesh.vertices), len(mesh.faces)
+
 
 @dataclass(frozen=True)
 class Decode:
-    """Decode samples of a model: an image as PNG or TIFF, anything as NPY."""
+    """Decode samples of a model: a picture as PNG or TIFF, anything as NPY, NRRD or Zarr."""
 
     model: tyro.conf.Positional[Path]
     """Model file."""
     output: Output
-    """File to write: .png or .tif for images, .npy for samples (*shape, channel)."""
+    """File to write: .png or .tif for two axes; .npy (*shape, channel), .nrrd or .zarr for any."""
     lod: int = 0
     """Level of detail, 0 the finest; coarser ones read only the start of the file."""
     region: str | None = None
-    """Box of samples to decode, such as 0:64,32:96,0:16 (start:stop per axis)."""
+    """Box of samples to decode, per axis start:stop (a missing number is the axis's end) or one
+    index, which leaves the axis out: 10:200,:64,: or the slice 100,:,:"""
+    dtype: Literal["float32", "uint8"] = "float32"
+    """Type of the samples; uint8 is occupancy cut at 1/2, 1 inside and 0 outside."""
+    compress: bool = True
+    """Pack the samples of .nrrd (gzip) and .zarr (zstd)."""
     device: Device = "auto"
     """Where to decode."""
     json: bool = False
     """Print shape and file as JSON."""
 
     def run(self, console: Console) -> None:
-        from geom_miner.media.images import check_writable_suffix, write_image
+        from geom_miner.cli.decoding import check_output, sample_stream, write_samples
+        from geom_miner.cli.work_bar import WorkBar
         from geom_miner.storage.model_file import load_model
 
-        check_writable_suffix(self.output)
+        check_output(self.output)
         representation = load_model(self.model, finest=self.lod).to(_device(self.device))
-        shape = representation.shape_at(self.lod)
-        if self.output.suffix.lower() != ".npy" and len(shape) != 2:
-            raise MediaError(f"a volume is written as .npy, not {self.output.name}")
-        with console.status("decoding"):
-            if self.region is None:
-                samples = representation.decode(self.lod).to_dense(shape)
-            else:
-                start, stop = parse_region(self.region, len(shape))
-                samples = representation.decode_region(start, stop, self.lod)
-        array = samples.cpu().numpy()
-        write_image(self.output, array, bits=int(representation.info.get("bits", 8)))
+        region = parse_region(self.region, representation.shape_at(self.lod))
+        with WorkBar(console, "decoding") as bar:
+            stream = sample_stream(
+                representation, self.lod, region, self.dtype, self.compress, on_progress=bar
+            )
+            shape = write_samples(self.output, stream)
         if self.json:
-            print_json({"file": str(self.output), "lod": self.lod, "shape": array.shape})
+            print_json({"file": str(self.output), "lod": self.lod, "shape": shape})
         else:
-            console.print(f"{self.output}: {' x '.join(map(str, array.shape))}", highlight=False)
+            console.print(f"{self.output}: {' x '.join(map(str, shape))}", highlight=False)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 1
     except KeyboardInterrupt:
-        console.print("interrupted; finished scales are kept, run again to go on", style="yellow")
+        console.print(
+            "interrupted; what a fit has finished is kept, run it again to go on", style="yellow"
+        )
         return 130
     except MemoryError:
         _print_error(console, "out of memory; lower --resolution or use a larger machine")

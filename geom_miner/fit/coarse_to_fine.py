@@ -32,8 +32,8 @@ from geom_miner.model.decode import decode_scale
 from geom_miner.model.initialize import inherit_parameters, initialize_blocks, learned_start
 from geom_miner.model.representation import Representation
 
-# Of memory for blocks under training: some twenty seconds of two cores' work, which is what a killed
-# fit loses, and little beside the signal.
+# Of memory for blocks under training: some twenty seconds of two cores' work, which is what a
+# killed fit loses, and little beside the signal.
 DEFAULT_MEMORY = 1 << 27
 
 # Fewer blocks do not keep two dozen cores busy.

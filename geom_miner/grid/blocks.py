@@ -11,6 +11,9 @@ from torch import Tensor
 
 from geom_miner.errors import BlockShapeError
 
+# Index of the first sample on every axis, and of the first one beyond the box.
+Box = tuple[tuple[int, ...], tuple[int, ...]]
+
 
 @dataclass(frozen=True)
 class BlockGrid:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from geom_miner.grid.blocks import BlockGrid
+from geom_miner.grid.blocks import BlockGrid, Box
 from geom_miner.grid.pyramid import doubled, upsample_blocks
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.kernels import backend
@@ -61,15 +61,32 @@ def decode_blocks(
     ----------
     ids : Morton ids of wanted blocks of that scale; constant ones may be among them.
     """
-    needed = [ids]
-    for blocks in reversed(levels[1:]):
-        wanted = blocks.varying_ids[torch.isin(blocks.varying_ids, needed[0])]
-        needed.insert(0, parents_with_halo(blocks.layout, wanted))
-    reconstruction: SparseBlocks | None = None
-    for blocks, only in zip(levels, needed, strict=True):
-        reconstruction = decode_scale(reconstruction, blocks, only=only, backend_name=backend_name)
-    assert reconstruction is not None
-    return reconstruction
+    coarser = decode_below(levels, ids, backend_name=backend_name)
+    return decode_scale(coarser, levels[-1], only=ids, backend_name=backend_name)
+
+
+def decode_below(
+    levels: Sequence[BlockMLPs], ids: Tensor, *, backend_name: str = "auto"
+) -> SparseBlocks | None:
+    """What some blocks of the last of ``levels`` read of the next coarser one; None if it is alone.
+
+    Parameters
+    ----------
+    ids : as for ``decode_blocks``.
+    """
+    if len(levels) == 1:
+        return None
+    wanted = levels[-1].varying_ids[torch.isin(levels[-1].varying_ids, ids)]
+    needed = parents_with_halo(levels[-1].layout, wanted)
+    return decode_blocks(levels[:-1], needed, backend_name=backend_name)
+
+
+def varying_in_box(blocks: BlockMLPs, box: Box) -> Tensor:
+    """Morton ids of the varying blocks that hold samples of an index box, ascending."""
+    shape = torch.tensor(blocks.layout.block_shape, device=blocks.varying_ids.device)
+    start, stop = (torch.tensor(end, device=shape.device) for end in box)
+    first = blocks.layout.starts_of(blocks.varying_ids)
+    return blocks.varying_ids[((first < stop) & (first + shape > start)).all(dim=1)]
 
 
 def parents_with_halo(layout: BlockGrid, ids: Tensor) -> Tensor:

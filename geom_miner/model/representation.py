@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,10 +13,16 @@ import torch
 from torch import Tensor
 
 from geom_miner.errors import BlockShapeError, SettingsError
+from geom_miner.grid.blocks import Box
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.model.block_mlps import BlockMLPs
-from geom_miner.model.decode import decode_blocks, decode_scale
+from geom_miner.model.decode import (
+    decode_below,
+    decode_blocks,
+    decode_scale,
+    varying_in_box,
+)
 
 # Points that are queried at once; bounds the memory of a query, not its result.
 _QUERY_CHUNK = 1 << 20
@@ -102,18 +108,42 @@ class Representation:
         Decodes only the blocks that the box and its halos touch; equal to cutting the box out of
         the full decode.
         """
+        (part,) = self.decode_parts([(start, stop)], (start, stop), scale, backend=backend)
+        return part.read_region(start, stop)
+
+    def decode_parts(
+        self,
+        boxes: Iterable[Box],
+        region: Box,
+        scale: int = 0,
+        *,
+        backend: str = "auto",
+    ) -> Iterator[SparseBlocks]:
+        """Decode index boxes of a scale one after the other; equal to the full decode there.
+
+        Coarser scales are decoded once and sparsely, where the region needs them; of the scale
+        itself only one box is held at a time.
+
+        Parameters
+        ----------
+        boxes : half-open boxes of samples inside ``region``.
+        region : half-open box of samples inside the scale's shape.
+
+        Yields
+        ------
+        A signal on the whole scale's blocks that may be read inside the box only.
+        """
         levels, shape = self.up_to(scale), self.shape_at(scale)
-        inside = all(0 <= a < b <= n for a, b, n in zip(start, stop, shape, strict=True))
-        if not inside:
-            raise BlockShapeError(f"region must lie inside {shape}, got {start} to {stop}")
-        layout = levels[-1].layout
-        axes = [
-            torch.arange(a // size, -(-b // size), device=self.device)
-            for a, b, size in zip(start, stop, layout.block_shape, strict=True)
-        ]
-        ids = layout.ids_of(torch.cartesian_prod(*axes).reshape(-1, layout.ndim))
-        blocks = decode_blocks(levels, ids.sort().values, backend_name=backend)
-        return blocks.read_region(start, stop)
+        if not all(0 <= a < b <= n for a, b, n in zip(*region, shape, strict=True)):
+            raise BlockShapeError(
+                f"region must lie inside {shape}, got {region[0]} to {region[1]}; "
+                "start at 0 or later, stop at the shape or earlier and after the start"
+            )
+        finest = levels[-1]
+        coarser = decode_below(levels, varying_in_box(finest, region), backend_name=backend)
+        for box in boxes:
+            ids = varying_in_box(finest, box)
+            yield decode_scale(coarser, finest, only=ids, backend_name=backend)
 
     def query(
         self, points: npt.ArrayLike, scale: int = 0, *, backend: str = "auto"

@@ -1,0 +1,98 @@
+"""What ``decode`` writes: samples of a model as a stream, and the file that takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from geom_miner import __version__
+from geom_miner.cli.region import Region
+from geom_miner.errors import MediaError, SettingsError
+from geom_miner.media.images import write_image
+from geom_miner.media.sample_stream import SampleStream
+from geom_miner.media.volumes import STREAM_WRITERS
+from geom_miner.model.representation import Representation
+
+PICTURES = (".png", ".tif", ".tiff")
+
+
+def check_output(path: Path) -> None:
+    """Refuse a file that ``write_samples`` cannot write, before any work is done."""
+    known = (*PICTURES, *STREAM_WRITERS)
+    if path.suffix.lower() not in known:
+        raise MediaError(f"output must end in one of {', '.join(known)}, got {path}")
+
+
+def sample_stream(
+    representation: Representation,
+    scale: int,
+    region: Region,
+    dtype: str,
+    compress: bool,
+    on_progress: Callable[[int, int], None],
+) -> SampleStream:
+    """Samples of a region of a scale, decoded when they are asked for."""
+    kind = representation.info.get("kind", "occupancy")
+    if dtype == "uint8" and kind != "occupancy":
+        raise SettingsError(
+            f"dtype uint8 is occupancy cut at 1/2 and this model holds an {kind}; leave --dtype out"
+        )
+    box = (region.start, region.stop)
+    return SampleStream(
+        representation.grid.at_scale(scale),
+        box,
+        lambda boxes: representation.decode_parts(boxes, box, scale),
+        representation.levels[0].layout.block_shape,
+        channels=representation.channels,
+        dtype=np.dtype(dtype),
+        compress=compress,
+        dropped=region.dropped,
+        facts=_facts(representation, scale, dtype),
+        on_progress=on_progress,
+    )
+
+
+def write_samples(path: Path, stream: SampleStream) -> tuple[int, ...]:
+    """Write a stream to a file, a picture if it is named as one; returns (*shape, channel)."""
+    shape = (*stream.shape, stream.channels)
+    suffix = path.suffix.lower()
+    if suffix in STREAM_WRITERS:
+        STREAM_WRITERS[suffix](path, stream)
+        return shape
+    if len(stream.shape) != 2:
+        raise MediaError(
+            f"{path.name} takes 2 axes, not {len(stream.shape)}; cut a slice with an index in "
+            f"--region, or write {', '.join(STREAM_WRITERS)}"
+        )
+    samples = np.concatenate([slab.reshape(-1) for slab in stream.slabs(0)])
+    bits = int(stream.facts.get("bits", 8))
+    write_image(path, samples.astype(np.float32).reshape(shape), bits=bits)
+    return shape
+
+
+def _facts(representation: Representation, scale: int, dtype: str) -> dict[str, Any]:
+    """What is written beside the samples, so that a file tells its own story."""
+    info = representation.info
+    kind = info.get("kind", "signal")
+    meanings = {
+        "occupancy": "occupancy: 0 outside, 1 inside, the surface where it crosses "
+        f"{info.get('iso_level', 0.5)}",
+        "image": "image: 0 black, 1 full, per channel",
+    }
+    source = info.get("source", {})
+    facts = {
+        "software": f"geom_miner {__version__}",
+        "source": source.get("name", "a model"),
+        "scale": scale,
+        "value": "occupancy: 1 where it is at least 0.5, 0 elsewhere"
+        if dtype == "uint8"
+        else meanings.get(kind, kind),
+    }
+    if source.get("stand_in"):
+        facts["stand_in"] = "a built-in procedural shape, not the real one"
+    if "bits" in info:
+        facts["bits"] = info["bits"]
+    return facts
