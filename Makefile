@@ -16,8 +16,8 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test check lint types format lucy thai engine image meshes bench bench-gpu ablation \
-  learn-start clean
+.PHONY: help setup test check lint types format lucy thai engine image meshes bench bench-gpu \
+  bench-scale ablation learn-start inside-table clean
 
 help:  ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z -]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' Makefile
@@ -81,11 +81,17 @@ bench: $(STAMP)  ## speed against the released algorithm, as ratios in one run
 bench-gpu: $(STAMP)  ## the same on a CUDA GPU, with Lucy up to 1024^3
 	$(BIN)/python -m pipelines.benchmark configs/bench_gpu.yaml
 
+bench-scale: $(STAMP)  ## how time and memory grow with the resolution, up to 4096^3
+	$(BIN)/python -m pipelines.growth configs/bench_scale.yaml
+
 ablation: $(STAMP)  ## what each setting of a fit is worth, one table (RESOLUTION=128)
 	$(BIN)/python -m pipelines.ablation configs/ablation.yaml $(if $(RESOLUTION),--resolution $(RESOLUTION))
 
 learn-start: $(STAMP)  ## learn where block MLPs start, from meshes in GEOM_MINER_DATA
 	$(BIN)/python -m pipelines.learn_start configs/learn_start.yaml
+
+inside-table: $(STAMP)  ## which test decides inside for each mesh, and how right it is (RESOLUTION=64)
+	$(BIN)/python -m pipelines.inside_table configs/inside_table.yaml $(if $(RESOLUTION),--resolution $(RESOLUTION))
 
 clean:  ## remove caches and build products; keeps .venv and runs
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 from rich.console import Console
@@ -30,12 +29,12 @@ from geom_miner import (
 from pipelines.command import run_command
 from pipelines.config import AblationRun, fit_settings, load_config
 from pipelines.manifest import device_name, make_folder, manifest, portable, write_json, write_text
+from pipelines.records import Record, read_records, write_records
 from pipelines.shapes import Shape, find_shape
 
 DEFAULT = "default"
 # Operations of a sine and its cosine by range reduction and polynomials.
 _SINE = 22
-Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ def run_ablation(run: AblationRun, *, fresh: bool, console: Console) -> list[Rec
     cells = _cells(run)
     folder = make_folder(Path(run.output))
     path = folder / "records.jsonl"
-    known = [] if fresh else _read_records(path)
+    known = [] if fresh else read_records(path)
     records: list[Record] = []
     for name in run.ablate:
         shape = find_shape(name, console=console)
@@ -78,7 +77,7 @@ def run_ablation(run: AblationRun, *, fresh: bool, console: Console) -> list[Rec
             records.append({**record, "cell": cell})
             if record not in known:
                 known.append(record)
-                _write_records(path, known)
+                write_records(path, known)
     facts = manifest(
         config=portable(run, fit=asdict(fit_settings(run))),
         seed=fit_settings(run).seed, device="cpu", backend="cpu",
@@ -153,22 +152,6 @@ def _mflop(result: FitResult) -> float:
         per_sample = 6 * products - 2 * net.widths[0] * net.width + _SINE * net.width * net.depth
         total += entry.block_steps * level.layout.block_samples * per_sample
     return total / 1e6
-
-
-def _read_records(path: Path) -> list[Record]:
-    """Records of an earlier run; a line that was cut off is no record."""
-    records = []
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    for line in lines:
-        try:
-            records.append(json.loads(line))
-        except ValueError:
-            continue
-    return [record for record in records if isinstance(record, dict)]
-
-
-def _write_records(path: Path, records: Iterable[Record]) -> None:
-    write_text(path, "".join(json.dumps(record, sort_keys=True) + "\n" for record in records))
 
 
 _COLUMNS: tuple[tuple[str, Callable[[Record, Record], float], str], ...] = (

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +17,6 @@ from geom_miner import (
     FitProgress,
     GeomMinerError,
     MeshError,
-    SettingsError,
     VoxelizeReport,
     VoxelizeSettings,
     extract_level,
@@ -31,9 +28,8 @@ from geom_miner import (
 )
 from pipelines.command import run_command
 from pipelines.config import CollectionRun, fit_settings, load_config
-from pipelines.data_folders import DATA_VARIABLE, data_folders
+from pipelines.data_folders import mesh_files
 from pipelines.manifest import make_folder, manifest, portable, write_json, write_text
-from pipelines.unpack import MESH_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -54,7 +50,7 @@ def run_collection(run: CollectionRun, *, console: Console) -> list[dict[str, An
     """One row per mesh; a mesh that cannot be used is a row that says why."""
     settings = fit_settings(run)
     folder = make_folder(Path(run.output))
-    meshes = _named(_meshes(run.folder))
+    meshes = mesh_files(run.folder)
     rows = []
     for number, (name, path) in enumerate(meshes.items(), 1):
         console.print(f"[{number}/{len(meshes)}] {path.name}", highlight=False, markup=False)
@@ -122,16 +118,6 @@ def _one(
     }
 
 
-def _named(paths: Iterable[Path]) -> dict[str, Path]:
-    """Each file under its stem; under its whole name, then numbered, where that is taken."""
-    named: dict[str, Path] = {}
-    for path in paths:
-        numbered = (f"{path.stem}_{number}" for number in itertools.count(2))
-        candidates = itertools.chain([path.stem, path.name], numbered)
-        named[next(name for name in candidates if name not in named)] = path
-    return named
-
-
 def _remark(report: VoxelizeReport) -> str:
     """What a reader of the row must know to read its figures right."""
     remarks = []
@@ -140,23 +126,6 @@ def _remark(report: VoxelizeReport) -> str:
     if not report.diagnosis.watertight:
         remarks.append("source is not closed")
     return "; ".join(remarks)
-
-
-def _meshes(folder: str) -> Iterator[Path]:
-    """Mesh files of a folder, or of the folders that GEOM_MINER_DATA names."""
-    folders = [Path(folder).expanduser()] if folder else data_folders()
-    if not folders:
-        raise SettingsError(f"give a folder of meshes, or name one in {DATA_VARIABLE}")
-    found = False
-    for place in folders:
-        if not place.is_dir():
-            raise SettingsError(f"{place} is no folder; give one that holds meshes")
-        for path in sorted(place.iterdir()):
-            if path.suffix.lower() in MESH_SUFFIXES:
-                found = True
-                yield path
-    if not found:
-        raise SettingsError(f"no mesh files in {', '.join(map(str, folders))}")
 
 
 def main() -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
-from geom_miner import MediaError
+from geom_miner import MediaError, SettingsError
+from pipelines.unpack import MESH_SUFFIXES
 
 DATA_VARIABLE = "GEOM_MINER_DATA"
 
@@ -30,3 +33,37 @@ def find_data_file(name: str) -> Path:
     raise MediaError(
         f"there is no file {name}; give its path, or name its folder in {DATA_VARIABLE}"
     )
+
+
+def mesh_files(folder: str) -> dict[str, Path]:
+    """Mesh files of a folder, or of the folders that GEOM_MINER_DATA names, by their stems.
+
+    A file whose stem is taken goes by its whole name, and then by a number.
+
+    Raises
+    ------
+    SettingsError
+        There is no such folder, or no mesh in it.
+    """
+    named: dict[str, Path] = {}
+    for path in _mesh_paths(folder):
+        numbered = (f"{path.stem}_{number}" for number in itertools.count(2))
+        candidates = itertools.chain([path.stem, path.name], numbered)
+        named[next(name for name in candidates if name not in named)] = path
+    return named
+
+
+def _mesh_paths(folder: str) -> Iterator[Path]:
+    folders = [Path(folder).expanduser()] if folder else data_folders()
+    if not folders:
+        raise SettingsError(f"give a folder of meshes, or name one in {DATA_VARIABLE}")
+    found = False
+    for place in folders:
+        if not place.is_dir():
+            raise SettingsError(f"{place} is no folder; give one that holds meshes")
+        for path in sorted(place.iterdir()):
+            if path.suffix.lower() in MESH_SUFFIXES:
+                found = True
+                yield path
+    if not found:
+        raise SettingsError(f"no mesh files in {', '.join(map(str, folders))}")

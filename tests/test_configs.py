@@ -17,6 +17,8 @@ from pipelines.config import (
     ShapeRun,
     load_config,
 )
+from pipelines.growth import GrowthRun
+from pipelines.inside_table import InsideTableRun
 from pipelines.shapes import CATALOG
 
 ROOT = Path(__file__).parent.parent
@@ -25,8 +27,10 @@ KINDS = {
     "shape": ShapeRun,
     "image": ImageRun,
     "networks": BenchmarkRun,
+    "grow": GrowthRun,
     "ablate": AblationRun,
     "learn_from": LearnStartRun,
+    "judged_samples": InsideTableRun,
 }
 
 

@@ -29,6 +29,8 @@ class Diagnosis:
     """Connected components of faces over shared vertices."""
     open_edges: int
     """Edges of exactly one face."""
+    odd_edges: int
+    """Edges of an odd number of faces, the open ones among them: where parity leaks."""
     nonmanifold_edges: int
     """Edges of more than two faces."""
     misoriented_edges: int
@@ -38,11 +40,13 @@ class Diagnosis:
     duplicate_faces: int
     """Faces whose three corners occurred before, in any order."""
     closed: bool
-    """Every edge has an even number of faces: all that inside by parity needs."""
+    """Every edge has an even number of faces: all that parity needs to be consistent."""
     watertight: bool
     """Every edge has exactly two faces, consistently oriented."""
     volume: float
     """Signed volume in cubed world units; meaningful if closed, > 0 if faces point outwards."""
+    area: float
+    """Surface area in squared world units, of both sides of a sheet if both have faces."""
 
     def sentences(self) -> list[str]:
         """The findings in plain words, the verdict first."""
@@ -57,7 +61,7 @@ class Diagnosis:
             if count:
                 findings.append(f"{count:,} {what}.")
         if self.closed and self.volume < 0:
-            findings.append("The faces point inwards (inside parity does not mind).")
+            findings.append("The faces point inwards; they are taken as if turned outwards.")
         return findings
 
 
@@ -77,33 +81,37 @@ def diagnose(mesh: TriangleMesh) -> Diagnosis:
     a, b, c = faces.T
     proper = faces[(a != b) & (b != c) & (c != a)]
     per_edge, forward = _edge_counts(proper, len(merged.vertices))
+    odd_edges = int(np.count_nonzero(per_edge & 1))
     pairs = per_edge == 2
     consistent = forward[pairs] == 1
-    areas_zero, volume = _areas_zero_and_volume(merged.vertices, proper)
+    areas_zero, area, volume = _areas_and_volume(merged.vertices, proper)
     return Diagnosis(
         vertices=len(mesh.vertices),
         faces=len(mesh.faces),
         parts=_count_parts(faces, len(merged.vertices)),
         open_edges=int(np.count_nonzero(per_edge == 1)),
+        odd_edges=odd_edges,
         nonmanifold_edges=int(np.count_nonzero(per_edge > 2)),
         misoriented_edges=int(np.count_nonzero(~consistent)),
         degenerate_faces=len(faces) - len(proper) + areas_zero,
         duplicate_faces=_count_duplicates(proper),
-        closed=bool(len(proper) and not (per_edge % 2).any()),
+        closed=bool(len(proper) and not odd_edges),
         watertight=bool(len(proper) and pairs.all() and consistent.all()),
         volume=volume,
+        area=area,
     )
 
 
-def _areas_zero_and_volume(vertices: npt.NDArray[np.float64], faces: Ints) -> tuple[int, float]:
-    """Number of faces without area, and the signed volume by the divergence theorem."""
+def _areas_and_volume(vertices: npt.NDArray[np.float64], faces: Ints) -> tuple[int, float, float]:
+    """Number of faces without area, the area, and the signed volume by the divergence theorem."""
     if not len(faces):
-        return 0, 0.0
+        return 0, 0.0, 0.0
     first = vertices[faces[:, 0]]
     normals = np.cross(vertices[faces[:, 1]] - first, vertices[faces[:, 2]] - first)
     # Around a vertex of the mesh, so that a mesh far from the origin keeps its digits.
     volume = float(np.einsum("ij,ij->", first - first[0], normals)) / 6.0
-    return int(np.count_nonzero(~normals.any(axis=1))), volume
+    area = float(np.sqrt(np.einsum("ij,ij->i", normals, normals)).sum()) / 2.0
+    return int(np.count_nonzero(~normals.any(axis=1))), area, volume
 
 
 def _edge_counts(faces: Ints, vertices: int) -> tuple[Ints, Ints]:

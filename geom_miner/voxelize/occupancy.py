@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.samples import SampleGrid
@@ -17,63 +17,17 @@ from geom_miner.grid.sparse import SparseBlocks, paired_samples
 from geom_miner.mesh.diagnose import Diagnosis, diagnose
 from geom_miner.mesh.normalize import grid_for_mesh
 from geom_miner.mesh.triangle_mesh import TriangleMesh
-from geom_miner.voxelize.settings import VoxelizeSettings
+from geom_miner.voxelize.judge import WindingJudge, judge_by_winding
+from geom_miner.voxelize.repair import repair
+from geom_miner.voxelize.report import Method
+from geom_miner.voxelize.report import VoxelizeReport as VoxelizeReport
+from geom_miner.voxelize.settings import InsideTest, VoxelizeSettings
+from geom_miner.voxelize.winding import winding_available, winding_inside
 
 if TYPE_CHECKING:
-    from geom_miner.voxelize.columns import ColumnCrossings
+    from geom_miner.voxelize.oriented import AxisColumns
 
 Progress = Callable[[float], None]
-Method = Literal["parity", "majority", "winding", "embree"]
-
-
-@dataclass(frozen=True)
-class VoxelizeReport:
-    """What was done and found while voxelizing."""
-
-    method: Method
-    """The test that decided what is inside."""
-    resolution: int
-    """Samples along each side of the cube."""
-    columns: int
-    """Columns of samples that the surface crosses, over all axes that were cast."""
-    odd_columns: int
-    """Those crossed an odd number of times: 0 for a closed mesh."""
-    crossings: int
-    """Crossings of columns and surface, over all axes that were cast."""
-    inside_fraction: float
-    """Share of the cube's samples that are inside."""
-    mixed_blocks: int
-    """Blocks that hold both values."""
-    seconds: float
-    """Time of voxelizing, without the diagnosis."""
-    diagnosis: Diagnosis
-    """The mesh's own condition."""
-
-    def sentences(self) -> list[str]:
-        """The report in plain words."""
-        ways = {
-            "parity": "by counting crossings along z",
-            "majority": "by a vote of the crossings along x, y and z",
-            "winding": "by winding numbers",
-            "embree": "by a vote of Embree rays",
-        }
-        lines = [
-            f"Voxelized at {self.resolution}^3 in {self.seconds:.2f} s {ways[self.method]}: "
-            f"{self.inside_fraction:.2%} inside, {self.mixed_blocks:,} blocks at the surface."
-        ]
-        if self.odd_columns:
-            lines.append(
-                f"{self.odd_columns:,} of {self.columns:,} columns meet the surface an odd number "
-                "of times, as happens at holes; "
-                + (
-                    "the vote of three axes decides there."
-                    if self.method == "majority"
-                    else "what follows their last crossing counts as outside."
-                )
-            )
-        if not self.inside_fraction:
-            lines.append("No sample is inside: raise the resolution or look for holes.")
-        return [*lines, *self.diagnosis.sentences()]
 
 
 @dataclass(frozen=True)
@@ -86,6 +40,22 @@ class Occupancy:
     grid: SampleGrid
     blocks: SparseBlocks
     report: VoxelizeReport
+
+    def winding_judge(self, mesh: TriangleMesh, *, samples: int, seed: int = 0) -> WindingJudge:
+        """Winding numbers at samples of this grid, to judge occupancies of ``mesh`` on it.
+
+        Parameters
+        ----------
+        mesh : as it was voxelized.
+        samples : all samples of the grid are taken if they are no more than this; otherwise half
+            as many from the blocks at the surface and half from all others, at random.
+
+        Raises
+        ------
+        BackendUnavailable
+            libigl is not installed.
+        """
+        return judge_by_winding(mesh, self.grid, self.blocks, samples=samples, seed=seed)
 
 
 def voxelize_mesh(
@@ -112,34 +82,57 @@ def voxelize_mesh(
     """
     settings = VoxelizeSettings() if settings is None else settings
     grid = grid_for_mesh(mesh, settings.resolution, settings.fill)
-    diagnosis = diagnose(mesh)
+    given = diagnose(mesh)
+    repaired = repair(mesh, given)
+    diagnosis = repaired.diagnosis
     if settings.inside not in ("winding", "embree"):
         # Compile, or load what is compiled, before the clock starts: one face on two samples.
         tiny = BlockGrid((1, 1, 1), (2, 2, 2))
         corner = TriangleMesh(np.eye(3), mesh.faces[:1] * 0 + np.arange(3, dtype=mesh.faces.dtype))
-        _by_columns(corner, SampleGrid.unit((2, 2, 2)), tiny, "parity")
+        _by_columns(corner, SampleGrid.unit((2, 2, 2)), tiny, "parity", diagnosis)
     started = time.perf_counter()
     layout = BlockGrid.covering(grid.shape, (block_size,) * 3)
     if settings.inside in ("winding", "embree"):
-        blocks = _point_by_point(mesh, grid, layout, settings.inside, progress)
-        method: Method = settings.inside
-        columns = odd = crossings = 0
+        found = _point_by_point(repaired.mesh, grid, layout, settings.inside, progress)
     else:
-        blocks, method, columns, odd, crossings = _by_columns(mesh, grid, layout, settings.inside)
+        found = _by_columns(repaired.mesh, grid, layout, settings.inside, diagnosis)
+    inside = count_inside(found.blocks, grid.shape)
+    cell = float(np.prod(grid.spacing))
     report = VoxelizeReport(
-        method=method,
+        asked=settings.inside,
+        method=found.method,
+        why=found.why,
         resolution=settings.resolution,
-        columns=columns,
-        odd_columns=odd,
-        crossings=crossings,
-        inside_fraction=count_inside(blocks, grid.shape) / settings.resolution**3,
-        mixed_blocks=len(blocks.ids),
+        columns=sum(axis.columns for axis in found.axes),
+        odd_columns=sum(axis.odd_columns for axis in found.axes),
+        unbalanced_columns=sum(axis.unbalanced_columns for axis in found.axes),
+        crossings=sum(axis.crossings for axis in found.axes),
+        overlap_samples=max((axis.overlap_samples for axis in found.axes), default=0),
+        doubtful_samples=found.doubtful,
+        winding_samples=found.by_winding,
+        inside_fraction=inside / settings.resolution**3,
+        thickness=2 * inside * cell / (diagnosis.area * grid.spacing[0]) if inside else 0.0,
+        mixed_blocks=len(found.blocks.ids),
+        repeats_removed=repaired.removed,
+        faces_turned=repaired.turned,
         seconds=time.perf_counter() - started,
-        diagnosis=diagnosis,
+        diagnosis=given,
     )
     if progress is not None:
         progress(1.0)
-    return Occupancy(grid, blocks, report)
+    return Occupancy(grid, found.blocks, report)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Inside, and which test found it."""
+
+    blocks: SparseBlocks
+    method: Method
+    why: str
+    axes: tuple[AxisColumns, ...] = ()
+    doubtful: int = 0
+    by_winding: int = 0
 
 
 def count_inside(blocks: SparseBlocks, shape: tuple[int, ...]) -> int:
@@ -155,64 +148,63 @@ def count_inside(blocks: SparseBlocks, shape: tuple[int, ...]) -> int:
 
 
 def _by_columns(
-    mesh: TriangleMesh, grid: SampleGrid, layout: BlockGrid, inside: str
-) -> tuple[SparseBlocks, Method, int, int, int]:
-    """Blocks, the method used, and columns, odd columns and crossings over the axes cast."""
-    from geom_miner.voxelize.columns import cast_columns
+    mesh: TriangleMesh,
+    grid: SampleGrid,
+    layout: BlockGrid,
+    inside: InsideTest,
+    diagnosis: Diagnosis,
+) -> _Found:
+    """One axis or three; what three dispute goes to winding numbers if the choice is ours."""
+    from geom_miner.voxelize.oriented import by_direction, by_parity
+    from geom_miner.voxelize.vote import vote
 
     vertices = grid.world_to_index(mesh.vertices)
     shape = (grid.shape[0], grid.shape[1], grid.shape[2])
+    cast = by_direction if inside == "auto" else by_parity
 
-    def cast(axis: int) -> ColumnCrossings:
-        return cast_columns(vertices, mesh.faces, shape, axis=axis)
+    def columns(axis: int) -> AxisColumns:
+        return cast(vertices, mesh.faces, shape, axis=axis)
 
-    casts = [cast(2)] if inside != "majority" else [cast(0), cast(1), cast(2)]
-    if inside == "auto" and casts[0].odd_columns:
-        casts = [cast(0), cast(1), casts[0]]
-    method: Method = "parity" if len(casts) == 1 else "majority"
-    totals = (
-        sum(c.columns for c in casts),
-        sum(c.odd_columns for c in casts),
-        sum(c.crossings for c in casts),
+    def by_winding(index: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        return winding_inside(mesh, grid.index_to_world(index))
+
+    along_z = columns(2)
+    if inside == "auto":
+        why, three = _why(along_z, diagnosis)
+    else:
+        why, three = _as_asked(inside), inside == "majority"
+    if not three:
+        blocks = vote([along_z.boundaries], layout).blocks
+        method: Method = "direction" if along_z.overlap_samples else "parity"
+        return _Found(blocks, method, why, (along_z,))
+    axes = (columns(0), columns(1), along_z)
+    found = vote(
+        [axis.boundaries for axis in axes],
+        layout,
+        decide=by_winding if inside == "auto" and winding_available() else None,
+        # A closed mesh has no unsound parity, whatever its directions.
+        unsound=[] if diagnosis.closed else [axis.unbalanced for axis in axes],
     )
-    return _vote(casts, layout), method, *totals
+    method = "majority+winding" if found.decided else "majority"
+    return _Found(found.blocks, method, why, axes, found.disputed, found.decided)
 
 
-def _vote(casts: list[ColumnCrossings], layout: BlockGrid) -> SparseBlocks:
-    """Majority of one or three axes' parities, on the blocks where any of them varies."""
-    from geom_miner.voxelize.columns import FULL, MIXED
-
-    counts = (layout.counts[0], layout.counts[1], layout.counts[2])
-    block_size = layout.block_shape[0]
-    needed = len(casts) // 2 + 1
-    mixed = np.zeros(counts, dtype=bool)
-    full_votes = np.zeros(counts, dtype=np.uint8)
-    for cast in casts:
-        states = cast.block_states(counts, block_size)
-        mixed |= states == MIXED
-        full_votes += states == FULL
-    constants = torch.from_numpy((full_votes >= needed).astype(np.uint8))[..., None]
-    constants[torch.from_numpy(mixed)] = 0
-
-    ids, coordinates = _in_morton_order(layout, torch.from_numpy(np.argwhere(mixed)))
-    slots = np.full(counts, -1, dtype=np.int32)
-    slots[tuple(coordinates.numpy().T)] = np.arange(len(ids), dtype=np.int32)
-    votes = casts[0].fill_blocks(slots, len(ids), block_size)
-    if len(casts) == 1:
-        return SparseBlocks(layout, ids, torch.from_numpy(votes)[..., None], constants)
-    for cast in casts[1:]:
-        votes += cast.fill_blocks(slots, len(ids), block_size)
-    values = torch.from_numpy((votes >= needed).astype(np.uint8))
-    # Three axes that vary in a block may still agree on one value by majority.
-    varying = (values != values[:, :1]).any(dim=1)
-    same = coordinates[~varying]
-    constants[tuple(same.T)] = values[~varying][:, :1]
-    return SparseBlocks(layout, ids[varying], values[varying][..., None], constants)
+def _why(along_z: AxisColumns, diagnosis: Diagnosis) -> tuple[str, bool]:
+    """What the mesh and its columns along z say about the test to take, and if three axes are."""
+    three = ", so all three axes were cast"
+    if along_z.odd_columns:
+        return "columns along z meet the surface an odd number of times" + three, True
+    if not diagnosis.closed:
+        return "the mesh has holes, although no column along z runs through one" + three, True
+    if along_z.unbalanced_columns and not diagnosis.watertight:
+        return "the mesh is closed, but it has no consistent outside" + three, True
+    if along_z.overlap_samples:
+        return "the mesh is closed and its parts overlap, so directions were counted", False
+    return "the mesh is closed and no parts overlap, so parity is right", False
 
 
-def _in_morton_order(layout: BlockGrid, coordinates: Tensor) -> tuple[Tensor, Tensor]:
-    ids, order = layout.ids_of(coordinates).sort()
-    return ids, coordinates[order]
+def _as_asked(inside: InsideTest) -> str:
+    return f"the settings ask for inside={inside}"
 
 
 def _point_by_point(
@@ -221,10 +213,9 @@ def _point_by_point(
     layout: BlockGrid,
     inside: Literal["winding", "embree"],
     progress: Progress | None,
-) -> SparseBlocks:
+) -> _Found:
     """Ask every sample, one layer of blocks at a time: slow, a cross-check."""
     from geom_miner.voxelize.embree import embree_inside
-    from geom_miner.voxelize.winding import winding_inside
 
     test = {"winding": winding_inside, "embree": embree_inside}[inside]
     thickness = layout.block_shape[0]
@@ -246,4 +237,5 @@ def _point_by_point(
         if progress is not None:
             progress((layer + 1) / layout.counts[0])
     all_ids, order = torch.cat(ids).sort()
-    return SparseBlocks(layout, all_ids, torch.cat(values)[order], torch.cat(constants))
+    blocks = SparseBlocks(layout, all_ids, torch.cat(values)[order], torch.cat(constants))
+    return _Found(blocks, inside, _as_asked(inside))

@@ -26,8 +26,10 @@ class VoxelizeSettings:
 
     inside: InsideTest = "auto"
     """Which test decides what is inside: "parity" counts crossings along z, "majority" lets
-    x, y and z vote, "auto" takes parity and falls back to the vote where the mesh has holes,
-    "winding" and "embree" are slow cross-checks by other libraries."""
+    x, y and z vote, "auto" counts along z and looks at the crossings' directions too, so that
+    overlapping parts are solid; where the mesh has holes it casts x, y and z and asks for winding
+    numbers where these disagree. "winding" and "embree" are slow cross-checks by other
+    libraries."""
 
     def __post_init__(self) -> None:
         if not 2 <= self.resolution <= MAX_RESOLUTION:

@@ -97,7 +97,9 @@ def test_inside_out_is_said() -> None:
 
 def test_no_faces_are_neither_closed_nor_an_error() -> None:
     found = diagnose(TriangleMesh(np.zeros((2, 3)), np.empty((0, 3), dtype=np.int64)))
-    expected = Diagnosis(2, 0, 0, 0, 0, 0, 0, 0, closed=False, watertight=False, volume=0.0)
+    expected = Diagnosis(
+        *(2, 0, 0, 0, 0, 0, 0, 0, 0), closed=False, watertight=False, volume=0.0, area=0.0
+    )
     assert found == expected
 
 

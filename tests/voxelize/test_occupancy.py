@@ -127,14 +127,14 @@ def test_inside_out_and_split_vertices_change_nothing() -> None:
     assert second.report.diagnosis.watertight
 
 
-def test_a_hole_is_voted_away_and_said_in_words() -> None:
+def test_a_hole_is_bridged_and_said_in_words() -> None:
     whole = sphere(1.0, subdivisions=4)
     holed = without_cap(whole, 0.98)
     settings = VoxelizeSettings(64)
     occupancy = voxelize_mesh(holed, settings)
-    assert occupancy.report.method == "majority"
+    assert occupancy.report.method == "majority+winding"
     assert occupancy.report.odd_columns > 0
-    assert "vote" in " ".join(occupancy.report.sentences())
+    assert "winding numbers" in " ".join(occupancy.report.sentences())
     grid = occupancy.grid
     # Its bounding box lost the cap, so ask the whole sphere analytically.
     distance = np.linalg.norm(centers(occupancy), axis=-1)

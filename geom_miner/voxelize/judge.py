@@ -1,0 +1,119 @@
+"""How an occupancy compares with winding numbers, on all samples of a grid or some of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from geom_miner.grid.samples import SampleGrid
+from geom_miner.grid.sparse import SparseBlocks
+from geom_miner.mesh.diagnose import diagnose
+from geom_miner.mesh.triangle_mesh import TriangleMesh
+from geom_miner.voxelize.repair import repair
+from geom_miner.voxelize.winding import winding_numbers
+
+# Winding numbers this close to 1/2 are no verdict.
+UNCLEAR = 0.1
+
+# Solid angles of single faces that may be summed up for the check of the fast winding numbers.
+EXACT_WORK = 2e7
+MOST_EXACT = 256
+
+# Draws for each sample that is kept.
+MOST_DRAWS = 20
+
+
+@dataclass(frozen=True)
+class WindingJudge:
+    """Winding numbers at samples of a grid.
+
+    Parameters
+    ----------
+    index : (s, 3) int64, indices of the samples.
+    weights : (s,) samples of the grid that each stands for.
+    winding : (s,) magnitudes of the winding numbers.
+    fast_error : largest difference of fast from exact winding numbers where both were computed.
+    exact_samples : number of samples where they were.
+    """
+
+    index: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float64]
+    winding: npt.NDArray[np.float64]
+    fast_error: float
+    exact_samples: int
+
+    @property
+    def clear(self) -> npt.NDArray[np.bool_]:
+        """(s,) where the winding number is more than 0.1 from 1/2."""
+        return np.abs(self.winding - 0.5) > UNCLEAR
+
+    @property
+    def unclear_fraction(self) -> float:
+        """Share of the grid's samples where the winding number gives no clear verdict."""
+        return float(self.weights[~self.clear].sum() / self.weights.sum())
+
+    def iou(self, blocks: SparseBlocks) -> float:
+        """IoU of an occupancy on the same grid with the winding numbers, where these are clear."""
+        values = blocks.read(torch.from_numpy(self.index), (1, 1, 1)).reshape(-1).numpy()
+        ours, theirs = values[self.clear] > 0.5, self.winding[self.clear] > 0.5
+        weights = self.weights[self.clear]
+        union = weights[ours | theirs].sum()
+        return float(weights[ours & theirs].sum() / union) if union else 1.0
+
+
+def judge_by_winding(
+    mesh: TriangleMesh, grid: SampleGrid, blocks: SparseBlocks, *, samples: int, seed: int
+) -> WindingJudge:
+    """Winding numbers at all samples of a grid, or at some near the surface and some elsewhere.
+
+    They are those of the mesh as inside tests see it, ``repair``ed: turned faces and repeated ones
+    shift winding numbers without meaning anything.
+
+    Parameters
+    ----------
+    blocks : an occupancy on the grid; its varying blocks are "near the surface".
+    samples : the grid's samples are all taken if they are no more than this.
+    """
+    rng = np.random.default_rng(seed)
+    if int(np.prod(grid.shape)) <= samples:
+        index = np.argwhere(np.ones(grid.shape, dtype=bool))
+        weights = np.ones(len(index))
+    else:
+        index, weights = _two_strata(grid, blocks, samples, rng)
+    repaired = repair(mesh, diagnose(mesh)).mesh
+    winding = winding_numbers(repaired, grid.index_to_world(index))
+    checked = rng.permutation(len(index))[: int(min(MOST_EXACT, 1 + EXACT_WORK // len(mesh.faces)))]
+    exact = winding_numbers(repaired, grid.index_to_world(index[checked]), exact=True)
+    return WindingJudge(
+        index, weights, np.abs(winding), float(np.abs(winding[checked] - exact).max()), len(checked)
+    )
+
+
+def _two_strata(
+    grid: SampleGrid, blocks: SparseBlocks, samples: int, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Half the samples from varying blocks, half from the others, and what each stands for."""
+    shape, size = np.array(grid.shape), np.array(blocks.layout.block_shape)
+    starts = blocks.layout.starts_of(blocks.ids).numpy()
+    near_count = int(np.minimum(size, shape - starts).prod(axis=1).sum())
+    away_count = int(shape.prod()) - near_count
+
+    def draws(wanted: int, drawn_from: int) -> int:
+        """Enough that about half of ``samples`` are left, unless nearly all are turned down."""
+        return int(samples / 2 * min(MOST_DRAWS, drawn_from / max(1, wanted)))
+
+    near = np.empty((0, 3), dtype=np.int64)
+    if len(starts):
+        block = rng.integers(0, len(starts), draws(near_count, len(starts) * int(size.prod())))
+        near = starts[block] + rng.integers(0, size, (len(block), 3))
+        near = near[(near < shape).all(axis=1)]
+    away = rng.integers(0, shape, (draws(away_count, int(shape.prod())), 3))
+    away = away[blocks.slots.numpy()[tuple((away // size).T)] < 0]
+    weights = [
+        np.full(len(drawn), count / max(1, len(drawn)))
+        for drawn, count in ((near, near_count), (away, away_count))
+    ]
+    return np.concatenate([near, away]), np.concatenate(weights)
