@@ -127,6 +127,8 @@ def growth_figure(
         known = [(n, v) for n, v in zip(resolutions, values, strict=True) if v is not None]
         if known:
             axes.plot(*zip(*known, strict=True), "o-", color=color, label=label, markersize=4)
+    # Logarithmic first: limits of a linear axis reach below zero.
+    axes.set(xscale="log", yscale="log")
     low, high = axes.get_ylim()
     first, last = min(resolutions), max(resolutions)
     for power, style in ((2, "--"), (3, ":")):
@@ -134,7 +136,7 @@ def growth_figure(
             [first, last], [low, low * (last / first) ** power],
             style, color="0.6", linewidth=0.9, zorder=0, label=f"$n^{power}$",
         )  # fmt: skip
-    axes.set(xscale="log", yscale="log", xlabel="samples along each side", ylim=(low, high))
+    axes.set(xlabel="samples along each side", ylim=(low, high))
     axes.set_xticks(resolutions, [str(n) for n in resolutions])
     axes.minorticks_off()
     axes.legend(fontsize=7, frameon=False)
