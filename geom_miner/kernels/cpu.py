@@ -7,10 +7,13 @@ Adam, without a temporary that leaves the cache and without returning to Python.
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import numpy.typing as npt
 import torch
 from numba import get_num_threads, njit, parallel_chunksize, prange
+from numba.core import event
 from numba.np.ufunc.parallel import get_thread_id
 from torch import Tensor
 
@@ -42,23 +45,44 @@ from geom_miner.kernels.cpu_tile import (
 from geom_miner.kernels.simd import LANES, load, total
 from geom_miner.kernels.training import BETA1, BETA2, EPSILON, TrainingState
 
+_LOG = logging.getLogger(__name__)
+
 # Numba looks at each file's own date only, and compiled code here is made of several files.
 compiled_cache.drop_if_stale("cpu.py", "cpu_layout.py", "cpu_tile.py", "simd.py", "training.py")
 
 
 def prepare() -> None:
-    """Compile, or load what is compiled, before anybody looks at the clock."""
+    """Compile, or load what is compiled, before anybody looks at the clock.
+
+    Says so, as a warning of this module's logger, if it has to compile.
+    """
     architecture = MLPArchitecture(1, 1, 1, 1, 1.0)
     place, state = torch.zeros(1, 1), TrainingState.start(torch.zeros(1, 4))
-    train(
-        architecture,
-        state,
-        place,
-        torch.zeros(1, 1, 1),
-        learning_rates=torch.ones(1),
-        tolerances=torch.ones(1),
-    )
-    evaluate(architecture, state.parameters, place)
+    with event.install_listener("numba:compile", _Announcement()):
+        train(
+            architecture,
+            state,
+            place,
+            torch.zeros(1, 1, 1),
+            learning_rates=torch.ones(1),
+            tolerances=torch.ones(1),
+        )
+        evaluate(architecture, state.parameters, place)
+
+
+class _Announcement(event.Listener):
+    """Tells of the first function that is compiled; what is loaded from the cache is not."""
+
+    def __init__(self) -> None:
+        self._told = False
+
+    def on_start(self, event: object) -> None:
+        if not self._told:
+            _LOG.warning("compiling the CPU kernel: about 20 seconds, once on this machine")
+        self._told = True
+
+    def on_end(self, event: object) -> None:
+        pass
 
 
 def evaluate(architecture: MLPArchitecture, parameters: Tensor, coordinates: Tensor) -> Tensor:

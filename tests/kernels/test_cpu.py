@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -163,3 +164,19 @@ def test_vectors_of_eight_lanes_are_as_good() -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_compiling_is_announced_once_and_loading_is_not(tmp_path: Path) -> None:
+    """In interpreters of their own, with a cache of their own."""
+    program = "from geom_miner.kernels import cpu; cpu.prepare()"
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stderr
+        for _ in range(2)
+    ]
+    assert [text.count("compiling the CPU kernel") for text in said] == [1, 0]
