@@ -65,8 +65,8 @@ class Fit:
     settings: tyro.conf.OmitArgPrefixes[FitSettings]
     preset: str = "auto"
     """Where the fit's options start: auto (volume or image, by the source), volume, fast (exact
-    voxels at the lowest cost), fine (a smoother field, better normals), image,
-    image-compact, miner-paper-volume, miner-paper-image, miner-release-volume, miner-release-image."""
+    voxels at the lowest cost), fine (a smoother field, better normals), image, image-compact,
+    miner-paper-volume, miner-paper-image, miner-release-volume, miner-release-image."""
     backend: Backend = "auto"
     """Kernel to compute with."""
     device: Device = "auto"
