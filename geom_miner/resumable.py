@@ -126,7 +126,7 @@ def _code_digest() -> str:
 
 def _digest(signal: SparseBlocks) -> str:
     """SHA-256 of everything that defines a signal."""
-    digest = hashlib.sha256(repr(signal.layout).encode())
+    digest = hashlib.sha256(repr((signal.layout, signal.packing)).encode())
     for tensor in (signal.ids, signal.values, signal.constants):
         digest.update(str(tensor.dtype).encode())
         digest.update(tensor.cpu().contiguous().numpy().tobytes())

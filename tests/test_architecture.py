@@ -44,6 +44,8 @@ DOORS = {
         "geom_miner/kernels/peak.py",
         "geom_miner/kernels/simd.py",
         "geom_miner/voxelize/columns.py",
+        "geom_miner/voxelize/crossings.py",
+        "geom_miner/voxelize/spans.py",
     ),
     "llvmlite": ("geom_miner/kernels/simd.py",),
     "triton": ("geom_miner/kernels/gpu.py", "geom_miner/kernels/gpu_peak.py"),

@@ -39,7 +39,8 @@ class Voxelize:
     """Mesh file: PLY, OBJ, STL, OFF, GLB."""
     settings: tyro.conf.OmitArgPrefixes[VoxelizeSettings]
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
-    """NPZ file to write: block ids, their samples packed 8 per byte, constants, grid."""
+    """NPZ file to write: block ids, their samples (8 to a byte, or one in 240ths for coverage),
+    constants, grid."""
     json: bool = False
     """Print the report as JSON."""
 
@@ -314,10 +315,15 @@ def _save_occupancy(path: Path, occupancy: Occupancy) -> None:
     from geom_miner.media.arrays import write_archive
 
     blocks, grid = occupancy.blocks, occupancy.grid
+    packed = blocks.values.numpy()
+    if blocks.packing and blocks.packing.per_byte == 8:
+        # NumPy's own order of bits, so that np.unpackbits reads the file without being told.
+        packed = np.packbits(np.unpackbits(packed, axis=1, bitorder="little"), axis=1)
     write_archive(
         path,
         ids=blocks.ids.numpy(),
-        packed=np.packbits(blocks.values[..., 0].numpy(), axis=1),
+        packed=packed,
+        levels=np.array(blocks.packing.levels if blocks.packing else 1),
         constants=blocks.constants[..., 0].numpy(),
         block_shape=np.array(blocks.layout.block_shape),
         shape=np.array(grid.shape),

@@ -226,7 +226,7 @@ def _fill(out: npt.NDArray[np.generic], slabs: Iterable[npt.NDArray[np.generic]]
 def _samples_of(blocks: SparseBlocks, shape: tuple[int, ...], level: float) -> Samples:
     blocks = blocks.to("cpu")
     return Samples(
-        blocks.values[..., 0].float().contiguous().numpy(),
+        blocks.rows(slice(None))[..., 0].contiguous().numpy(),
         blocks.slots.numpy(),
         blocks.constants[..., 0].float().contiguous().numpy(),
         np.array(blocks.layout.block_shape),

@@ -45,7 +45,7 @@ def downsample(fine: SparseBlocks) -> SparseBlocks:
         octant[:] = children[index].reshape(len(ids), *[1] * ndim, channels)
         slots = fine.slots[index].long()
         rows = (slots >= 0).nonzero()[:, 0]
-        _put_pooled(octant, rows, fine.values, slots[rows], layout.block_shape)
+        _put_pooled(octant, rows, fine, slots[rows])
     values = values.reshape(len(ids), layout.block_samples, channels)
 
     constants = first.clone()
@@ -56,15 +56,14 @@ def downsample(fine: SparseBlocks) -> SparseBlocks:
     return SparseBlocks(layout, ids, values, constants)
 
 
-def _put_pooled(
-    out: Tensor, rows: Tensor, blocks: Tensor, slots: Tensor, block_shape: tuple[int, ...]
-) -> None:
-    """Write the means of 2**ndim neighbors of some blocks into rows of ``out``."""
-    ndim, channels = len(block_shape), blocks.shape[-1]
+def _put_pooled(out: Tensor, rows: Tensor, fine: SparseBlocks, slots: Tensor) -> None:
+    """Write the means of 2**ndim neighbors of some varying blocks into rows of ``out``."""
+    block_shape, channels = fine.layout.block_shape, fine.channels
+    ndim = len(block_shape)
     split = [n for b in block_shape for n in (b // 2, 2)]
     per_chunk = max(1, CHUNK_SAMPLES // math.prod(block_shape))
     for at in range(0, len(rows), per_chunk):
-        box = blocks[slots[at : at + per_chunk]].float()
+        box = fine.rows(slots[at : at + per_chunk])
         pooled = box.reshape(len(box), *split, channels).mean(dim=tuple(range(2, 2 * ndim + 1, 2)))
         out[rows[at : at + per_chunk]] = pooled
 

@@ -57,8 +57,10 @@ class SampleGrid:
 
     def world_to_index(self, world: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Fractional sample indices of world positions, shape (..., ndim)."""
-        world = np.asarray(world, dtype=np.float64)
-        index: npt.NDArray[np.float64] = (world - self.origin) / self.spacing - 0.5
+        # In place: of many points, one array and not three.
+        index: npt.NDArray[np.float64] = np.asarray(world, dtype=np.float64) - self.origin
+        index /= self.spacing
+        index -= 0.5
         return index
 
     def at_scale(self, scale: int) -> SampleGrid:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from geom_miner.errors import BlockShapeError
 from geom_miner.grid.blocks import BlockGrid
+from geom_miner.grid.packing import Packing
 
 # Samples that are gathered at once: 2 MB of float32 and 4 MB of indices. The allocator keeps so
 # little and hands it out again, where memory fresh from the system fills at a tenth of the speed;
@@ -29,15 +30,18 @@ class SparseBlocks:
     ids : (m,) int64
         Morton ids of the varying blocks, strictly ascending.
     values : (m, sample, channel)
-        Their samples in row-major order inside the block; any dtype.
-    constants : (*counts, channel), same dtype
+        Their samples in row-major order inside the block, any dtype; or, packed, (m, bytes) uint8.
+        ``rows`` reads either.
+    constants : (*counts, channel), any dtype
         The value of every block that does not vary; ignored where one does.
+    packing : how ``values`` are packed, channels beside one another; None if they are not.
     """
 
     layout: BlockGrid
     ids: Tensor
     values: Tensor
     constants: Tensor
+    packing: Packing | None = None
 
     def __post_init__(self) -> None:
         channels = self.constants.shape[-1]
@@ -46,7 +50,9 @@ class SparseBlocks:
                 f"constants must have shape {(*self.layout.counts, 'channel')}, "
                 f"got {tuple(self.constants.shape)}"
             )
-        expected = (len(self.ids), self.layout.block_samples, channels)
+        expected: tuple[int, ...] = (len(self.ids), self.layout.block_samples, channels)
+        if self.packing:
+            expected = (len(self.ids), self.packing.row_bytes(self.layout.block_samples * channels))
         if tuple(self.values.shape) != expected:
             raise BlockShapeError(
                 f"values must have shape {expected}, got {tuple(self.values.shape)}"
@@ -103,6 +109,14 @@ class SparseBlocks:
         """Entries of ``constants`` of blocks by id, (q, channel)."""
         return self.constants[tuple(self.layout.coordinates_of(ids).T)]
 
+    def rows(self, slots: Tensor | slice) -> Tensor:
+        """Samples of varying blocks by their row in ``values``: (q, sample, channel) float32."""
+        if self.packing is None:
+            return self.values[slots].float()
+        samples, channels = self.layout.block_samples, self.channels
+        flat = self.packing.unpack(self.values[slots], samples * channels)
+        return flat.reshape(len(flat), samples, channels)
+
     def read(self, starts: Tensor, extent: tuple[int, ...]) -> Tensor:
         """Read equal boxes of samples from anywhere, continuing the signal beyond its edges.
 
@@ -139,8 +153,13 @@ class SparseBlocks:
         out = self.constants.reshape(-1, self.channels)[block].float()
         slot = self.slots.reshape(-1)[block]
         inside = slot >= 0
-        flat = slot[inside].long() * self.layout.block_samples + inner[inside]
-        out[inside] = self.values.reshape(-1, self.channels)[flat].float()
+        row, sample = slot[inside].long(), inner[inside]
+        if self.packing is None:
+            flat = row * self.layout.block_samples + sample
+            out[inside] = self.values.reshape(-1, self.channels)[flat].float()
+        else:
+            place = sample[:, None] * self.channels + torch.arange(self.channels, device=row.device)
+            out[inside] = self.packing.read(self.values, row[:, None].expand_as(place), place)
         return out
 
     def read_blocks(self, ids: Tensor) -> Tensor:
@@ -148,7 +167,7 @@ class SparseBlocks:
         slots = self.slots_of(ids)
         out = self.constants_of(ids).float()[:, None, :].repeat(1, self.layout.block_samples, 1)
         varying = slots >= 0
-        out[varying] = self.values[slots[varying]].float()
+        out[varying] = self.rows(slots[varying])
         return out
 
     def read_region(self, start: tuple[int, ...], stop: tuple[int, ...]) -> Tensor:
@@ -170,9 +189,13 @@ class SparseBlocks:
 
     def to(self, device: torch.device | str) -> SparseBlocks:
         """The same signal on another device."""
-        return SparseBlocks(
-            self.layout, self.ids.to(device), self.values.to(device), self.constants.to(device)
-        )
+        ids, values = self.ids.to(device), self.values.to(device)
+        return SparseBlocks(self.layout, ids, values, self.constants.to(device), self.packing)
+
+    def packed(self, packing: Packing) -> SparseBlocks:
+        """The same signal, if its samples are whole multiples of 1 / ``packing.levels``."""
+        values = packing.pack(self.rows(slice(None)).flatten(1))
+        return replace(self, values=values, packing=packing)
 
     def extended(self, layout: BlockGrid) -> SparseBlocks:
         """The same signal on a larger grid of equal blocks, its edges continued outwards."""
@@ -190,15 +213,13 @@ class SparseBlocks:
         varying = slots >= 0
         ids = layout.ids_of(coordinates[varying]).sort().values
         # Blocks of the old grid are taken over whole; beyond it, its edge samples go on.
-        values = torch.empty(
-            len(ids), layout.block_samples, self.channels,
-            dtype=self.values.dtype, device=self.device,
-        )  # fmt: skip
+        values = self.values.new_empty(len(ids), *self.values.shape[1:])
         inside = (layout.coordinates_of(ids) <= last).all(dim=1)
         values[inside] = self.values[self.slots_of(ids[inside])]
         beyond = self.read(layout.starts_of(ids[~inside]), layout.block_shape)
-        values[~inside] = beyond.to(self.values.dtype)
-        return SparseBlocks(layout, ids, values, constants)
+        packed = self.packing.pack(beyond.flatten(1)) if self.packing else beyond
+        values[~inside] = packed.to(self.values.dtype)
+        return SparseBlocks(layout, ids, values, constants, self.packing)
 
 
 def paired_samples(

@@ -1,400 +1,195 @@
-"""Exact column casting: which samples of a grid lie inside a closed surface, by parity.
+"""Casting all columns of one axis: inside on sparse blocks, slab after slab, cost as the surface.
 
-One ray runs through every column of samples along one axis. In the plane of the other two axes,
-``row`` and ``line``, the ray is a point; a triangle is crossed iff an odd number of its three
-projected edges are crossed by the half-line that leaves this point towards larger ``line``.
-
-Why parity is exact
--------------------
-Whether the half-line crosses an edge is a function of the edge's two end points and the point
-alone: the edge is active iff ``lower.row <= row < upper.row`` (half-open, so a vertex on the
-half-line counts once), its ``line`` there is interpolated from the lower to the upper end,
-whichever triangle asks, and it is crossed iff that exceeds the point's. So all triangles at an
-edge get the same bit, even where their vertices are equal but not merged. The crossings of a
-column are, modulo 2, the sum of these bits over all edges of all triangles; in a closed mesh every
-edge occurs an even number of times, so the sum is even. Nothing in this argument asks the bit to
-be right: rounding can move a crossing to the neighboring column, never lose one of a pair. No
-jitter is needed, and rays through edges and vertices are no special case.
-
-The depth of a crossing is interpolated on the cut of the triangle with the plane of the row, and
-clamped to it, which stays sound for slivers and for triangles seen edge on.
-
-All positions are in sample units: sample i of an axis sits at coordinate i.
+A slab is one layer of blocks across the rows of columns. Faces are listed once by the slabs that
+they reach; each slab is then crossed, its spans of inside found and its blocks stored by itself,
+so that slabs run in parallel and only one slab's crossings per thread are in memory.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit, parallel_chunksize, prange
+import torch
+from numba import get_num_threads
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.integer]
+from geom_miner.grid.blocks import BlockGrid
+from geom_miner.grid.packing import Packing
+from geom_miner.grid.sparse import SparseBlocks
+from geom_miner.voxelize.crossings import Floats, Ints, bin_faces, cross_slab
+from geom_miner.voxelize.spans import FULL, MIXED, Bytes, block_states, fill_blocks, find_spans
+
 Triple = tuple[int, int, int]
+Bools = npt.NDArray[np.bool_]
+Progress = Callable[[float], None]
 
-# Rows of columns that one task rasterizes: few enough that 256 rows feed 32 cores.
-STRIP_ROWS = 8
-
-EMPTY, FULL, MIXED = 0, 1, 2
-
-# (row, line, depth) axes for rays along each axis; columns are row-major in (row, line).
-_AXES = {0: (1, 2, 0), 1: (0, 2, 1), 2: (0, 1, 2)}
+# (row, line, depth) axes for rays along each axis, and whether they are right-handed.
+_AXES: dict[int, tuple[Triple, int]] = {0: ((1, 2, 0), 1), 1: ((0, 2, 1), -1), 2: ((0, 1, 2), 1)}
 
 
 @dataclass(frozen=True)
-class ColumnCrossings:
-    """Where the surface crosses the columns of one axis.
+class Parts:
+    """Into how many parts a sample's cell is divided, across the columns and along them.
 
-    Parameters
-    ----------
-    axis : the axis that the rays follow.
-    shape : samples per axis of the grid.
-    offsets : (columns + 1,) int64
-        Crossings of column c, row-major over the other two axes, are
-        ``first_samples[offsets[c]:offsets[c + 1]]``.
-    first_samples : (crossings,) int32
-        Index of the first sample strictly above each crossing, in [0, shape[axis]], ascending
-        within a column: all that parity needs of a depth.
+    The value of a sample is the share of its parts whose centers are inside: occupancy with one
+    part, coverage with many.
     """
 
+    across: int = 1
+    along: int = 1
+
+    @property
+    def packing(self) -> Packing:
+        """How values are stored: in whole numbers of parts."""
+        return Packing(self.across**2 * self.along)
+
+
+OCCUPANCY = Parts()
+# 16 columns in each sample, and crossings to a fifteenth of it: 240 parts fit one byte.
+COVERAGE = Parts(4, 15)
+
+
+@dataclass(frozen=True)
+class ColumnCast:
+    """What the columns of one axis say about inside, and how sound they are."""
+
     axis: int
-    shape: Triple
-    offsets: npt.NDArray[np.int64]
-    first_samples: npt.NDArray[np.int32]
+    """The axis that the rays follow."""
+    blocks: SparseBlocks
+    """Inside, 0 to 1, one channel."""
+    columns: int
+    """Columns that the surface crosses."""
+    odd_columns: int
+    """Those crossed an odd number of times: 0 for every closed mesh."""
+    crossings: int
+    """Crossings of columns and surface."""
+    overlap_samples: int
+    """Samples inside by their directions, which parity alone would leave hollow."""
+    unbalanced: Bools
+    """(rows, lines) of samples, over the other two axes in order: columns entered and left
+    unequally often; none if directions were not looked at."""
 
     @property
-    def crossings(self) -> int:
-        return len(self.first_samples)
-
-    @property
-    def columns(self) -> int:
-        """Columns with any crossing."""
-        return int(np.count_nonzero(np.diff(self.offsets)))
-
-    @property
-    def odd_columns(self) -> int:
-        """Columns with an odd number of crossings: 0 for every closed mesh."""
-        return int(np.count_nonzero(np.diff(self.offsets) & 1))
-
-    def block_states(self, counts: Triple, block_size: int) -> npt.NDArray[np.uint8]:
-        """EMPTY, FULL or MIXED for every block, (*counts).
-
-        A sample is inside iff an odd number of crossings lie strictly below it; in a column with
-        an odd number the last crossing is dropped, so that a hole never fills the rest of a
-        column. Beyond the grid's last sample the signal goes on as at that sample.
-        """
-        states = np.empty(counts, dtype=np.uint8)
-        _block_states(*self._frame(counts), block_size, states.reshape(-1))
-        return states
-
-    def fill_blocks(
-        self, slots: npt.NDArray[np.int32], num_slots: int, block_size: int
-    ) -> npt.NDArray[np.uint8]:
-        """Samples, 1 inside and 0 outside, of the blocks that have a slot.
-
-        Parameters
-        ----------
-        slots : (*counts) row of each block in the result, -1 for blocks left out.
-
-        Returns
-        -------
-        (num_slots, block_size**3) uint8, row-major inside a block.
-        """
-        values = np.zeros((num_slots, block_size**3), dtype=np.uint8)
-        flat = np.ascontiguousarray(slots, dtype=np.int32).reshape(-1)
-        inner_strides = _strides((block_size,) * 3, self.axis)
-        frame = self._frame(slots.shape)
-        _fill_blocks(*frame, block_size, flat, inner_strides, values.reshape(-1))
-        return values
-
-    def _frame(self, counts: tuple[int, ...]) -> tuple[Ints, Ints, Triple, Triple, Triple]:
-        """The crossings, with samples, blocks and strides of blocks in the kernels' axis order."""
-        sizes, blocks = _permuted(self.shape, self.axis), _permuted(counts, self.axis)
-        return self.offsets, self.first_samples, sizes, blocks, _strides(counts, self.axis)
+    def unbalanced_columns(self) -> int:
+        """Columns entered and left unequally often."""
+        return int(np.count_nonzero(self.unbalanced))
 
 
-def cast_columns(vertices: Floats, faces: Ints, shape: Triple, *, axis: int = 2) -> ColumnCrossings:
-    """Find every crossing of the surface with the columns of samples along one axis.
+def cast_columns(
+    vertices: Floats,
+    faces: Ints,
+    shape: Triple,
+    layout: BlockGrid,
+    *,
+    axis: int = 2,
+    directed: bool = True,
+    parts: Parts = OCCUPANCY,
+    progress: Progress | None = None,
+) -> ColumnCast:
+    """Decide for every sample of a grid whether it is inside, by the columns along one axis.
 
     Parameters
     ----------
     vertices : (v, 3), in sample units (``SampleGrid.world_to_index``).
-    faces : (f, 3) vertex indices; their orientation does not matter.
+    faces : (f, 3) vertex indices.
     shape : samples per axis.
+    layout : cubic blocks that just cover the samples.
     axis : the axis that the rays follow.
+    directed : count crossings by the orientation of the faces (see ``spans``), not by parity alone.
+    parts : of a sample; with several, the result is the share of them that is inside.
+    progress : called with the share of the work done, in (0, 1].
     """
-    placed = np.ascontiguousarray(vertices[:, _AXES[axis]], dtype=np.float64)
-    faces = np.ascontiguousarray(faces)
-    sizes = _permuted(shape, axis)
-    strips = -(-sizes[0] // STRIP_ROWS)
-    starts, members = _bin_faces(placed, faces, sizes[0], strips)
+    order, handedness = _AXES[axis]
+    row_parts, line_parts, depth_parts = each = (parts.across, parts.across, parts.along)
+    rows, lines, depths = (shape[a] * n for a, n in zip(order, each, strict=True))
+    placed = _placed(vertices, order, each)
+    faces = np.ascontiguousarray(faces, dtype=np.int32)
+    block_size = layout.block_shape[0]
+    slab_rows = block_size * row_parts
+    starts, members = bin_faces(placed, faces, rows, slab_rows)
+    counts = (layout.counts[order[1]], layout.counts[order[2]])
+    along_axis = (block_size**2, block_size, 1)
+    strides = (along_axis[order[0]], along_axis[order[1]], along_axis[order[2]])
 
-    counters = np.zeros(sizes[0] * sizes[1], dtype=np.int64)
-    nothing = np.empty(0, dtype=np.int32)
-    with parallel_chunksize(1):
-        _rasterize(placed, faces, starts, members, sizes, counters, nothing)
-    offsets = np.concatenate([[0], np.cumsum(counters)])
-    first_samples = np.empty(offsets[-1], dtype=np.int32)
-    counters[:] = offsets[:-1]
-    with parallel_chunksize(1):
-        _rasterize(placed, faces, starts, members, sizes, counters, first_samples)
-    _sort_columns(offsets, first_samples)
-    return ColumnCrossings(axis, shape, offsets, first_samples)
+    def one_slab(slab: int) -> _Slab:
+        first, stop = slab * slab_rows, min((slab + 1) * slab_rows, rows)
+        some = members[starts[slab] : starts[slab + 1]]
+        offsets, crossings = cross_slab(
+            placed, faces, some, (first, stop), lines, depths, handedness
+        )
+        ends, ends_of, totals, unbalanced = find_spans(offsets, crossings, depths, directed)
+        sizes = (stop - first, lines, depths)
+        edges = (slab_rows, block_size * line_parts, block_size * depth_parts)
+        states = block_states(offsets, ends, ends_of, sizes, counts, edges)
+        mixed = np.argwhere(states == MIXED)
+        slots = np.full(counts, -1, dtype=np.int32)
+        slots[tuple(mixed.T)] = np.arange(len(mixed), dtype=np.int32)
+        values = fill_blocks(
+            offsets, ends, ends_of, sizes, slots, len(mixed), block_size, each, strides
+        )
+        if parts.packing.per_byte > 1:
+            values = np.packbits(values, axis=1, bitorder="little")
+        flags: Bools = unbalanced.reshape(-1, row_parts, lines // line_parts, line_parts)
+        return _Slab(states == FULL, mixed, values, totals, np.any(flags, axis=(1, 3)))
 
-
-def _permuted(per_axis: tuple[int, ...], axis: int) -> Triple:
-    """Numbers per (x, y, z), reordered to (row, line, depth)."""
-    row, line, depth = _AXES[axis]
-    return per_axis[row], per_axis[line], per_axis[depth]
-
-
-def _strides(counts: tuple[int, ...], axis: int) -> Triple:
-    """Row-major strides of (x, y, z), reordered to (row, line, depth)."""
-    return _permuted((counts[1] * counts[2], counts[2], 1), axis)
-
-
-@njit(cache=True, nogil=True)
-def _clamped_ceil(value: float, limit: int) -> int:
-    """Number of samples of 0 ... limit - 1 that lie strictly below ``value``."""
-    if value <= 0.0:
-        return 0
-    if value > limit - 1.0:
-        return limit
-    return int(np.ceil(value))
-
-
-@njit(cache=True, nogil=True)
-def _bin_faces(vertices: Floats, faces: Ints, rows: int, strips: int) -> tuple[Ints, Ints]:
-    """List the faces that reach each strip of rows (counting sort): starts and members."""
-    spans = np.empty((len(faces), 2), dtype=np.int32)
-    starts = np.zeros(strips + 1, dtype=np.int64)
-    for f in range(len(faces)):
-        a, b, c = vertices[faces[f, 0], 0], vertices[faces[f, 1], 0], vertices[faces[f, 2], 0]
-        first = _clamped_ceil(min(a, b, c), rows)
-        stop = _clamped_ceil(max(a, b, c), rows)
-        spans[f, 0] = first // STRIP_ROWS
-        spans[f, 1] = (stop - 1) // STRIP_ROWS + 1 if stop > first else spans[f, 0]
-        for strip in range(spans[f, 0], spans[f, 1]):
-            starts[strip + 1] += 1
-    for strip in range(strips):
-        starts[strip + 1] += starts[strip]
-    members = np.empty(starts[strips], dtype=np.int64)
-    cursor = starts.copy()
-    for f in range(len(faces)):
-        for strip in range(spans[f, 0], spans[f, 1]):
-            members[cursor[strip]] = f
-            cursor[strip] += 1
-    return starts, members
+    slabs = _in_parallel(one_slab, len(starts) - 1, progress)
+    full = np.stack([slab.full for slab in slabs]).transpose(np.argsort(order))
+    mixed = [np.insert(slab.mixed, 0, k, axis=1) for k, slab in enumerate(slabs)]
+    coordinates = torch.from_numpy(np.concatenate(mixed)[:, np.argsort(order)])
+    ids, by_id = layout.ids_of(coordinates).sort()
+    values = torch.from_numpy(np.concatenate([slab.values for slab in slabs]))[by_id]
+    constants = torch.from_numpy(full.astype(np.uint8))[..., None]
+    totals = np.sum([slab.totals for slab in slabs], axis=0)
+    return ColumnCast(
+        axis=axis,
+        blocks=SparseBlocks(layout, ids, values, constants, parts.packing),
+        columns=int(totals[0]),
+        odd_columns=int(totals[1]),
+        crossings=int(totals[2]),
+        overlap_samples=int(totals[3]) // parts.packing.levels,
+        unbalanced=np.concatenate([slab.unbalanced for slab in slabs]),
+    )
 
 
-@njit(cache=True, nogil=True)
-def _cut_edge(vertices: Floats, a: int, b: int, row: float) -> tuple[bool, float, float]:
-    """Whether the edge is active in a row, and (line, depth) of its cut with it.
+class _Slab(NamedTuple):
+    """One layer of blocks: (lines, depths) of full ones, and the mixed ones, (line, depth)."""
 
-    A function of the two end points, in either order, and the row alone: the proof's whole base.
-    """
-    if (vertices[a, 0] <= row) == (vertices[b, 0] <= row):
-        return False, 0.0, 0.0
-    if vertices[b, 0] < vertices[a, 0]:
-        a, b = b, a
-    rise, height = row - vertices[a, 0], vertices[b, 0] - vertices[a, 0]
-    line0, line1 = vertices[a, 1], vertices[b, 1]
-    depth0, depth1 = vertices[a, 2], vertices[b, 2]
-    # Product before quotient: exact wherever coordinates are short binary fractions and the
-    # cut lies on a sample, so that ties are decided as stated and not by rounding.
-    line = line0 + rise * (line1 - line0) / height
-    depth = depth0 + rise * (depth1 - depth0) / height
-    line = min(max(line, min(line0, line1)), max(line0, line1))
-    depth = min(max(depth, min(depth0, depth1)), max(depth0, depth1))
-    return True, line, depth
+    full: Bools
+    mixed: Ints
+    values: Bytes
+    totals: Ints
+    unbalanced: Bools
 
 
-@njit(cache=True, nogil=True)
-def _cut_face(
-    vertices: Floats, faces: Ints, f: int, row: float
-) -> tuple[float, float, float, float]:
-    """Both ends of the cut of a face with a row, smaller ``line`` first.
-
-    None or two of the three edges are active, as their half-open spans close up; without any
-    the cut is empty.
-    """
-    line0 = depth0 = line1 = depth1 = 0.0
-    found = 0
-    for corner in range(3):
-        active, line, depth = _cut_edge(vertices, faces[f, corner], faces[f, (corner + 1) % 3], row)
-        if active:
-            if found == 0:
-                line0, depth0 = line, depth
-            else:
-                line1, depth1 = line, depth
-            found += 1
-    if line1 < line0:
-        return line1, depth1, line0, depth0
-    return line0, depth0, line1, depth1
+def _placed(vertices: Floats, order: Triple, parts: Triple) -> Floats:
+    """Positions as (row, line, depth), in units of the parts of samples."""
+    if order == (0, 1, 2) and parts == (1, 1, 1):
+        return np.ascontiguousarray(vertices, dtype=np.float64)
+    placed = np.empty(vertices.shape)
+    for column, (axis, count) in enumerate(zip(order, parts, strict=True)):
+        placed[:, column] = vertices[:, axis]
+        if count > 1:
+            placed[:, column] = (placed[:, column] + 0.5) * count - 0.5
+    return placed
 
 
-@njit(cache=True, nogil=True)
-def _rows_in_strip(vertices: Floats, faces: Ints, f: int, strip: int, rows: int) -> tuple[int, int]:
-    a, b, c = vertices[faces[f, 0], 0], vertices[faces[f, 1], 0], vertices[faces[f, 2], 0]
-    first = max(_clamped_ceil(min(a, b, c), rows), strip * STRIP_ROWS)
-    stop = min(_clamped_ceil(max(a, b, c), rows), (strip + 1) * STRIP_ROWS)
-    return first, stop
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def _rasterize(
-    vertices: Floats,
-    faces: Ints,
-    starts: Ints,
-    members: Ints,
-    sizes: Triple,
-    counters: Ints,
-    first_samples: Ints,
-) -> None:
-    """Advance every column's counter by its crossings, storing each where the counter points.
-
-    An empty ``first_samples`` only counts. Both passes are this function, so they cannot disagree.
-    """
-    rows, lines, depths = sizes
-    storing = len(first_samples) > 0
-    for strip in prange(len(starts) - 1):
-        for m in range(starts[strip], starts[strip + 1]):
-            f = members[m]
-            first, stop = _rows_in_strip(vertices, faces, f, strip, rows)
-            for row in range(first, stop):
-                line0, depth0, line1, depth1 = _cut_face(vertices, faces, f, float(row))
-                low, high = min(depth0, depth1), max(depth0, depth1)
-                for line in range(_clamped_ceil(line0, lines), _clamped_ceil(line1, lines)):
-                    column = row * lines + line
-                    if storing:
-                        # A line in this range lies in [line0, line1), so the span is positive.
-                        depth = depth0 + (line - line0) * (depth1 - depth0) / (line1 - line0)
-                        depth = min(max(depth, low), high)
-                        first_samples[counters[column]] = _first_above(depth, depths)
-                    counters[column] += 1
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def _sort_columns(offsets: Ints, first_samples: Ints) -> None:
-    for column in prange(len(offsets) - 1):
-        _sort(first_samples, offsets[column], offsets[column + 1])
-
-
-@njit(cache=True, nogil=True)
-def _first_above(depth: float, depths: int) -> int:
-    """Index of the first sample strictly above ``depth``, at most ``depths``."""
-    if depth < 0.0:
-        return 0
-    if depth >= depths - 1.0:
-        return depths
-    return int(np.floor(depth)) + 1
-
-
-@njit(cache=True, nogil=True)
-def _sort(values: Ints, start: int, stop: int) -> None:
-    """Sort a short stretch in place by insertion, a long one by the library."""
-    if stop - start > 32:
-        values[start:stop].sort()
-        return
-    for i in range(start + 1, stop):
-        j = i
-        while j > start and values[j - 1] > values[j]:
-            values[j - 1], values[j] = values[j], values[j - 1]
-            j -= 1
-
-
-@njit(cache=True, nogil=True)
-def _inside_span(first_samples: Ints, j: int, depths: int, whole: int) -> tuple[int, int]:
-    """Samples [start, stop) between crossings j and j + 1, continued into the padding."""
-    start, stop = first_samples[j], first_samples[j + 1]
-    if start >= depths:
-        return whole, whole
-    return start, whole if stop >= depths else stop
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def _block_states(
-    offsets: Ints,
-    first_samples: Ints,
-    sizes: Triple,
-    counts: Triple,
-    strides: Triple,
-    block_size: int,
-    states: npt.NDArray[np.uint8],
-) -> None:
-    rows, lines, depths = sizes
-    whole = counts[2] * block_size
-    for block_column in prange(counts[0] * counts[1]):
-        block_row, block_line = block_column // counts[1], block_column % counts[1]
-        # Inside samples per block: ends of spans one by one, the blocks that a span covers from
-        # end to end by a difference array, so that the cost is one of crossings, not samples.
-        ends = np.zeros(counts[2], dtype=np.int64)
-        covered = np.zeros(counts[2] + 1, dtype=np.int64)
-        for cell in range(block_size * block_size):
-            row = min(block_row * block_size + cell // block_size, rows - 1)
-            line = min(block_line * block_size + cell % block_size, lines - 1)
-            start = offsets[row * lines + line]
-            pairs = (offsets[row * lines + line + 1] - start) // 2
-            for pair in range(pairs):
-                low, high = _inside_span(first_samples, start + 2 * pair, depths, whole)
-                if low == high:
-                    continue
-                block0, block1 = low // block_size, (high - 1) // block_size
-                if block0 == block1:
-                    ends[block0] += high - low
-                else:
-                    ends[block0] += (block0 + 1) * block_size - low
-                    ends[block1] += high - block1 * block_size
-                    covered[block0 + 1] += 1
-                    covered[block1] -= 1
-        running = 0
-        for block in range(counts[2]):
-            running += covered[block]
-            inside = ends[block] + running * block_size
-            where = block_row * strides[0] + block_line * strides[1] + block * strides[2]
-            if inside == 0:
-                states[where] = EMPTY
-            else:
-                states[where] = FULL if inside == block_size**3 else MIXED
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def _fill_blocks(
-    offsets: Ints,
-    first_samples: Ints,
-    sizes: Triple,
-    counts: Triple,
-    strides: Triple,
-    block_size: int,
-    slots: Ints,
-    inner_strides: Triple,
-    values: npt.NDArray[np.uint8],
-) -> None:
-    rows, lines, depths = sizes
-    whole = counts[2] * block_size
-    samples = block_size**3
-    for block_column in prange(counts[0] * counts[1]):
-        block_row, block_line = block_column // counts[1], block_column % counts[1]
-        base = block_row * strides[0] + block_line * strides[1]
-        for cell in range(block_size * block_size):
-            inner_row, inner_line = cell // block_size, cell % block_size
-            row = min(block_row * block_size + inner_row, rows - 1)
-            line = min(block_line * block_size + inner_line, lines - 1)
-            inner = inner_row * inner_strides[0] + inner_line * inner_strides[1]
-            start = offsets[row * lines + line]
-            pairs = (offsets[row * lines + line + 1] - start) // 2
-            for pair in range(pairs):
-                low, high = _inside_span(first_samples, start + 2 * pair, depths, whole)
-                if low == high:
-                    continue
-                for block in range(low // block_size, (high - 1) // block_size + 1):
-                    slot = slots[base + block * strides[2]]
-                    if slot < 0:
-                        continue
-                    first = max(low - block * block_size, 0)
-                    stop = min(high - block * block_size, block_size)
-                    where = slot * samples + inner
-                    for depth in range(first, stop):
-                        values[where + depth * inner_strides[2]] = 1
+def _in_parallel(
+    work: Callable[[int], _Slab], number: int, progress: Progress | None
+) -> list[_Slab]:
+    """Results of ``work(0) ... work(number - 1)``, which let go of the interpreter's lock."""
+    with ThreadPoolExecutor(get_num_threads()) as pool:
+        futures = [pool.submit(work, k) for k in range(number)]
+        results = []
+        try:
+            for future in futures:
+                results.append(future.result())
+                if progress is not None:
+                    progress(len(results) / number)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return results

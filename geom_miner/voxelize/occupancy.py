@@ -1,10 +1,10 @@
-"""From a mesh to its occupancy on a grid: sparse blocks of 0 and 1, and a report."""
+"""From a mesh to its occupancy or coverage on a grid: sparse blocks in [0, 1], and a report."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from geom_miner.grid.blocks import BlockGrid
+from geom_miner.grid.packing import Packing
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks, paired_samples
 from geom_miner.mesh.diagnose import Diagnosis, diagnose
@@ -25,7 +26,7 @@ from geom_miner.voxelize.settings import InsideTest, VoxelizeSettings
 from geom_miner.voxelize.winding import winding_available, winding_inside
 
 if TYPE_CHECKING:
-    from geom_miner.voxelize.oriented import AxisColumns
+    from geom_miner.voxelize.columns import ColumnCast
 
 Progress = Callable[[float], None]
 
@@ -34,7 +35,8 @@ Progress = Callable[[float], None]
 class Occupancy:
     """Inside (1) and outside (0) of a mesh at the sample centers of a grid.
 
-    ``blocks`` holds uint8, one channel; axes 0, 1, 2 are x, y, z.
+    ``blocks`` hold 0 and 1, a bit each, or, if the settings ask for coverage, the share of every
+    sample's cell that is inside; one channel; axes 0, 1, 2 are x, y, z.
     """
 
     grid: SampleGrid
@@ -87,15 +89,15 @@ def voxelize_mesh(
     diagnosis = repaired.diagnosis
     if settings.inside not in ("winding", "embree"):
         # Compile, or load what is compiled, before the clock starts: one face on two samples.
-        tiny = BlockGrid((1, 1, 1), (2, 2, 2))
-        corner = TriangleMesh(np.eye(3), mesh.faces[:1] * 0 + np.arange(3, dtype=mesh.faces.dtype))
-        _by_columns(corner, SampleGrid.unit((2, 2, 2)), tiny, "parity", diagnosis)
+        tiny, unit = BlockGrid((1, 1, 1), (2, 2, 2)), SampleGrid.unit((2, 2, 2))
+        corner = TriangleMesh(np.eye(3), np.array([[0, 1, 2]]))
+        _by_columns(corner, unit, tiny, replace(settings, inside="parity"), diagnosis)
     started = time.perf_counter()
     layout = BlockGrid.covering(grid.shape, (block_size,) * 3)
     if settings.inside in ("winding", "embree"):
         found = _point_by_point(repaired.mesh, grid, layout, settings.inside, progress)
     else:
-        found = _by_columns(repaired.mesh, grid, layout, settings.inside, diagnosis)
+        found = _by_columns(repaired.mesh, grid, layout, settings, diagnosis, progress)
     inside = count_inside(found.blocks, grid.shape)
     cell = float(np.prod(grid.spacing))
     report = VoxelizeReport(
@@ -130,20 +132,19 @@ class _Found:
     blocks: SparseBlocks
     method: Method
     why: str
-    axes: tuple[AxisColumns, ...] = ()
+    axes: tuple[ColumnCast, ...] = ()
     doubtful: int = 0
     by_winding: int = 0
 
 
-def count_inside(blocks: SparseBlocks, shape: tuple[int, ...]) -> int:
-    """Number of samples of value 1 among the first ``shape`` ones."""
-    if blocks.layout.shape == shape:
+def count_inside(blocks: SparseBlocks, shape: tuple[int, ...]) -> float:
+    """Sum of the first ``shape`` samples: of an occupancy, how many are inside."""
+    if blocks.layout.shape == shape and blocks.packing:
         constant = blocks.constants[blocks.slots < 0].sum(dtype=torch.int64)
-        varying = blocks.values.sum(dtype=torch.int64)
-        return int(constant) * blocks.layout.block_samples + int(varying)
-    total = 0
+        return int(constant) * blocks.layout.block_samples + blocks.packing.sum(blocks.values)
+    total = 0.0
     for values, _, weight in paired_samples(blocks, blocks, shape):
-        total += int((values[:, 0].long() * weight).sum())
+        total += float((values[:, 0].double() * weight).sum())
     return total
 
 
@@ -151,19 +152,31 @@ def _by_columns(
     mesh: TriangleMesh,
     grid: SampleGrid,
     layout: BlockGrid,
-    inside: InsideTest,
+    settings: VoxelizeSettings,
     diagnosis: Diagnosis,
+    progress: Progress | None = None,
 ) -> _Found:
     """One axis or three; what three dispute goes to winding numbers if the choice is ours."""
-    from geom_miner.voxelize.oriented import by_direction, by_parity
+    from geom_miner.voxelize.columns import COVERAGE, OCCUPANCY, cast_columns
     from geom_miner.voxelize.vote import vote
 
+    inside = settings.inside
     vertices = grid.world_to_index(mesh.vertices)
     shape = (grid.shape[0], grid.shape[1], grid.shape[2])
-    cast = by_direction if inside == "auto" else by_parity
+    parts = {"occupancy": OCCUPANCY, "coverage": COVERAGE}[settings.target]
 
-    def columns(axis: int) -> AxisColumns:
-        return cast(vertices, mesh.faces, shape, axis=axis)
+    # What decides on three axes is known before only where the mesh itself is open.
+    expected = 3 if inside == "majority" or (inside == "auto" and not diagnosis.closed) else 1
+
+    def columns(axis: int, behind: int = 0) -> ColumnCast:
+        def report(share: float) -> None:
+            if progress is not None:
+                progress(min((behind + share) / expected, 1.0))
+
+        return cast_columns(
+            vertices, mesh.faces, shape, layout,
+            axis=axis, directed=inside == "auto", parts=parts, progress=report,
+        )  # fmt: skip
 
     def by_winding(index: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
         return winding_inside(mesh, grid.index_to_world(index))
@@ -174,22 +187,21 @@ def _by_columns(
     else:
         why, three = _as_asked(inside), inside == "majority"
     if not three:
-        blocks = vote([along_z.boundaries], layout).blocks
         method: Method = "direction" if along_z.overlap_samples else "parity"
-        return _Found(blocks, method, why, (along_z,))
-    axes = (columns(0), columns(1), along_z)
+        return _Found(along_z.blocks, method, why, (along_z,))
+    axes = (columns(0, 1), columns(1, 2), along_z)
     found = vote(
-        [axis.boundaries for axis in axes],
-        layout,
+        axes,
+        shape,
         decide=by_winding if inside == "auto" and winding_available() else None,
         # A closed mesh has no unsound parity, whatever its directions.
-        unsound=[] if diagnosis.closed else [axis.unbalanced for axis in axes],
+        unsound=not diagnosis.closed,
     )
     method = "majority+winding" if found.decided else "majority"
     return _Found(found.blocks, method, why, axes, found.disputed, found.decided)
 
 
-def _why(along_z: AxisColumns, diagnosis: Diagnosis) -> tuple[str, bool]:
+def _why(along_z: ColumnCast, diagnosis: Diagnosis) -> tuple[str, bool]:
     """What the mesh and its columns along z say about the test to take, and if three axes are."""
     three = ", so all three axes were cast"
     if along_z.odd_columns:
@@ -228,7 +240,7 @@ def _point_by_point(
         )
         found = test(mesh, grid.index_to_world(index).reshape(-1, 3))
         dense = torch.from_numpy(found.reshape(index.shape[:3]).astype(np.uint8))[..., None]
-        part = SparseBlocks.from_dense(dense, layer_layout)
+        part = SparseBlocks.from_dense(dense, layer_layout).packed(Packing())
         coordinates = layer_layout.coordinates_of(part.ids)
         coordinates[:, 0] += layer
         ids.append(layout.ids_of(coordinates))
@@ -237,5 +249,7 @@ def _point_by_point(
         if progress is not None:
             progress((layer + 1) / layout.counts[0])
     all_ids, order = torch.cat(ids).sort()
-    blocks = SparseBlocks(layout, all_ids, torch.cat(values)[order], torch.cat(constants))
+    blocks = SparseBlocks(
+        layout, all_ids, torch.cat(values)[order], torch.cat(constants), Packing()
+    )
     return _Found(blocks, inside, _as_asked(inside))

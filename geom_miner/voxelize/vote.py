@@ -11,21 +11,22 @@ import torch
 from torch import Tensor
 
 from geom_miner.grid.blocks import BlockGrid
+from geom_miner.grid.packing import Packing
 from geom_miner.grid.sparse import SparseBlocks
-from geom_miner.voxelize.columns import EMPTY, FULL, MIXED, ColumnCrossings
+from geom_miner.voxelize.columns import ColumnCast
 
 # From indices of samples (q, 3), inside the grid, to whether they are inside the surface, (q,).
 Decide = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.bool_]]
-Bytes = npt.NDArray[np.uint8]
-Where = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 
-# Samples of blocks that are looked through at once for some to ask about.
-CHUNK_SAMPLES = 1 << 23
+# Samples of blocks that are looked through at once.
+CHUNK_SAMPLES = 1 << 22
 
 # Of more unsound samples than this, so many are asked about first; the others only if these
 # contradict the vote more often than the share below.
 FIRST_ASKED = 1 << 13
 TOLERATED = 1e-3
+
+_BITS = Packing()
 
 
 @dataclass(frozen=True)
@@ -40,116 +41,144 @@ class Vote:
 
 
 def vote(
-    casts: Sequence[ColumnCrossings],
-    layout: BlockGrid,
+    casts: Sequence[ColumnCast],
+    shape: tuple[int, int, int],
     *,
     decide: Decide | None = None,
-    unsound: Sequence[ColumnCrossings] = (),
+    unsound: bool = False,
 ) -> Vote:
-    """Inside where one axis, or more than half of three, say so.
+    """Inside where one axis, or more than half of three, say so: the median of their values.
+
+    Axes disagree about a sample if their values differ by more than 1/2.
 
     Parameters
     ----------
     casts : one axis, or all three, of one grid.
-    layout : blocks that cover this grid.
+    shape : samples per axis of that grid.
     decide : judge of the samples on which the axes disagree, instead of their majority.
-    unsound : inside of these, the axes may agree and be wrong; a random choice of such samples
-        shows whether ``decide`` is asked about all of them.
+    unsound : in columns whose crossings do not balance, the axes may agree and be wrong; a random
+        choice of such samples shows whether ``decide`` is asked about all of them.
     """
-    counts = (layout.counts[0], layout.counts[1], layout.counts[2])
-    block_size = layout.block_shape[0]
-    needed = len(casts) // 2 + 1
-    open_blocks = np.zeros(counts, dtype=bool)
-    full_votes = np.zeros(counts, dtype=np.uint8)
-    for cast in casts:
-        states = cast.block_states(counts, block_size)
-        open_blocks |= states == MIXED
-        full_votes += states == FULL
-    open_blocks |= (full_votes > 0) & (full_votes < len(casts))
-    for cast in unsound:
-        open_blocks |= cast.block_states(counts, block_size) != EMPTY
-    constants = torch.from_numpy((full_votes >= needed).astype(np.uint8))[..., None]
-    constants[torch.from_numpy(open_blocks)] = 0
-
-    ids, coordinates = _in_morton_order(layout, torch.from_numpy(np.argwhere(open_blocks)))
-    slots = np.full(counts, -1, dtype=np.int32)
-    slots[tuple(coordinates.numpy().T)] = np.arange(len(ids), dtype=np.int32)
-    votes = casts[0].fill_blocks(slots, len(ids), block_size)
     if len(casts) == 1:
-        return Vote(SparseBlocks(layout, ids, torch.from_numpy(votes)[..., None], constants), 0, 0)
-    for cast in casts[1:]:
-        votes += cast.fill_blocks(slots, len(ids), block_size)
-    inside = (votes >= needed).astype(np.uint8)
-    samples = _OpenSamples(inside, coordinates.numpy(), casts[0].shape, layout)
-    disputed = (votes > 0) & (votes < len(casts))
-    number = samples.count(disputed)
+        return Vote(casts[0].blocks, 0, 0)
+    ballot = _Ballot.over(casts, shape, unsound and decide is not None)
+    disputed = ballot.count(ballot.disputed)
     decided = 0
     if decide is not None:
-        decided = samples.settle(disputed, decide)
-        doubt = np.zeros_like(disputed)
-        for cast in unsound:
-            doubt |= cast.fill_blocks(slots, len(ids), block_size) > 0
-        doubt &= ~disputed
-        if samples.often_wrong(doubt, decide):
-            decided += samples.settle(doubt, decide)
-    values = torch.from_numpy(inside)
-    # Axes that vary in a block, or differ about it, may still end in one value.
-    varying = (values != values[:, :1]).any(dim=1)
-    same = coordinates[~varying]
-    constants[tuple(same.T)] = values[~varying][:, :1]
-    blocks = SparseBlocks(layout, ids[varying], values[varying][..., None], constants)
-    return Vote(blocks, number, decided)
+        decided = ballot.settle(ballot.disputed, decide)
+        if ballot.often_wrong(ballot.doubtful, decide):
+            decided += ballot.settle(ballot.doubtful, decide)
+    return Vote(ballot.result(), disputed, decided)
 
 
 @dataclass(frozen=True)
-class _OpenSamples:
-    """Samples of the blocks that a vote looks into, (block, sample), and where they are."""
+class _Ballot:
+    """Blocks on which the axes do not all say the same number, and their samples, packed."""
 
-    inside: Bytes
-    coordinates: npt.NDArray[np.int64]
-    shape: tuple[int, int, int]
     layout: BlockGrid
+    shape: tuple[int, int, int]
+    packing: Packing
+    constants: Tensor
+    ids: Tensor
+    coordinates: npt.NDArray[np.int64]
+    inside: Tensor
+    """(block, bytes), the answer as it stands."""
+    disputed: Tensor
+    """(block, bytes), bits of the samples on which the axes disagree."""
+    doubtful: Tensor
+    """The same, of samples on which they agree in a column that does not balance."""
 
-    def count(self, mask: npt.NDArray[np.bool_]) -> int:
+    @classmethod
+    def over(
+        cls, casts: Sequence[ColumnCast], shape: tuple[int, int, int], unsound: bool
+    ) -> _Ballot:
+        first = casts[0].blocks
+        layout, packing = first.layout, first.packing or _BITS
+        said = torch.stack([cast.blocks.constants for cast in casts])
+        is_open = (said != said[0]).any(dim=0)[..., 0]
+        for cast in casts:
+            is_open |= cast.blocks.slots >= 0
+            if unsound:
+                is_open |= torch.from_numpy(_blocks_of(cast, layout).copy())
+        constants = said.median(dim=0).values
+        ids = layout.ids_of(is_open.nonzero()).sort().values
+        coordinates = layout.coordinates_of(ids).numpy()
+        samples = layout.block_samples
+        inside = torch.empty(len(ids), packing.row_bytes(samples), dtype=torch.uint8)
+        disputed = torch.empty(len(ids), _BITS.row_bytes(samples), dtype=torch.uint8)
+        doubtful = torch.zeros_like(disputed)
+        for rows in _chunks(len(ids), samples):
+            values = torch.stack([cast.blocks.read_blocks(ids[rows])[..., 0] for cast in casts])
+            low, high = values.aminmax(dim=0)
+            differ = high - low > 0.5
+            inside[rows] = packing.pack(values.median(dim=0).values)
+            disputed[rows] = _BITS.pack(differ)
+            if unsound:
+                marked = np.zeros((len(differ), *layout.block_shape), dtype=bool)
+                for cast in casts:
+                    marked |= _samples_of(cast, layout, coordinates[rows])
+                doubt = torch.from_numpy(marked.reshape(len(differ), -1)) & ~differ
+                doubtful[rows] = _BITS.pack(doubt)
+        return cls(layout, shape, packing, constants, ids, coordinates, inside, disputed, doubtful)
+
+    def count(self, mask: Tensor) -> int:
         """Samples of a mask that belong to the grid, not to the padding."""
-        return sum(self._in_grid(index) for _, index in self._chosen(mask))
+        return sum(self._in_grid(index) for _, _, index in self._chosen(mask))
 
-    def settle(self, mask: npt.NDArray[np.bool_], decide: Decide) -> int:
+    def settle(self, mask: Tensor, decide: Decide) -> int:
         """Overwrite the samples of a mask; returns how many belong to the grid."""
         number = 0
-        for where, index in self._chosen(mask):
-            self.inside[where] = decide(self._clamped(index))
+        for rows, chosen, index in self._chosen(mask):
+            values = self.packing.unpack(self.inside[rows], self.layout.block_samples)
+            values[chosen] = torch.from_numpy(decide(self._clamped(index))).float()
+            self.inside[rows] = self.packing.pack(values)
             number += self._in_grid(index)
         return number
 
-    def often_wrong(self, mask: npt.NDArray[np.bool_], decide: Decide) -> bool:
+    def often_wrong(self, mask: Tensor, decide: Decide) -> bool:
         """Whether to ask about all samples of a mask, by asking about some."""
-        if np.count_nonzero(mask) <= FIRST_ASKED:
-            return bool(mask.any())
-        block_samples = mask.shape[1]
+        samples = self.layout.block_samples
+        number = sum(int(_BITS.unpack(mask[rows], samples).sum()) for rows in _chunks(*mask.shape))
+        if number <= FIRST_ASKED:
+            return number > 0
         rng = np.random.default_rng(0)
         # Enough draws that about the wanted number fall into the mask, whatever its share.
-        draws = int(FIRST_ASKED * mask.size / np.count_nonzero(mask))
-        slot, inner = np.divmod(rng.integers(0, mask.size, draws), block_samples)
-        drawn = mask[slot, inner]
+        draws = int(FIRST_ASKED * len(mask) * samples / number)
+        slot = torch.from_numpy(rng.integers(0, len(mask), draws))
+        inner = torch.from_numpy(rng.integers(0, samples, draws))
+        drawn = _BITS.read(mask, slot, inner) > 0
         slot, inner = slot[drawn], inner[drawn]
         verdict = decide(self._clamped(self._index(slot, inner)))
-        return bool(np.mean(verdict != self.inside[slot, inner]) > TOLERATED)
+        found = self.packing.read(self.inside, slot, inner).numpy() > 0.5
+        return bool(np.mean(verdict != found) > TOLERATED)
 
-    def _chosen(self, mask: npt.NDArray[np.bool_]) -> Iterator[tuple[Where, npt.NDArray[np.int64]]]:
-        """Positions in the arrays and on the grid of the samples of a mask, some at a time."""
-        blocks = max(1, CHUNK_SAMPLES // self.layout.block_samples)
-        for start in range(0, len(mask), blocks):
-            slot, inner = np.nonzero(mask[start : start + blocks])
+    def result(self) -> SparseBlocks:
+        """The answer; blocks that came out all alike are constants."""
+        varies = torch.zeros(len(self.ids), dtype=torch.bool)
+        constants = self.constants.clone()
+        for rows in _chunks(len(self.ids), self.layout.block_samples):
+            values = self.packing.unpack(self.inside[rows], self.layout.block_samples)
+            varies[rows] = (values != values[:, :1]).any(dim=1)
+            constants[tuple(self.coordinates[rows].T)] = values[:, :1].to(constants.dtype)
+        constants[tuple(self.coordinates[varies.numpy()].T)] = 0
+        return SparseBlocks(
+            self.layout, self.ids[varies], self.inside[varies], constants, self.packing
+        )
+
+    def _chosen(
+        self, mask: Tensor
+    ) -> Iterator[tuple[slice, tuple[Tensor, Tensor], npt.NDArray[np.int64]]]:
+        """Runs of rows, samples of the mask within the run, and their places on the grid."""
+        samples = self.layout.block_samples
+        for rows in _chunks(len(mask), samples):
+            slot, inner = _BITS.unpack(mask[rows], samples).nonzero(as_tuple=True)
             if len(slot):
-                yield (slot + start, inner), self._index(slot + start, inner)
+                yield rows, (slot, inner), self._index(slot + rows.start, inner)
 
-    def _index(
-        self, slot: npt.NDArray[np.int64], inner: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.int64]:
-        within = np.stack(np.unravel_index(inner, self.layout.block_shape), axis=1)
+    def _index(self, slot: Tensor, inner: Tensor) -> npt.NDArray[np.int64]:
+        within = np.stack(np.unravel_index(inner.numpy(), self.layout.block_shape), axis=1)
         index: npt.NDArray[np.int64] = (
-            self.coordinates[slot] * np.array(self.layout.block_shape) + within
+            self.coordinates[slot.numpy()] * np.array(self.layout.block_shape) + within
         )
         return index
 
@@ -162,6 +191,31 @@ class _OpenSamples:
         return int(np.count_nonzero((index < self.shape).all(axis=1)))
 
 
-def _in_morton_order(layout: BlockGrid, coordinates: Tensor) -> tuple[Tensor, Tensor]:
-    ids, order = layout.ids_of(coordinates).sort()
-    return ids, coordinates[order]
+def _chunks(rows: int, samples: int) -> Iterator[slice]:
+    per_chunk = max(1, CHUNK_SAMPLES // samples)
+    for start in range(0, rows, per_chunk):
+        yield slice(start, min(start + per_chunk, rows))
+
+
+def _blocks_of(cast: ColumnCast, layout: BlockGrid) -> npt.NDArray[np.bool_]:
+    """Blocks, (*counts), that an unbalanced column of a cast runs through."""
+    size, across = layout.block_shape[0], np.delete(layout.counts, cast.axis)
+    padding = [
+        (0, count * size - n) for count, n in zip(across, cast.unbalanced.shape, strict=True)
+    ]
+    flags = np.pad(cast.unbalanced, padding).reshape(across[0], size, across[1], size)
+    found = np.expand_dims(flags.any(axis=(1, 3)), cast.axis)
+    return np.broadcast_to(found, layout.counts)
+
+
+def _samples_of(
+    cast: ColumnCast, layout: BlockGrid, coordinates: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Samples of blocks in unbalanced columns of a cast, of size 1 along its axis."""
+    size = layout.block_shape[0]
+    starts = np.delete(coordinates, cast.axis, axis=1) * size
+    # Padding goes on as the last sample.
+    last = np.array(cast.unbalanced.shape) - 1
+    index = np.minimum(starts[:, :, None] + np.arange(size), last[:, None])
+    flags = cast.unbalanced[index[:, 0, :, None], index[:, 1, None, :]]
+    return np.expand_dims(flags, cast.axis + 1)

@@ -44,6 +44,21 @@ def test_voxelize_reports_and_writes(made: Path, tmp_path: Path, run: Run) -> No
     assert inside == round(report["inside_fraction"] * 24**3)
 
 
+def test_voxelize_writes_coverage_in_levels(made: Path, tmp_path: Path, run: Run) -> None:
+    target = tmp_path / "c.npz"
+    extra = [*SMALL_CUBE, "--target", "coverage", "--json"]
+    outcome = run("voxelize", made / "sphere.ply", "-o", target, *extra)
+    assert outcome.status == 0, outcome.err
+    report = json.loads(outcome.out)
+    with np.load(target) as archive:
+        cube = 24**3 * archive["spacing"].prod()
+        volume = report["diagnosis"]["volume"]
+        assert report["inside_fraction"] * cube == pytest.approx(volume, rel=1e-3)
+        assert archive["levels"] == 240
+        assert archive["packed"].shape[1] == archive["block_shape"].prod()
+        assert {0, 240} < set(np.unique(archive["packed"]).tolist())
+
+
 def test_voxelize_in_words(made: Path, run: Run) -> None:
     outcome = run("voxelize", made / "sphere.ply", *SMALL_CUBE)
     assert outcome.status == 0

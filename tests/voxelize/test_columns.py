@@ -7,33 +7,55 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import get_num_threads, set_num_threads
 
+from geom_miner.grid.blocks import BlockGrid
+from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.mesh.triangle_mesh import TriangleMesh
-from geom_miner.voxelize.columns import EMPTY, FULL, MIXED, ColumnCrossings, cast_columns
+from geom_miner.voxelize.columns import COVERAGE, OCCUPANCY, ColumnCast, Parts, cast_columns
+from geom_miner.voxelize.crossings import bin_faces, cross_slab
 from tests.shapes import box, joined, sphere, torus
 
 AXES = {0: (1, 2, 0), 1: (0, 2, 1), 2: (0, 1, 2)}
+Shape = tuple[int, int, int]
 TETRAHEDRON = np.array([[0, 1, 2], [0, 3, 1], [1, 3, 2], [2, 3, 0]])
 
 
-def inside(cast: ColumnCrossings) -> npt.NDArray[np.uint8]:
-    """Dense occupancy, read from one block that covers the grid."""
-    size = max(cast.shape)
-    slots = np.zeros((1, 1, 1), dtype=np.int32)
-    dense = cast.fill_blocks(slots, 1, size).reshape(size, size, size)
-    return dense[tuple(slice(n) for n in cast.shape)]
+def cast(
+    mesh: TriangleMesh,
+    shape: Shape,
+    axis: int = 2,
+    *,
+    directed: bool = False,
+    parts: Parts = OCCUPANCY,
+) -> ColumnCast:
+    layout = BlockGrid.covering(shape, (4, 4, 4))
+    return cast_columns(
+        mesh.vertices, mesh.faces, shape, layout, axis=axis, directed=directed, parts=parts
+    )
 
 
-def crossing_counts(cast: ColumnCrossings) -> npt.NDArray[np.int64]:
-    row, line, _ = AXES[cast.axis]
-    return np.diff(cast.offsets).reshape(cast.shape[row], cast.shape[line])
+def inside(found: ColumnCast, shape: Shape) -> npt.NDArray[np.float32]:
+    return found.blocks.to_dense(shape)[..., 0].numpy()
+
+
+def crossings(
+    mesh: TriangleMesh, shape: Shape, axis: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """Crossings per column, and them all in order."""
+    order = AXES[axis]
+    rows, lines, depths = (shape[a] for a in order)
+    placed = np.ascontiguousarray(mesh.vertices[:, order])
+    _, members = bin_faces(placed, mesh.faces, rows, rows)
+    offsets, found = cross_slab(placed, mesh.faces, members, (0, rows), lines, depths, 1)
+    return np.diff(offsets).reshape(rows, lines), found
 
 
 def oracle(
-    mesh: TriangleMesh, shape: tuple[int, int, int], axis: int
+    mesh: TriangleMesh, shape: Shape, axis: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
     """Crossings per column and occupancy in rational arithmetic, one sample at a time.
 
@@ -86,7 +108,7 @@ def closed_meshes(draw: st.DrawFn, denominator: int, size: int = 8) -> TriangleM
 @given(mesh=closed_meshes(1), axis=st.integers(0, 2))
 @settings(max_examples=100)
 def test_no_column_is_odd_on_the_sample_lattice(mesh: TriangleMesh, axis: int) -> None:
-    assert cast_columns(mesh.vertices, mesh.faces, (8, 8, 8), axis=axis).odd_columns == 0
+    assert cast(mesh, (8, 8, 8), axis).odd_columns == 0
 
 
 @given(
@@ -99,23 +121,21 @@ def test_no_column_is_odd_on_the_sample_lattice(mesh: TriangleMesh, axis: int) -
 def test_no_column_is_odd_whatever_the_rounding(
     mesh: TriangleMesh, scale: float, shift: float, axis: int
 ) -> None:
-    vertices = mesh.vertices * scale + shift
-    assert cast_columns(vertices, mesh.faces, (8, 7, 9), axis=axis).odd_columns == 0
+    moved = TriangleMesh(mesh.vertices * scale + shift, mesh.faces)
+    assert cast(moved, (8, 7, 9), axis).odd_columns == 0
 
 
 @given(mesh=closed_meshes(2, size=4), axis=st.integers(0, 2))
 @settings(max_examples=40)
 def test_equals_the_exact_oracle(mesh: TriangleMesh, axis: int) -> None:
     shape = (5, 4, 6)
-    cast = cast_columns(mesh.vertices, mesh.faces, shape, axis=axis)
-    np.testing.assert_array_equal(crossing_counts(cast), oracle(mesh, shape, axis)[0])
+    np.testing.assert_array_equal(crossings(mesh, shape, axis)[0], oracle(mesh, shape, axis)[0])
     # Depths are rounded, so a crossing exactly at a sample may fall to either side of it; moved
     # along the ray by no multiple of the lattice there is none, and every sample is exact.
     moved = TriangleMesh(mesh.vertices + 0.0123456789 * np.eye(3)[axis], mesh.faces)
-    cast = cast_columns(moved.vertices, moved.faces, shape, axis=axis)
     counts, occupied = oracle(moved, shape, axis)
-    np.testing.assert_array_equal(crossing_counts(cast), counts)
-    np.testing.assert_array_equal(inside(cast), occupied)
+    np.testing.assert_array_equal(crossings(moved, shape, axis)[0], counts)
+    np.testing.assert_array_equal(inside(cast(moved, shape, axis), shape), occupied)
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
@@ -125,46 +145,71 @@ def test_box_through_sample_centers_is_half_open(axis: int) -> None:
     Along the ray a crossing counts for samples strictly above it, so the interval is (low, high];
     across it, rows and lines are [low, high).
     """
-    cast = cast_columns(box((2, 2, 2), (6, 6, 6)).vertices, box().faces, (9, 9, 9), axis=axis)
+    mesh = box((2, 2, 2), (6, 6, 6))
     expected = np.zeros((9, 9, 9), dtype=np.uint8)
     spans = [slice(2, 6)] * 3
     spans[axis] = slice(3, 7)
     expected[tuple(spans)] = 1
-    np.testing.assert_array_equal(inside(cast), expected)
+    np.testing.assert_array_equal(inside(cast(mesh, (9, 9, 9), axis), (9, 9, 9)), expected)
     counts = np.zeros((9, 9), dtype=np.int64)
     counts[2:6, 2:6] = 2  # the diagonals of both faces pass through columns, and count once
-    np.testing.assert_array_equal(crossing_counts(cast), counts)
+    np.testing.assert_array_equal(crossings(mesh, (9, 9, 9), axis)[0], counts)
+
+
+def crowd(shape: Shape) -> TriangleMesh:
+    """Shapes inside a grid, cut by its ends, and wholly beyond the end of each axis."""
+    mesh = joined(torus(6.0, 3.0, (10, 9, 8)), sphere(4.0, (12, 11, 20), 2))
+    mesh = joined(mesh, box((3.5, 3.5, 21.5), (8.5, 30, 40)))
+    for axis in range(3):
+        low, high = np.full(3, 1.5), np.full(3, 3.5)
+        low[axis], high[axis] = shape[axis] + 1.0, 40.0
+        mesh = joined(mesh, box(low, high))
+    return mesh
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-def test_blocks_hold_what_single_samples_say(axis: int) -> None:
-    """States and values of small blocks, padding included, against one block around all."""
+@pytest.mark.parametrize("parts", [OCCUPANCY, COVERAGE])
+def test_sparse_blocks_are_those_of_the_dense_signal(axis: int, parts: Parts) -> None:
+    """Ids, samples and constants, padding included, where blocks do not fill the grid."""
     shape = (21, 18, 26)
-    mesh = joined(torus(6.0, 3.0, (10, 9, 8)), sphere(4.0, (12, 11, 20), 2))
-    # Cut by the end of the grid, so that padding continues inside samples.
-    mesh = joined(mesh, box((3.5, 3.5, 21.5), (8.5, 30, 40)))
-    # Wholly beyond the end of each axis, where padding must not see them.
-    for axis_beyond in range(3):
-        low, high = np.full(3, 1.5), np.full(3, 3.5)
-        low[axis_beyond], high[axis_beyond] = 27.0, 40.0
-        mesh = joined(mesh, box(low, high))
-    cast = cast_columns(mesh.vertices, mesh.faces, shape, axis=axis)
-    dense = inside(cast)
-    counts = tuple(-(-n // 4) for n in shape)
-    pad = [(0, c * 4 - n) for c, n in zip(counts, shape, strict=True)]
-    padded = np.pad(dense, pad, mode="edge")
-    blocks = padded.reshape(counts[0], 4, counts[1], 4, counts[2], 4)
-    blocks = blocks.transpose(0, 2, 4, 1, 3, 5).reshape(*counts, 64)
-    expected = np.where(blocks.any(-1), np.where(blocks.all(-1), FULL, MIXED), EMPTY)
-    states = cast.block_states(counts, 4)
-    np.testing.assert_array_equal(states, expected)
-    assert set(np.unique(states)) == {EMPTY, FULL, MIXED}
+    blocks = cast(crowd(shape), shape, axis, parts=parts).blocks
+    dense = SparseBlocks.from_dense(blocks.to_dense(shape), blocks.layout)
+    assert torch.equal(blocks.ids, dense.ids)
+    torch.testing.assert_close(blocks.rows(slice(None)), dense.values, rtol=0, atol=0)
+    constant = blocks.slots < 0
+    assert torch.equal(blocks.constants[constant].float(), dense.constants[constant])
+    assert {0, 1} == set(blocks.constants[constant].unique().tolist())
 
-    slots = np.full(counts, -1, dtype=np.int32)
-    chosen = np.argwhere(states != EMPTY)[::2]
-    slots[tuple(chosen.T)] = np.arange(len(chosen))
-    values = cast.fill_blocks(slots, len(chosen), 4)
-    np.testing.assert_array_equal(values, blocks[tuple(chosen.T)])
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("directed", [False, True])
+def test_coverage_is_the_mean_of_the_parts(axis: int, directed: bool) -> None:
+    """Against occupancy on the lattice of the parts, which covers the same box."""
+    shape, parts = (21, 18, 26), Parts(2, 3)
+    mesh = crowd(shape)
+    found = cast(mesh, shape, axis, directed=directed, parts=parts)
+    each = np.full(3, parts.across)
+    each[axis] = parts.along
+    fine_shape = tuple(int(n) for n in shape * each)
+    finer = TriangleMesh((mesh.vertices + 0.5) * each - 0.5, mesh.faces)
+    fine = inside(cast(finer, fine_shape, axis, directed=directed), fine_shape)
+    cells = [n for pair in zip(shape, each.tolist(), strict=True) for n in pair]
+    np.testing.assert_allclose(
+        inside(found, shape), fine.reshape(cells).mean(axis=(1, 3, 5)), atol=1e-6
+    )
+
+
+def test_coverage_measures_volume() -> None:
+    """A sphere's, from its facets; and a box that ends within cells along the rays, exactly."""
+    ball = sphere(10.0, (15.6, 15.2, 15.9), 4)
+    shape = (32, 32, 32)
+    assert inside(cast(ball, shape, parts=COVERAGE), shape).sum() == pytest.approx(
+        ball.volume, rel=1e-4
+    )
+    slab = box((3.5, 4.5, 2.5 + 4 / 15), (9.5, 8.5, 7.5 + 7 / 15))
+    found = inside(cast(slab, shape, parts=COVERAGE), shape)
+    np.testing.assert_allclose(found[5, 5, 2:9], [0, 11 / 15, 1, 1, 1, 1, 7 / 15], atol=1e-6)
+    assert found.sum() == pytest.approx(slab.volume, rel=1e-6)
 
 
 def test_sphere_equals_its_analytic_occupancy_outside_a_half_voxel_band() -> None:
@@ -173,7 +218,7 @@ def test_sphere_equals_its_analytic_occupancy_outside_a_half_voxel_band() -> Non
     distance = np.linalg.norm(np.stack(np.indices((64, 64, 64)), -1) - center, axis=-1)
     certain = np.abs(distance - radius) > 0.5
     for axis in range(3):
-        found = inside(cast_columns(mesh.vertices, mesh.faces, (64, 64, 64), axis=axis))
+        found = inside(cast(mesh, (64, 64, 64), axis), (64, 64, 64)) > 0
         np.testing.assert_array_equal(found[certain], distance[certain] < radius)
         # Only the sagitta of the facets, below 0.02 samples here, separates mesh and sphere.
         assert np.count_nonzero(found != (distance < radius)) < 0.02 * 4 * np.pi * radius**2
@@ -187,56 +232,84 @@ def test_torus_equals_its_analytic_occupancy_outside_a_half_voxel_band() -> None
     distance = np.hypot(ring, offset[..., 2]) - 8.0
     certain = np.abs(distance) > 0.5
     for axis in range(3):
-        found = inside(cast_columns(mesh.vertices, mesh.faces, (64, 64, 64), axis=axis))
+        found = inside(cast(mesh, (64, 64, 64), axis), (64, 64, 64)) > 0
         np.testing.assert_array_equal(found[certain], distance[certain] < 0)
 
 
-def test_orientation_and_order_of_faces_do_not_matter() -> None:
+def test_orientation_and_order_of_faces_do_not_matter_to_parity() -> None:
     mesh = torus(6.0, 3.0, (10, 9.5, 8), major_segments=20, minor_segments=12)
     rng = np.random.default_rng(3)
-    faces = rng.permutation(mesh.faces)[:, ::-1]
-    first = cast_columns(mesh.vertices, mesh.faces, (20, 20, 20))
-    second = cast_columns(mesh.vertices, faces.astype(np.int32), (20, 20, 20))
-    np.testing.assert_array_equal(first.offsets, second.offsets)
-    np.testing.assert_array_equal(first.first_samples, second.first_samples)
+    faces = rng.permutation(mesh.faces)[:, ::-1].astype(np.int32)
+    other = TriangleMesh(mesh.vertices, faces)
+    (counts, found), (other_counts, turned) = (crossings(m, (20,) * 3, 2) for m in (mesh, other))
+    np.testing.assert_array_equal(counts, other_counts)
+    np.testing.assert_array_equal(found >> 1, turned >> 1)
+    np.testing.assert_array_equal(found & 1, 1 - (turned & 1))
+    one, two = cast(mesh, (20,) * 3), cast(other, (20,) * 3)
+    assert torch.equal(one.blocks.values, two.blocks.values)
 
 
-def test_any_number_of_threads_gives_the_same_crossings() -> None:
+def test_any_number_of_threads_gives_the_same_blocks() -> None:
     mesh = torus(20.0, 8.0, (30, 31, 32))
     threads = get_num_threads()
     results = []
     try:
         for count in {1, threads}:
             set_num_threads(count)
-            results.append(cast_columns(mesh.vertices, mesh.faces, (64, 64, 64)))
+            results.append(cast(mesh, (64, 64, 64)).blocks)
     finally:
         set_num_threads(threads)
     for other in results[1:]:
-        np.testing.assert_array_equal(results[0].offsets, other.offsets)
-        np.testing.assert_array_equal(results[0].first_samples, other.first_samples)
+        assert torch.equal(results[0].ids, other.ids)
+        assert torch.equal(results[0].values, other.values)
+
+
+def test_progress_goes_slab_by_slab_and_an_error_in_it_ends_the_work() -> None:
+    mesh, shape = torus(20.0, 8.0, (30, 31, 32)), (64, 64, 64)
+    layout = BlockGrid.covering(shape, (16, 16, 16))
+    shares: list[float] = []
+    cast_columns(mesh.vertices, mesh.faces, shape, layout, progress=shares.append)
+    assert shares == [0.25, 0.5, 0.75, 1.0]
+
+    def interrupt(share: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cast_columns(mesh.vertices, mesh.faces, shape, layout, progress=interrupt)
 
 
 def test_a_hole_drops_the_last_crossing() -> None:
     """Without its top a box's columns have one crossing each: nothing is inside, all are odd."""
     mesh = box((1.5, 1.5, 1.5), (5.5, 5.5, 5.5))
     open_box = TriangleMesh(mesh.vertices, mesh.faces[(mesh.triangles[..., 2] < 5).any(axis=1)])
-    cast = cast_columns(open_box.vertices, open_box.faces, (8, 8, 8), axis=2)
-    assert cast.odd_columns == cast.columns == 16
-    assert not inside(cast).any()
-    assert inside(cast_columns(open_box.vertices, open_box.faces, (8, 8, 8), axis=0)).sum() == 64
+    found = cast(open_box, (8, 8, 8))
+    assert found.odd_columns == found.columns == 16
+    assert not inside(found, (8, 8, 8)).any()
+    assert inside(cast(open_box, (8, 8, 8), 0), (8, 8, 8)).sum() == 64
 
 
 def test_long_columns_are_sorted() -> None:
     """Forty plates above each other: more crossings per column than insertion sort takes."""
     plates = [box((0.5, 0.5, 2 * k + 0.5), (3.5, 3.5, 2 * k + 1.5)) for k in reversed(range(40))]
     mesh = joined(*plates)
-    cast = cast_columns(mesh.vertices, mesh.faces, (4, 4, 80))
-    occupied = inside(cast)
-    assert crossing_counts(cast)[1:, 1:].tolist() == [[80] * 3] * 3
+    assert crossings(mesh, (4, 4, 80), 2)[0][1:, 1:].tolist() == [[80] * 3] * 3
+    occupied = inside(cast(mesh, (4, 4, 80)), (4, 4, 80))
     np.testing.assert_array_equal(occupied[2, 2], np.arange(80) % 2)
 
 
+def test_more_crossings_than_there_was_room_for_at_first() -> None:
+    """128 x 128 columns in one slab of rows, four times."""
+    plates = [box((-1, -1, 4 * k + 0.5), (200, 200, 4 * k + 2.5)) for k in range(2)]
+    found = cast_columns(
+        joined(*plates).vertices, joined(*plates).faces, (128, 128, 8),
+        BlockGrid.covering((128, 128, 8), (128, 128, 128)),
+    )  # fmt: skip
+    assert found.crossings == 4 * 128 * 128
+    np.testing.assert_array_equal(inside(found, (128, 128, 8))[77, 99], np.arange(8) % 4 % 3 > 0)
+
+
 def test_no_faces_cross_nothing() -> None:
-    cast = cast_columns(np.zeros((3, 3)), np.empty((0, 3), dtype=np.int64), (4, 4, 4))
-    assert (cast.crossings, cast.columns, cast.odd_columns) == (0, 0, 0)
-    assert not cast.block_states((1, 1, 1), 4).any()
+    nothing = TriangleMesh(np.zeros((3, 3)), np.empty((0, 3), dtype=np.int64))
+    found = cast(nothing, (4, 4, 4), directed=True)
+    assert (found.crossings, found.columns, found.odd_columns) == (0, 0, 0)
+    assert not inside(found, (4, 4, 4)).any()

@@ -9,18 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geom_miner.mesh.triangle_mesh import TriangleMesh
-from geom_miner.voxelize.columns import ColumnCrossings, cast_columns
-from geom_miner.voxelize.oriented import by_direction, by_parity
+from geom_miner.voxelize.columns import ColumnCast
 from tests.shapes import box, joined, sphere
+from tests.voxelize.test_columns import cast, crossings
+from tests.voxelize.test_columns import inside as inside_of
 
 SHAPE = (9, 11, 13)
 
 
-def inside(cast: ColumnCrossings) -> npt.NDArray[np.bool_]:
-    """Dense occupancy, read from one block that covers the grid."""
-    size = max(cast.shape)
-    dense = cast.fill_blocks(np.zeros((1, 1, 1), dtype=np.int32), 1, size)
-    return dense.reshape(size, size, size)[tuple(slice(n) for n in cast.shape)] > 0
+def inside(found: ColumnCast) -> npt.NDArray[np.bool_]:
+    return inside_of(found, SHAPE) > 0
 
 
 def turned(mesh: TriangleMesh) -> TriangleMesh:
@@ -46,8 +44,8 @@ def test_inside_where_the_winding_number_of_boxes_is_not_0(parts: list, axis: in
     for low, high, flipped in parts:
         winding += ((index > low) & (index < high)).all(axis=-1) * (-1 if flipped else 1)
     mesh = joined(*[turned(box(a, b)) if flipped else box(a, b) for a, b, flipped in parts])
-    found = by_direction(mesh.vertices, mesh.faces, SHAPE, axis=axis)
-    np.testing.assert_array_equal(inside(found.boundaries), winding != 0)
+    found = cast(mesh, SHAPE, axis, directed=True)
+    np.testing.assert_array_equal(inside(found), winding != 0)
     blind = (winding != 0) & (winding % 2 == 0)
     assert found.overlap_samples == np.count_nonzero(blind)
     assert (found.odd_columns, found.unbalanced_columns) == (0, 0)
@@ -67,7 +65,7 @@ def test_soups_against_a_column_by_column_oracle(
     faces = mesh.faces[rng.random(len(mesh.faces)) < share]
     flip = rng.random(len(faces)) < flips
     faces[flip] = faces[flip][:, ::-1]
-    found = by_direction(mesh.vertices, faces, SHAPE, axis=axis)
+    found = cast(TriangleMesh(mesh.vertices, faces), SHAPE, axis, directed=True)
 
     corners = mesh.vertices[faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, axis]
@@ -75,16 +73,18 @@ def test_soups_against_a_column_by_column_oracle(
     expected = np.zeros(SHAPE, dtype=bool)
     overlap = odd = unbalanced = 0
     casts = [
-        (cast_columns(mesh.vertices, faces[chosen], SHAPE, axis=axis), sign)
+        (crossings(TriangleMesh(mesh.vertices, faces[chosen]), SHAPE, axis), sign)
         for chosen, sign in ((normals <= 0, 1), (normals > 0, -1))
+    ]
+    events_of = [
+        (np.split(found >> 1, np.cumsum(counts.ravel())[:-1]), sign)
+        for (counts, found), sign in casts
     ]
     for r in range(SHAPE[row]):
         for k in range(SHAPE[line]):
             column = r * SHAPE[line] + k
             events = sorted(
-                (int(sample), sign)
-                for cast, sign in casts
-                for sample in cast.first_samples[cast.offsets[column] : cast.offsets[column + 1]]
+                (int(sample), sign) for samples, sign in events_of for sample in samples[column]
             )
             odd += len(events) % 2
             unbalanced += sum(sign for _, sign in events) != 0
@@ -97,27 +97,18 @@ def test_soups_against_a_column_by_column_oracle(
                 place[row], place[line], place[axis] = r, k, depth
                 expected[tuple(place)] = parity or (below != 0 and above != 0)
                 overlap += bool(expected[tuple(place)]) and not parity
-    np.testing.assert_array_equal(inside(found.boundaries), expected)
+    np.testing.assert_array_equal(inside(found), expected)
     assert found.overlap_samples == overlap
     assert (found.odd_columns, found.unbalanced_columns) == (odd, unbalanced)
-    marked = inside(found.unbalanced)
-    assert np.count_nonzero(marked) == unbalanced * SHAPE[axis]
+    assert np.count_nonzero(found.unbalanced) == unbalanced
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
 @pytest.mark.parametrize("turn", [False, True])
 def test_a_clean_shape_is_that_of_parity(axis: int, turn: bool) -> None:
     mesh = sphere(3.6, (4.1, 5.2, 6.3), 3)
-    faces = mesh.faces[:, ::-1] if turn else mesh.faces
-    found = by_direction(mesh.vertices, np.ascontiguousarray(faces), SHAPE, axis=axis)
-    plain = by_parity(mesh.vertices, mesh.faces, SHAPE, axis=axis)
-    np.testing.assert_array_equal(found.boundaries.offsets, plain.boundaries.offsets)
-    np.testing.assert_array_equal(found.boundaries.first_samples, plain.boundaries.first_samples)
+    found = cast(turned(mesh) if turn else mesh, SHAPE, axis, directed=True)
+    plain = cast(mesh, SHAPE, axis)
+    np.testing.assert_array_equal(inside(found), inside(plain))
     assert (found.columns, found.crossings) == (plain.columns, plain.crossings)
-    assert plain.unbalanced_columns == 0
-
-
-def test_no_faces_have_no_columns() -> None:
-    nothing = np.empty((0, 3), dtype=np.int64)
-    found = by_direction(np.zeros((3, 3)), nothing, SHAPE, axis=2)
-    assert (found.columns, found.crossings, found.boundaries.crossings) == (0, 0, 0)
+    assert found.overlap_samples == found.unbalanced_columns == plain.unbalanced_columns == 0
