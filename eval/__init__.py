@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from eval.metrics.occupancy import iou_voxel_sparse as iou_voxel_sparse
     from eval.metrics.sampling import SurfaceSamples as SurfaceSamples
     from eval.metrics.sampling import sample_surface as sample_surface
+    from eval.metrics.source_error import SourceErrors as SourceErrors
+    from eval.metrics.source_error import source_errors as source_errors
     from eval.metrics.surface import CloudMatches as CloudMatches
     from eval.metrics.surface import acc as acc
     from eval.metrics.surface import chamfer_l1 as chamfer_l1
@@ -59,6 +61,7 @@ _HOMES = {
     "CompareSettings": "compare",
     "MetricError": "errors",
     "QualityPoint": "figures",
+    "SourceErrors": "metrics.source_error",
     "SurfaceSamples": "metrics.sampling",
     "View": "view",
     "acc": "metrics.surface",
@@ -93,6 +96,7 @@ _HOMES = {
     "image_report": "report",
     "collection_report": "report",
     "sample_surface": "metrics.sampling",
+    "source_errors": "metrics.source_error",
     "surface_metrics": "metrics.surface",
 }
 

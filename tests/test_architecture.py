@@ -49,7 +49,7 @@ DOORS = {
     ),
     "llvmlite": ("geom_miner/kernels/simd.py",),
     "triton": ("geom_miner/kernels/gpu.py", "geom_miner/kernels/gpu_peak.py"),
-    "igl": ("geom_miner/voxelize/winding.py",),
+    "igl": ("geom_miner/voxelize/winding.py", "eval/metrics/source_error.py"),
     "embreex": ("geom_miner/voxelize/embree.py", "eval/render.py"),
     "matplotlib": ("eval/",),
     "safetensors": ("geom_miner/storage/",),

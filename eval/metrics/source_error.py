@@ -1,0 +1,92 @@
+"""How far a mesh lies from its source: exact distances to triangles, and angles of normals.
+
+Chamfer distances compare two samplings and cannot fall below the spacing of their points. Here
+points of the reconstruction are held against the source's triangles themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from eval.metrics.sampling import sample_surface
+from geom_miner import BackendUnavailable, TriangleMesh
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class SourceErrors:
+    """Errors at points spread evenly over a reconstruction; no points where it has no area.
+
+    Parameters
+    ----------
+    distances : (n,) to the nearest point of the source, world units.
+    angles : (n,) between the reconstruction's normal and that of the nearest source face, degrees
+        in [0, 180].
+    points : (n, 3), where.
+    """
+
+    distances: Floats
+    angles: Floats
+    points: Floats
+
+    def summary(self, voxel: float) -> dict[str, dict[str, float] | None]:
+        """``surface_error_voxels`` and ``normal_error_degrees``: mean, 95 % and more of each.
+
+        Parameters
+        ----------
+        voxel : edge of a voxel, world units.
+        """
+        if not len(self.distances):
+            return {"surface_error_voxels": None, "normal_error_degrees": None}
+        return {
+            "surface_error_voxels": _spread(self.distances / voxel),
+            "normal_error_degrees": _spread(self.angles),
+        }
+
+
+def source_errors(
+    reconstruction: TriangleMesh, source: TriangleMesh, *, samples: int = 60_000, seed: int = 0
+) -> SourceErrors:
+    """Distances and angles of normals from a reconstruction to the mesh that it was made from.
+
+    Parameters
+    ----------
+    samples, seed : points on the reconstruction, uniform in area.
+
+    Raises
+    ------
+    BackendUnavailable
+        libigl is not installed.
+    """
+    try:
+        import igl
+    except ImportError as error:
+        raise BackendUnavailable(
+            "distances to a source mesh need libigl; install geom_miner[eval]"
+        ) from error
+    cloud = sample_surface(reconstruction, samples, seed)
+    corners = source.triangles
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    length = np.linalg.norm(normals, axis=1)
+    # A face without area has no normal to compare with, and its edges are other faces' too.
+    faces = np.ascontiguousarray(source.faces[length > 0], dtype=np.int64)
+    if not len(cloud) or not len(faces):
+        return SourceErrors(np.zeros(0), np.zeros(0), np.zeros((0, 3)))
+    squares, nearest, _ = igl.point_mesh_squared_distance(cloud.points, source.vertices, faces)
+    unit = (normals[length > 0] / length[length > 0, None])[np.asarray(nearest).reshape(-1)]
+    cosines = np.clip(np.einsum("ij,ij->i", unit, cloud.normals), -1.0, 1.0)
+    distances = np.sqrt(np.maximum(np.asarray(squares).reshape(-1), 0.0))
+    return SourceErrors(distances, np.degrees(np.arccos(cosines)), cloud.points)
+
+
+def _spread(values: Floats) -> dict[str, float]:
+    return {
+        "mean": float(values.mean()),
+        "median": float(np.median(values)),
+        "p95": float(np.quantile(values, 0.95)),
+        "max": float(values.max()),
+    }
