@@ -6,6 +6,8 @@ header: every count is first held against the bytes that are there.
 
 from __future__ import annotations
 
+import mmap
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,6 +33,7 @@ _LIST_NAMES = ("vertex_indices", "vertex_index")
 _MAX_HEADER = 1 << 20
 
 AnyArray = npt.NDArray[np.generic]
+Bytes = bytes | mmap.mmap
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ def read_ply(path: Path) -> TriangleMesh:
     MeshError
         The file is no PLY, damaged, cut short, or holds no faces.
     """
-    data = path.read_bytes()
+    data = _mapped(path)
     byte_order, elements, offset = _parse_header(data, path)
     if byte_order:
         reader: _BinaryBody | _AsciiBody = _BinaryBody(path, data, offset, byte_order)
@@ -82,18 +85,18 @@ def read_ply(path: Path) -> TriangleMesh:
         columns[element.name] = reader.read(element)
         if {"vertex", "face"} <= columns.keys():
             break
-    if "vertex" not in columns or not {"x", "y", "z"} <= columns["vertex"].keys():
+    given = [columns.get("vertex", {}).get(axis) for axis in "xyz"]
+    axes = [axis for axis in given if isinstance(axis, np.ndarray) and axis.ndim == 1]
+    if len(axes) < 3:
         raise MeshError(f"{path} has no vertices with x, y and z; export the mesh again")
     lists = [columns.get("face", {}).get(name) for name in _LIST_NAMES]
     polygons = next((found for found in lists if found is not None), None)
-    faces = np.empty((0, 3), np.int64) if polygons is None else _fan_triangles(polygons)
+    faces = np.empty((0, 3), np.int32) if polygons is None else _fan_triangles(polygons)
     if not len(faces):
         raise MeshError(
             f"{path} holds no faces (a point cloud?); give a mesh whose faces are polygons"
         )
-    vertices = np.stack(
-        [np.asarray(columns["vertex"][axis], dtype=np.float64) for axis in "xyz"], axis=1
-    )
+    vertices = np.stack(axes, axis=1, dtype=np.float64)
     return TriangleMesh(vertices, faces)
 
 
@@ -106,7 +109,15 @@ def write_ply(
     write_ply_slabs(stream, counts, *slabs, comments=comments, double=double)
 
 
-def _parse_header(data: bytes, path: Path) -> tuple[str, list[_Element], int]:
+def _mapped(path: Path) -> Bytes:
+    """A file's bytes, which take memory of their own only where pages are looked at."""
+    with open(path, "rb") as stream:
+        # An empty file cannot be mapped.
+        size = stream.seek(0, os.SEEK_END)
+        return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
+
+
+def _parse_header(data: Bytes, path: Path) -> tuple[str, list[_Element], int]:
     """Byte order ("" for ascii), elements, and where the body starts."""
     if data[:4] not in (b"ply\n", b"ply\r"):
         raise MeshError(f"{path} is not a PLY file, though named so; export the mesh as PLY")
@@ -157,7 +168,7 @@ def _parse_property(words: list[str]) -> _Property:
 class _BinaryBody:
     """Reads one element after another from the bytes behind the header."""
 
-    def __init__(self, path: Path, data: bytes, offset: int, byte_order: str) -> None:
+    def __init__(self, path: Path, data: Bytes, offset: int, byte_order: str) -> None:
         self.path, self.data, self.offset, self.byte_order = path, data, offset, byte_order
 
     def read(self, element: _Element) -> _Columns:
@@ -332,17 +343,29 @@ class _AsciiBody:
         )
 
 
-def _fan_triangles(polygons: AnyArray | _Lists) -> npt.NDArray[np.int64]:
-    """Cut polygons into triangles around their first corner, in order; (f, 3)."""
+def _fan_triangles(polygons: AnyArray | _Lists) -> npt.NDArray[np.integer]:
+    """Cut polygons into triangles around their first corner, in order; (f, 3), int32 if it fits."""
+    values = np.asarray(polygons.values if isinstance(polygons, _Lists) else polygons)
+    kind = np.int32 if _fits_int32(values) else np.int64
     if not isinstance(polygons, _Lists):
-        corners = np.asarray(polygons).astype(np.int64)
-        if corners.ndim != 2 or corners.shape[1] < 3:
-            return np.empty((0, 3), np.int64)
-        fans = [corners[:, [0, j, j + 1]] for j in range(1, corners.shape[1] - 1)]
-        return np.stack(fans, axis=1).reshape(-1, 3)
-    values = np.asarray(polygons.values).astype(np.int64)
+        if values.ndim != 2 or values.shape[1] < 3:
+            return np.empty((0, 3), np.int32)
+        each = values.shape[1] - 2
+        faces = np.empty((len(values), each, 3), dtype=kind)
+        for j in range(each):
+            for corner, column in enumerate((0, j + 1, j + 2)):
+                faces[:, j, corner] = values[:, column]
+        return faces.reshape(-1, 3)
     starts = np.cumsum(polygons.lengths) - polygons.lengths
     triangles = np.maximum(polygons.lengths - 2, 0)
     first = np.repeat(starts, triangles)
     inner = np.arange(triangles.sum()) - np.repeat(np.cumsum(triangles) - triangles, triangles)
-    return np.stack([values[first], values[first + inner + 1], values[first + inner + 2]], axis=1)
+    corners = [values[first], values[first + inner + 1], values[first + inner + 2]]
+    return np.stack([corner.astype(kind) for corner in corners], axis=1)
+
+
+def _fits_int32(values: AnyArray) -> bool:
+    if not values.size or np.can_cast(values.dtype, np.int32):
+        return True
+    limits = np.iinfo(np.int32)
+    return bool(values.min() >= limits.min and values.max() <= limits.max)

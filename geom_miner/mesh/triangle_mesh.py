@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from geom_miner.errors import MeshError
+
+if TYPE_CHECKING:
+    from geom_miner.mesh.measures import Measures
+
+# Rows looked at together, so that what is computed of them stays small.
+_SLAB = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,10 @@ class TriangleMesh:
             raise MeshError(f"faces must have shape (f, 3), got {faces.shape}")
         if not np.issubdtype(faces.dtype, np.integer):
             raise MeshError(f"faces must be integers, got {faces.dtype}")
-        if not np.isfinite(vertices).all():
+        if not all(
+            np.isfinite(vertices[start : start + _SLAB]).all()
+            for start in range(0, len(vertices), _SLAB)
+        ):
             bad = int(np.count_nonzero(~np.isfinite(vertices).all(axis=1)))
             raise MeshError(
                 f"{bad} of {len(vertices)} vertices are NaN or infinite; "
@@ -65,25 +75,24 @@ class TriangleMesh:
         """Smallest and largest coordinate of the vertices that faces use, (3,) each."""
         if not len(self.faces):
             raise MeshError("the mesh has no faces, so it has no bounds")
-        used = np.zeros(len(self.vertices), dtype=bool)
-        used[self.faces] = True
-        if used.all():
-            return self.vertices.min(axis=0), self.vertices.max(axis=0)
-        return self.vertices[used].min(axis=0), self.vertices[used].max(axis=0)
+        # Numba is imported on first use.
+        from geom_miner.mesh.measures import bounds_of_used
+
+        low, high = bounds_of_used(self.vertices, self.faces)
+        return low, high
 
     @property
     def area(self) -> float:
         """Surface area in squared world units."""
-        corners = self.triangles
-        cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        return float(0.5 * np.linalg.norm(cross, axis=1).sum())
+        return self._measures().area
 
     @property
     def volume(self) -> float:
         """Signed volume by the divergence theorem; meaningful for closed meshes, > 0 outward."""
-        if not len(self.faces):
-            return 0.0
-        corners = self.triangles - self.vertices[self.faces[0, 0]]
-        return float(
-            np.einsum("ij,ij->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6.0
-        )
+        return self._measures().volume
+
+    def _measures(self) -> Measures:
+        # Numba is imported on first use.
+        from geom_miner.mesh.measures import measure
+
+        return measure(self.vertices, self.faces)

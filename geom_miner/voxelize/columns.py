@@ -8,18 +8,17 @@ so that slabs run in parallel and only one slab's crossings per thread are in me
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from numba import get_num_threads
 
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.packing import Packing
 from geom_miner.grid.sparse import SparseBlocks
+from geom_miner.mesh.side_by_side import side_by_side
 from geom_miner.voxelize.crossings import Floats, Ints, bin_faces, cross_slab
 from geom_miner.voxelize.spans import FULL, MIXED, Bytes, block_states, fill_blocks, find_spans
 
@@ -136,7 +135,7 @@ def cast_columns(
         flags: Bools = unbalanced.reshape(-1, row_parts, lines // line_parts, line_parts)
         return _Slab(states == FULL, mixed, values, totals, np.any(flags, axis=(1, 3)))
 
-    slabs = _in_parallel(one_slab, len(starts) - 1, progress)
+    slabs = side_by_side(one_slab, [(k,) for k in range(len(starts) - 1)], progress)
     full = np.stack([slab.full for slab in slabs]).transpose(np.argsort(order))
     mixed = [np.insert(slab.mixed, 0, k, axis=1) for k, slab in enumerate(slabs)]
     coordinates = torch.from_numpy(np.concatenate(mixed)[:, np.argsort(order)])
@@ -175,21 +174,3 @@ def _placed(vertices: Floats, order: Triple, parts: Triple) -> Floats:
         if count > 1:
             placed[:, column] = (placed[:, column] + 0.5) * count - 0.5
     return placed
-
-
-def _in_parallel(
-    work: Callable[[int], _Slab], number: int, progress: Progress | None
-) -> list[_Slab]:
-    """Results of ``work(0) ... work(number - 1)``, which let go of the interpreter's lock."""
-    with ThreadPoolExecutor(get_num_threads()) as pool:
-        futures = [pool.submit(work, k) for k in range(number)]
-        results = []
-        try:
-            for future in futures:
-                results.append(future.result())
-                if progress is not None:
-                    progress(len(results) / number)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return results

@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from geom_miner.mesh.diagnose import Diagnosis, diagnose
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from geom_miner.mesh.weld import merge_identical_vertices
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -46,8 +43,11 @@ def repair(mesh: TriangleMesh, diagnosis: Diagnosis) -> Repaired:
         if found.odd_edges < diagnosis.odd_edges:
             result = Repaired(single, found, len(mesh.faces) - len(single.faces), 0)
     if result.diagnosis.misoriented_edges:
-        wrong = _wrongly_turned(result.mesh)
-        faces = np.where(wrong[:, None], result.mesh.faces[:, ::-1], result.mesh.faces)
+        from geom_miner.mesh.patches import wrongly_turned
+
+        wrong = wrongly_turned(merge_identical_vertices(result.mesh))
+        faces = result.mesh.faces.copy()
+        faces[wrong] = faces[wrong, ::-1]
         agreeing = TriangleMesh(result.mesh.vertices, faces)
         result = Repaired(agreeing, diagnose(agreeing), result.removed, int(wrong.sum()))
     return result
@@ -59,64 +59,27 @@ def _without_repeats(mesh: TriangleMesh) -> TriangleMesh:
     Copies of which as many face one way as the other cancel in parity and in winding numbers
     alike, and stay.
     """
-    faces = merge_identical_vertices(mesh).faces
-    corners = np.sort(faces, axis=1)
-    order = np.lexsort(corners.T)
-    ordered = corners[order]
-    begins = np.concatenate([[True], (ordered[1:] != ordered[:-1]).any(axis=1)])
-    group = np.empty(len(faces), dtype=np.int64)
-    group[order] = np.cumsum(begins) - 1
+    # Numba is imported on first use.
+    from geom_miner.mesh.equal_vertices import distances_to_first
+
+    merged = merge_identical_vertices(mesh).faces
+    corners = merged.astype(np.float64)
+    corners.sort(axis=1)
+    back = distances_to_first(corners)
+    del corners  # as large as the mesh
+    later = np.flatnonzero(back)
+    # Faces that occur several times; all others stay.
+    repeated = np.union1d(later, later - back[later])
+    faces = merged[repeated]
+    group = (repeated - back[repeated]).astype(np.int64)
     # Rotating the smallest corner to the front leaves two orders of the other two.
     turned = np.take_along_axis(faces, (faces.argmin(axis=1)[:, None] + np.arange(3)) % 3, axis=1)
     sign = np.where(turned[:, 1] < turned[:, 2], 1, -1)
+    _, group = np.unique(group, return_inverse=True)
     net = np.bincount(group, weights=sign)[group]
     agreeing = np.flatnonzero((net != 0) & (sign == np.sign(net)))
     _, firsts = np.unique(group[agreeing], return_index=True)
-    kept = net == 0
-    kept[agreeing[firsts]] = True
+    kept = np.ones(len(mesh.faces), dtype=bool)
+    kept[repeated] = net == 0
+    kept[repeated[agreeing[firsts]]] = True
     return TriangleMesh(mesh.vertices, mesh.faces[kept])
-
-
-def _wrongly_turned(mesh: TriangleMesh) -> npt.NDArray[np.bool_]:
-    """The faces to turn so that neighbors agree: of each patch, the smaller area.
-
-    Neighbors are the two faces of an edge that has no third. Every face stands twice in a graph,
-    as it is and turned, linked to its neighbors in whichever state agrees with it; the connected
-    components of this graph are the patches, each in both orientations. A patch that has only one
-    side, like a Möbius strip, links a face to its own turned self and stays as it is.
-    """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    merged = merge_identical_vertices(mesh)
-    count = len(merged.faces)
-    first, second, agree = _neighbors(merged.faces.astype(np.int64), len(merged.vertices))
-    other = np.where(agree, second, second + count)
-    links = np.concatenate([first, first + count])
-    ends = np.concatenate([other, (other + count) % (2 * count)])
-    graph = coo_array(
-        (np.ones(len(links), dtype=np.int8), (links, ends)), shape=(2 * count, 2 * count)
-    )
-    _, label = connected_components(graph.tocsr(), directed=False)
-    kept, turned = label[:count], label[count:]
-    corners = merged.triangles
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    area = np.bincount(kept, weights=np.linalg.norm(normals, axis=1), minlength=label.max() + 1)
-    # Of the two copies of a patch, its label in the larger is the one to agree with; the label
-    # itself settles a tie, the same way for all faces of the patch.
-    smaller = (area[kept] < area[turned]) | ((area[kept] == area[turned]) & (kept > turned))
-    return np.asarray(smaller, dtype=bool)
-
-
-def _neighbors(faces: Ints, vertices: int) -> tuple[Ints, Ints, npt.NDArray[np.bool_]]:
-    """Pairs of faces that share an edge with no third one, and whether they agree about outside."""
-    start, stop = faces.reshape(-1), np.roll(faces, -1, axis=1).reshape(-1)
-    edge = np.minimum(start, stop) * vertices + np.maximum(start, stop)
-    # Faces with two equal corners cover nothing and join nothing.
-    proper = np.flatnonzero(np.repeat((faces != np.roll(faces, 1, axis=1)).all(axis=1), 3))
-    order = proper[np.argsort(edge[proper], kind="stable")]
-    begins = np.flatnonzero(np.diff(edge[order], prepend=-1))
-    pairs = begins[np.diff(begins, append=len(order)) == 2]
-    a, b = order[pairs], order[pairs + 1]
-    forward = start < stop
-    return a // 3, b // 3, forward[a] != forward[b]

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from geom_miner.errors import MeshError
 from geom_miner.mesh.diagnose import Diagnosis, diagnose
+from geom_miner.mesh.edges import MOST_VERTICES, count_edges
 from geom_miner.mesh.triangle_mesh import TriangleMesh
+from tests.mesh.broken_meshes import broken_meshes
+from tests.mesh.slow_diagnosis import slowly_diagnosed
 from tests.shapes import box, joined, sphere, torus
 
 CLEAN = {
@@ -109,3 +114,68 @@ def test_parts_are_counted_whatever_the_order_of_faces(count: int, seed: int) ->
     faces = np.random.default_rng(seed).permutation(mesh.faces)
     found = diagnose(with_faces(mesh, faces))
     assert (found.parts, found.watertight) == (count, True)
+
+
+EXACT = [f.name for f in dataclasses.fields(Diagnosis) if f.name not in ("volume", "area")]
+
+
+def assert_equals_oracle(mesh: TriangleMesh) -> None:
+    found, expected = diagnose(mesh), slowly_diagnosed(mesh)
+    for name in EXACT:
+        assert getattr(found, name) == getattr(expected, name), name
+    scale = max(1.0, expected.area)
+    assert found.area == pytest.approx(expected.area, rel=1e-12)
+    assert found.volume == pytest.approx(expected.volume, abs=1e-12 * scale**1.5)
+
+
+@given(mesh=broken_meshes())
+@settings(max_examples=300, deadline=None)
+def test_equals_the_slow_oracle(mesh: TriangleMesh) -> None:
+    assert_equals_oracle(mesh)
+
+
+@given(mesh=broken_meshes(), ranges=st.integers(1, 9))
+@settings(deadline=None)
+def test_edges_do_not_depend_on_the_ranges(mesh: TriangleMesh, ranges: int) -> None:
+    count = len(mesh.vertices)
+    alone = count_edges(mesh.faces, count, ranges=1)
+    assert count_edges(mesh.faces, count, ranges=ranges) == alone
+
+
+@pytest.mark.parametrize("hub", [0, 7, 1999])
+def test_equals_the_slow_oracle_where_all_faces_meet(hub: int) -> None:
+    """A bucket of thousands of edges, all of a fan's and every third face's once more."""
+    rng = np.random.default_rng(1)
+    rim = rng.permutation(np.delete(np.arange(2000), hub))
+    fan = np.stack([np.full(len(rim), hub), rim, np.roll(rim, -1)], axis=1)
+    faces = rng.permutation(np.concatenate([fan, fan[::3, ::-1]]))
+    assert_equals_oracle(TriangleMesh(rng.random((2000, 3)), faces))
+
+
+def test_equals_the_slow_oracle_on_a_mesh_of_many_slabs() -> None:
+    rng = np.random.default_rng(2)
+    mesh = torus(major_segments=300, minor_segments=200)
+    order = rng.permutation(len(mesh.vertices))
+    vertices = np.empty_like(mesh.vertices)
+    vertices[order] = mesh.vertices
+    faces = rng.permutation(order[mesh.faces])
+    faces[::1000] = faces[::1000, ::-1]
+    assert_equals_oracle(TriangleMesh(vertices, faces[:-5]))
+
+
+def test_too_many_vertices_are_refused() -> None:
+    with pytest.raises(MeshError, match="too many"):
+        count_edges(np.array([[0, 1, 2]]), MOST_VERTICES + 1)
+
+
+def test_memory_is_less_than_the_mesh_itself() -> None:
+    torus_of_millions = torus(major_segments=1000, minor_segments=1000)
+    mesh = with_faces(torus_of_millions, torus_of_millions.faces.astype(np.int32))
+    diagnose(box())  # compiled code is none of the mesh's
+    tracemalloc.start()
+    try:
+        assert diagnose(mesh).watertight
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 0.3 < peak / (mesh.vertices.nbytes + mesh.faces.nbytes) < 1

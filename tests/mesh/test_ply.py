@@ -64,6 +64,7 @@ def test_reads_every_encoding_and_fans_polygons(
     mesh = read_mesh(path)
     np.testing.assert_array_equal(mesh.vertices, POINTS)
     np.testing.assert_array_equal(mesh.faces, FANNED)
+    assert mesh.faces.dtype == np.int32
     assert mesh.volume == pytest.approx(4 * 2.5 / 3)
 
 
@@ -152,8 +153,16 @@ def bad_files() -> dict[str, tuple[bytes, str]]:
             "inf",
         ),
         "index too large": (ply("ascii", POINTS, [(0, 1, 5)]), r"\[0, 5\), got 5"),
+        "index beyond int32": (
+            ply("binary_little_endian", POINTS, [(0, 1, 2**32 - 2)], index_kind=("uint", "I")),
+            r"\[0, 5\), got 4294967294",
+        ),
         "index negative": (ply("binary_little_endian", POINTS, [(0, 1, -2)]), "got -2"),
         "no faces": (ply("binary_little_endian", POINTS, []), "no faces"),
+        "empty faces": (
+            ply("binary_little_endian", POINTS, [(), ()], index_kind=("uint", "I")),
+            "no faces",
+        ),
         "point cloud": (
             b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float y\n"
             b"property float z\nend_header\n0 0 0\n",
@@ -161,6 +170,12 @@ def bad_files() -> dict[str, tuple[bytes, str]]:
         ),
         "only edges": (ply("ascii", POINTS, [(0, 1), (1, 2)]), "no faces"),
         "no vertices": (ply("ascii", [], []), "no faces"),
+        "lists for positions": (
+            b"ply\nformat ascii 1.0\nelement vertex 1\nproperty list int float x\n"
+            b"property float y\nproperty float z\nelement face 1\n"
+            b"property list uchar int vertex_index\nend_header\n1 0 0 0\n3 0 0 0\n",
+            "x, y and z",
+        ),
         "flat vertices": (little.replace(b"double z", b"double w"), "x, y and z"),
     }
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from geom_miner.mesh.weld import merge_identical_vertices
+from tests.mesh.slow_diagnosis import slowly_merged
 from tests.shapes import sphere
 
 
@@ -29,3 +30,17 @@ def test_equals_a_dictionary(positions: list[tuple[float, float, float]]) -> Non
 def test_a_mesh_without_duplicates_comes_back_itself() -> None:
     mesh = sphere()
     assert merge_identical_vertices(mesh) is mesh
+
+
+def test_equals_the_slow_oracle_on_many_lots() -> None:
+    rng = np.random.default_rng(0)
+    positions = rng.integers(-60, 60, (200_000, 3)).astype(np.float32) * 0.37
+    positions[positions == 0] *= rng.choice([-1.0, 1.0], np.count_nonzero(positions == 0))
+    faces = rng.integers(0, len(positions), (300_000, 3)).astype(np.int32)
+    mesh = TriangleMesh(positions, faces)
+    merged, expected = merge_identical_vertices(mesh), slowly_merged(mesh)
+    assert len(expected.vertices) < len(positions)
+    np.testing.assert_array_equal(merged.vertices, expected.vertices)
+    np.testing.assert_array_equal(np.signbit(merged.vertices), np.signbit(expected.vertices))
+    np.testing.assert_array_equal(merged.faces, expected.faces)
+    assert merged.faces.dtype == np.int32

@@ -8,9 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geom_miner.mesh.diagnose import diagnose
+from geom_miner.mesh.patches import wrongly_turned
 from geom_miner.mesh.triangle_mesh import TriangleMesh
+from geom_miner.mesh.weld import merge_identical_vertices
 from geom_miner.voxelize.repair import Repaired, repair
+from tests.mesh.broken_meshes import broken_meshes
+from tests.mesh.slow_diagnosis import slowly_diagnosed
 from tests.shapes import box, joined, sphere, torus
+from tests.voxelize.slow_repair import slowly_without_repeats, slowly_wrongly_turned
 
 
 def repaired(mesh: TriangleMesh) -> Repaired:
@@ -128,3 +133,33 @@ def test_a_one_sided_strip_stays_as_it_is() -> None:
     found = repaired(strip)
     assert found.turned == 0
     np.testing.assert_array_equal(found.mesh.faces, strip.faces)
+
+
+@given(mesh=broken_meshes())
+@settings(max_examples=200, deadline=None)
+def test_equals_the_slow_oracle(mesh: TriangleMesh) -> None:
+    expected, given_mesh = mesh, slowly_diagnosed(mesh)
+    if given_mesh.duplicate_faces and not given_mesh.closed:
+        single = slowly_without_repeats(mesh)
+        if slowly_diagnosed(single).odd_edges < given_mesh.odd_edges:
+            expected = single
+    faces = expected.faces
+    if slowly_diagnosed(expected).misoriented_edges:
+        wrong = slowly_wrongly_turned(expected)
+        faces = np.where(wrong[:, None], faces[:, ::-1], faces)
+    found = repaired(mesh)
+    np.testing.assert_array_equal(found.mesh.faces, faces)
+    assert found.removed == len(mesh.faces) - len(faces)
+    assert found.turned == np.count_nonzero((expected.faces != faces).any(axis=1))
+
+
+def test_turning_equals_the_slow_oracle_on_many_faces() -> None:
+    rng = np.random.default_rng(3)
+    mesh = joined(torus(major_segments=90, minor_segments=70), sphere(3.0, (5, 0, 0), 4))
+    shuffled = rng.permutation(mesh.faces)[:-200]
+    flip = rng.random(len(shuffled)) < 0.4
+    shuffled[flip] = shuffled[flip, ::-1]
+    broken = with_faces(mesh, shuffled.astype(np.int32))
+    wrong = wrongly_turned(merge_identical_vertices(broken))
+    np.testing.assert_array_equal(wrong, slowly_wrongly_turned(broken))
+    assert wrong.any()
