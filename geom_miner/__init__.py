@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from geom_miner.errors import MeshError as MeshError
     from geom_miner.errors import ModelFileError as ModelFileError
     from geom_miner.errors import SettingsError as SettingsError
+    from geom_miner.extract.decimate import decimate as decimate
     from geom_miner.extract.isosurface import extract_mesh as extract_mesh
     from geom_miner.extract.isosurface import extract_mesh_dense as extract_mesh_dense
     from geom_miner.extract.level_of_detail import extract_level as extract_level
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from geom_miner.model.initialize import initialize_blocks as initialize_blocks
     from geom_miner.model.representation import Representation as Representation
     from geom_miner.progress import FitProgress as FitProgress
+    from geom_miner.progress import WorkBar as WorkBar
     from geom_miner.resumable import FitResult as FitResult
     from geom_miner.resumable import fit_to_file as fit_to_file
     from geom_miner.storage.model_file import load_model as load_model
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
     from geom_miner.voxelize.occupancy import VoxelizeReport as VoxelizeReport
     from geom_miner.voxelize.occupancy import voxelize_mesh as voxelize_mesh
     from geom_miner.voxelize.settings import VoxelizeSettings as VoxelizeSettings
+    from geom_miner.voxelize.winding import winding_numbers as winding_numbers
 
 __version__ = "0.1.0"
 
@@ -93,8 +96,10 @@ _HOMES = {
     "TriangleMesh": "mesh.triangle_mesh",
     "VoxelizeReport": "voxelize.occupancy",
     "VoxelizeSettings": "voxelize.settings",
+    "WorkBar": "progress",
     "build_pyramid": "grid.pyramid",
     "choose_device": "kernels",
+    "decimate": "extract.decimate",
     "diagnose": "mesh.diagnose",
     "extract_level": "extract.level_of_detail",
     "extract_mesh": "extract.isosurface",
@@ -122,6 +127,7 @@ _HOMES = {
     "local_coordinates": "model.block_mlps",
     "try_start": "fit.learned_start",
     "voxelize_mesh": "voxelize.occupancy",
+    "winding_numbers": "voxelize.winding",
     "write_image": "media.images",
     "write_level_ply": "extract.level_of_detail",
     "write_mesh": "mesh.files",

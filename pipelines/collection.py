@@ -19,6 +19,7 @@ from geom_miner import (
     MeshError,
     VoxelizeReport,
     VoxelizeSettings,
+    WorkBar,
     extract_level,
     fit_to_file,
     load_model,
@@ -75,9 +76,9 @@ def _one(
 ) -> dict[str, Any]:
     settings = fit_settings(run)
     mesh = read_mesh(path)
-    occupancy = voxelize_mesh(
-        mesh, VoxelizeSettings(resolution=run.resolution), block_size=settings.block_size
-    )
+    voxels = VoxelizeSettings(resolution=run.resolution)
+    with WorkBar(console, "voxelizing") as bar:
+        occupancy = voxelize_mesh(mesh, voxels, block_size=settings.block_size, progress=bar)
     model = folder / "model.miner"
     with FitProgress(console) as progress:
         result = fit_to_file(
@@ -90,17 +91,20 @@ def _one(
         )
     seconds = {entry.scale: entry.seconds for entry in result.history}
     representation = load_model(model)
-    lod, surface = folder / "lod_0.ply", extract_level(representation, 0)
+    lod = folder / "lod_0.ply"
+    with WorkBar(console, "meshing level of detail 0") as bar:
+        surface = extract_level(representation, 0, on_progress=bar)
     write_mesh(lod, surface, comments=[f"level of detail 0 of {name}"])
-    found = evaluate_shape_levels(
-        model,
-        {0: lod if len(surface.faces) else None},
-        occupancy=occupancy,
-        source=mesh,
-        seconds=seconds,
-        iou_threshold=run.iou_threshold,
-        samples=run.samples,
-    )[0]
+    with WorkBar(console, "judging what the files hold"):
+        found = evaluate_shape_levels(
+            model,
+            {0: lod if len(surface.faces) else None},
+            occupancy=occupancy,
+            source=mesh,
+            seconds=seconds,
+            iou_threshold=run.iou_threshold,
+            samples=run.samples,
+        )[0]
     report = occupancy.report
     return {
         "name": name,

@@ -21,6 +21,7 @@ from geom_miner import (
     Occupancy,
     TriangleMesh,
     VoxelizeSettings,
+    WorkBar,
     choose_device,
     extract_level,
     fit_to_file,
@@ -71,9 +72,9 @@ def run_shape(run: ShapeRun, *, fresh: bool, console: Console) -> Path:
     folder = make_folder(Path(run.output) / shape.name)
     console.print(f"{shape.title}: {shape.faces:,} faces, at {resolution}^3 on {device}")
 
-    with console.status("voxelizing (the first run compiles)"):
-        voxels = VoxelizeSettings(resolution=resolution, fill=run.fill, inside=run.inside)
-        occupancy = voxelize_mesh(shape.mesh, voxels, block_size=settings.block_size)
+    voxels = VoxelizeSettings(resolution=resolution, fill=run.fill, inside=run.inside)
+    with WorkBar(console, "voxelizing") as bar:
+        occupancy = voxelize_mesh(shape.mesh, voxels, block_size=settings.block_size, progress=bar)
     console.print("\n".join(occupancy.report.sentences()), highlight=False)
 
     source = _source_facts(shape)
@@ -90,7 +91,7 @@ def run_shape(run: ShapeRun, *, fresh: bool, console: Console) -> Path:
             memory=memory,
         )
     meshes = _extract_all(folder, source, console)
-    with console.status("judging what the files hold") as status:
+    with WorkBar(console, "judging what the files hold") as bar:
         levels = evaluate_shape_levels(
             folder / "model.miner",
             meshes,
@@ -99,9 +100,9 @@ def run_shape(run: ShapeRun, *, fresh: bool, console: Console) -> Path:
             seconds={entry.scale: entry.seconds for entry in result.history},
             iou_threshold=run.iou_threshold,
             samples=run.samples,
-            on_level=lambda scale: status.update(f"judging level of detail {scale}"),
+            on_level=lambda scale: bar.describe(f"judging level of detail {scale}"),
         )
-        status.update("drawing")
+    with WorkBar(console, "drawing"):
         title = "STAND-IN" if shape.stand_in else "source"
         draw_shape_pictures(folder, shape.mesh, meshes, levels, _view(run, shape), title=title)
     facts = {"stand_in": shape.stand_in} | manifest(
@@ -140,8 +141,8 @@ def _extract_all(
     representation = load_model(folder / "model.miner")
     paths: dict[int, Path | None] = {}
     for scale in reversed(range(representation.num_scales)):
-        with console.status(f"meshing level of detail {scale}"):
-            mesh: TriangleMesh = extract_level(representation, scale)
+        with WorkBar(console, f"meshing level of detail {scale}") as bar:
+            mesh: TriangleMesh = extract_level(representation, scale, on_progress=bar)
         comments = [f"level of detail {scale} of {source['name']}, made by geom_miner"]
         if source["stand_in"]:
             comments.append("STAND-IN: a built-in procedural shape, not the one asked for")

@@ -56,6 +56,7 @@ DOORS = {
     "llvmlite": ("geom_miner/kernels/simd.py",),
     "triton": ("geom_miner/kernels/gpu.py", "geom_miner/kernels/gpu_peak.py"),
     "igl": (
+        "geom_miner/extract/decimate.py",
         "geom_miner/voxelize/winding.py",
         "eval/metrics/source_error.py",
     ),

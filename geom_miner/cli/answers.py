@@ -42,6 +42,8 @@ def print_rows(title: str, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, (tuple, list)):

@@ -20,8 +20,10 @@ from geom_miner.fit.settings import FitSettings
 from geom_miner.voxelize.settings import VoxelizeSettings
 
 if TYPE_CHECKING:
-    from geom_miner.cli.work_bar import WorkBar
+    from geom_miner.extract.decimate import DecimationReport
+    from geom_miner.mesh.triangle_mesh import TriangleMesh
     from geom_miner.model.representation import Representation
+    from geom_miner.progress import WorkBar
     from geom_miner.voxelize.occupancy import Occupancy
 
 IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
@@ -157,16 +159,23 @@ class Extract:
     """File format of the meshes."""
     iso_level: float = 0.5
     """Value of the surface; inside is higher."""
+    triangles: int | None = None
+    """Most triangles that each mesh may have: finer ones are decimated and stay closed, with this
+    many or one fewer; coarser ones stay as they are. Needs libigl, and the memory for the whole
+    mesh and about 0.5 GB more for a million of its triangles; without it PLY needs little."""
     device: Device = "auto"
     """Where to decode."""
     json: bool = False
     """Print the list of meshes as JSON."""
 
     def run(self, console: Console) -> None:
-        from geom_miner.cli.work_bar import WorkBar
+        from geom_miner.extract.decimate import check_budget
+        from geom_miner.progress import WorkBar
         from geom_miner.storage.model_file import load_model
 
         wanted = parse_levels(self.lod)
+        if self.triangles is not None:
+            check_budget(self.triangles)
         representation = load_model(self.model, finest=min(wanted) if wanted else 0)
         representation = representation.to(_device(self.device))
         if representation.grid.ndim != 3:
@@ -176,8 +185,10 @@ class Extract:
         for scale in sorted(wanted or range(representation.num_scales), reverse=True):
             path = self.output / f"lod_{scale}.{self.format}"
             with WorkBar(console, f"meshing level of detail {scale}") as bar:
-                vertices, faces = self._write(path, representation, scale, bar)
-            rows.append({"file": str(path), "vertices": vertices, "faces": faces})
+                row, remarks = self._write(path, representation, scale, bar)
+            for remark in remarks:
+                console.print(f"{path}: {remark}", highlight=False, soft_wrap=True)
+            rows.append({"file": str(path), **row})
         if self.json:
             print_json(rows)
         else:
@@ -185,23 +196,35 @@ class Extract:
 
     def _write(
         self, path: Path, representation: Representation, scale: int, bar: WorkBar
-    ) -> tuple[int, int]:
-        """Write one mesh; numbers of vertices and faces."""
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Write one mesh; facts about it for the answer, and what else there is to say."""
         from geom_miner.extract.level_of_detail import extract_level, write_level_ply
         from geom_miner.mesh.files import write_mesh
 
-        if self.format == "ply":
-            return write_level_ply(
+        comments = _mesh_comments(representation.info, scale)
+        if self.format == "ply" and self.triangles is None:
+            vertices, faces = write_level_ply(
                 path,
                 representation,
                 scale,
                 iso_level=self.iso_level,
-                comments=_mesh_comments(representation.info, scale),
+                comments=comments,
                 on_progress=bar,
             )
+            return {"vertices": vertices, "faces": faces}, []
         mesh = extract_level(representation, scale, iso_level=self.iso_level, on_progress=bar)
-        write_mesh(path, mesh)
-        return len(mesh.vertices), len(mesh.faces)
+        facts: dict[str, Any] = {}
+        remarks = []
+        if self.triangles is not None:
+            mesh, report = _decimate(mesh, self.triangles)
+            facts = {
+                "triangles_asked": report.asked,
+                "triangles_before": report.before,
+                "watertight": report.result.watertight,
+            }
+            remarks = [report.sentence()]
+        write_mesh(path, mesh, comments=comments)
+        return {"vertices": len(mesh.vertices), "faces": len(mesh.faces), **facts}, remarks
 
 
 @dataclass(frozen=True)
@@ -228,7 +251,7 @@ class Decode:
 
     def run(self, console: Console) -> None:
         from geom_miner.cli.decoding import check_output, sample_stream, write_samples
-        from geom_miner.cli.work_bar import WorkBar
+        from geom_miner.progress import WorkBar
         from geom_miner.storage.model_file import load_model
 
         check_output(self.output)
@@ -301,12 +324,25 @@ def _voxelize(
     source: Path, settings: VoxelizeSettings, block_size: int, console: Console
 ) -> Occupancy:
     from geom_miner.mesh.files import read_mesh
+    from geom_miner.progress import WorkBar
     from geom_miner.voxelize.occupancy import voxelize_mesh
 
     with console.status(f"reading {source.name}"):
         mesh = read_mesh(source)
-    with console.status(f"voxelizing {len(mesh.faces):,} faces (the first run compiles)"):
-        return voxelize_mesh(mesh, settings, block_size=block_size)
+    with WorkBar(console, f"voxelizing {len(mesh.faces):,} faces") as bar:
+        return voxelize_mesh(mesh, settings, block_size=block_size, progress=bar)
+
+
+def _decimate(mesh: TriangleMesh, triangles: int) -> tuple[TriangleMesh, DecimationReport]:
+    """The mesh within the budget, and a report on it in single precision, as files have it."""
+    import numpy as np
+
+    from geom_miner.extract.decimate import decimate, report_decimation
+    from geom_miner.mesh.triangle_mesh import TriangleMesh
+
+    small = decimate(mesh, triangles)
+    written = TriangleMesh(small.vertices.astype(np.float32), small.faces)
+    return small, report_decimation(mesh, written, triangles)
 
 
 def _save_occupancy(path: Path, occupancy: Occupancy) -> None:

@@ -18,6 +18,7 @@ from geom_miner.fit.activity import (
     constants_to_store,
     plan_blocks,
 )
+from geom_miner.fit.forecast import ScaleWork, WorkForecast
 from geom_miner.fit.history import OnProgress, Progress, ScaleHistory
 from geom_miner.fit.one_scale import train_blocks
 from geom_miner.fit.settings import FitSettings
@@ -249,13 +250,13 @@ def _start_of(
 
 
 class _ProgressReport:
-    """Turns a scale's rounds into the whole fit's progress: every varying block, all its steps."""
+    """Turns a scale's rounds into the progress of all that this run has to do."""
 
     def __init__(
         self, pyramid: Sequence[SparseBlocks], settings: FitSettings, listener: OnProgress | None
     ) -> None:
         self._settings, self._listener = settings, listener
-        self._work = [len(p.ids) * settings.steps_at(s) for s, p in enumerate(pyramid)]
+        self._forecast = WorkForecast([_work_of(p, s, settings) for s, p in enumerate(pyramid)])
 
     def round_done(
         self, scale: int, first: int, batch: int, step: int, active: int, fitted: int, loss: float
@@ -263,13 +264,24 @@ class _ProgressReport:
         """After a round of a batch of blocks, ``fitted`` of them, from block ``first`` on."""
         if self._listener is None:
             return
-        settings, work = self._settings, self._work
-        limit = settings.steps_at(scale)
-        here = first * limit + batch * (step if active else limit)
-        done = (sum(work[scale + 1 :]) + here) / max(sum(work), 1)
+        settings = self._settings
+        done = self._forecast.advance(scale, first, batch, fitted, step, active)
         self._listener(
-            Progress(scale, settings.scales, step, limit, active, fitted, loss, min(done, 1.0))
+            Progress(
+                scale, settings.scales, step, settings.steps_at(scale), active, fitted, loss, done
+            )
         )
+
+
+def _work_of(target: SparseBlocks, scale: int, settings: FitSettings) -> ScaleWork:
+    layout = target.layout
+    architecture = architecture_at(scale, layout.ndim, target.channels, settings)
+    return ScaleWork(
+        blocks=len(target.ids),
+        steps=settings.steps_at(scale),
+        cost=layout.block_samples * architecture.num_parameters,
+        dead_zone=settings.dead_zone_at(scale) > 0,
+    )
 
 
 def _loss_of(reconstruction: SparseBlocks, target: SparseBlocks, blocks: BlockMLPs) -> float:

@@ -20,7 +20,8 @@ class Progress:
     loss: float
     """Mean squared error over the blocks that carry an MLP at this scale."""
     done: float
-    """Share of the whole fit's work that is behind, if no block stops early: in [0, 1]."""
+    """Share of this run's work that is behind, as far as can be told: in [0, 1], never falling.
+    Work is arithmetic; what an earlier run finished is no work."""
 
 
 OnProgress = Callable[[Progress], None]

@@ -13,10 +13,10 @@ import zarr
 from PIL import Image
 from rich.console import Console
 
-from geom_miner.cli.work_bar import WorkBar
 from geom_miner.fit.coarse_to_fine import fit_signal
 from geom_miner.fit.settings import FitSettings
 from geom_miner.model.representation import Representation
+from geom_miner.progress import WorkBar
 from geom_miner.storage.model_file import load_model, save_model
 from tests.cli.conftest import Run
 from tests.cli.test_bad_input import OLD, assert_one_sentence, largest_file

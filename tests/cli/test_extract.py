@@ -1,13 +1,15 @@
-"""``geom-miner extract``: PLY files are written while the mesh is made."""
+"""``geom-miner extract``: PLY files are written while the mesh is made, others after decimation."""
 
+import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from geom_miner import extract_level, load_model, write_mesh
+from geom_miner import diagnose, extract_level, load_model, read_mesh, write_mesh
 from geom_miner.extract.isosurface import Isosurface
 from tests.cli.conftest import Run
 
@@ -52,3 +54,77 @@ def test_progress_is_shown_on_a_terminal(
     assert outcome.status == 0
     assert "meshing level of detail 1" in outcome.err
     assert "100 %" in outcome.err
+
+
+@pytest.mark.parametrize("form", ["ply", "obj", "stl", "glb"])
+def test_a_budget_of_triangles_is_for_each_mesh(
+    made: Path, tmp_path: Path, run: Run, form: str
+) -> None:
+    model = made / "sphere.miner"
+    whole = json.loads(run("extract", model, "-o", tmp_path / "whole", "--json").out)
+    coarse, fine = (row["faces"] for row in whole)
+    budget = (coarse + fine) // 4 * 2
+    assert coarse < budget < fine
+    outcome = run(
+        *("extract", model, "-o", tmp_path, "--format", form),
+        *("--triangles", budget, "--json"),
+    )
+    assert outcome.status == 0, outcome.err
+    rows = json.loads(outcome.out)
+    assert [row["triangles_before"] for row in rows] == [coarse, fine]
+    assert [row["faces"] for row in rows] == [coarse, budget]
+    assert [row["triangles_asked"] for row in rows] == [budget] * 2
+    for row in rows:
+        mesh = read_mesh(row["file"])
+        assert (len(mesh.vertices), len(mesh.faces)) == (row["vertices"], row["faces"])
+        assert diagnose(mesh).watertight
+        assert row["watertight"] is True
+    assert f"left as they are, the budget is {budget:,}." in outcome.err
+    assert f"{budget:,} triangles of {fine:,}, watertight" in outcome.err
+
+
+def test_a_mesh_within_the_budget_has_the_same_bytes(made: Path, tmp_path: Path, run: Run) -> None:
+    for folder, extra in (("whole", []), ("budget", ["--triangles", 10**6])):
+        outcome = run("extract", made / "sphere.miner", "-o", tmp_path / folder, *extra)
+        assert outcome.status == 0
+    for name in ("lod_0.ply", "lod_1.ply"):
+        written = [(tmp_path / folder / name).read_bytes() for folder in ("whole", "budget")]
+        assert written[0] == written[1]
+
+
+def test_a_surface_decimated_twice_is_the_same_file(made: Path, tmp_path: Path, run: Run) -> None:
+    for folder in ("a", "b"):
+        outcome = run(
+            *("extract", made / "sphere.miner", "-o", tmp_path / folder),
+            *("--lod", 0, "--triangles", 101),
+        )
+        assert outcome.status == 0
+        assert "watertight" in outcome.out  # a column of the table
+        assert " yes " in outcome.out
+    one, other = ((tmp_path / folder / "lod_0.ply").read_bytes() for folder in ("a", "b"))
+    assert one == other
+    assert len(read_mesh(tmp_path / "a" / "lod_0.ply").faces) == 100
+
+
+def test_an_empty_level_has_nothing_to_decimate(made: Path, tmp_path: Path, run: Run) -> None:
+    outcome = run(
+        *("extract", made / "sphere.miner", "-o", tmp_path, "--lod", 0, "--iso-level", 9),
+        *("--triangles", 100, "--json"),
+    )
+    assert outcome.status == 0
+    (row,) = json.loads(outcome.out)
+    assert (row["faces"], row["watertight"]) == (0, False)
+    assert "no surface to decimate" in outcome.err
+
+
+def test_a_bad_budget_is_said_before_any_work(
+    made: Path, tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcome = run("extract", made / "sphere.miner", "-o", tmp_path / "out", "--triangles", 3)
+    assert outcome.status == 1
+    assert "triangles must be at least 4" in outcome.err
+    monkeypatch.setitem(sys.modules, "igl", None)
+    outcome = run("extract", made / "sphere.miner", "-o", tmp_path / "out", "--triangles", 100)
+    assert outcome.status == 1
+    assert "install geom_miner[decimate]" in outcome.err
+    assert not (tmp_path / "out").exists()
