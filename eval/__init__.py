@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from eval.metrics.surface import one_sided_scan_chamfer as one_sided_scan_chamfer
     from eval.metrics.surface import one_sided_scan_hausdorff as one_sided_scan_hausdorff
     from eval.metrics.surface import surface_metrics as surface_metrics
+    from eval.open3d_module import load_open3d as load_open3d
     from eval.render import render_mesh as render_mesh
     from eval.report import collection_report as collection_report
     from eval.report import image_report as image_report
@@ -77,6 +78,7 @@ _HOMES = {
     "hausdorff": "metrics.surface",
     "iou_voxel": "metrics.occupancy",
     "iou_voxel_sparse": "metrics.occupancy",
+    "load_open3d": "open3d_module",
     "match_clouds": "metrics.surface",
     "mse": "metrics.image",
     "mse_sparse": "metrics.image",

@@ -1,6 +1,6 @@
-"""How time and memory grow with the resolution, and what a mesh of many triangles costs.
+"""How time and memory grow with the resolution, and whether results stay the same at size.
 
-``python -m pipelines.growth configs/bench_scale.yaml``
+``python -m pipelines.growth configs/bench_scale.yaml [--parts growth triangles]``
 """
 
 from __future__ import annotations
@@ -8,27 +8,23 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import tyro
 from rich.console import Console
 
-from eval import growth_figure, iou_voxel_sparse
+from eval import growth_figure, iou_voxel_sparse, load_open3d
 from geom_miner import (
     BlockGrid,
-    TriangleMesh,
+    SettingsError,
     VoxelizeSettings,
     build_pyramid,
     extract_level,
     fit_to_file,
     load_model,
-    preset,
-    read_mesh,
     voxelize_mesh,
-    write_mesh,
 )
 from pipelines.command import run_command
 from pipelines.config import load_config
@@ -41,10 +37,28 @@ from pipelines.manifest import (
     write_json,
     write_text,
 )
+from pipelines.many_triangles import (
+    ask_open3d,
+    measure_triangles,
+    shape_mesh,
+    triangles_report,
+    write_subdivided,
+)
 from pipelines.own_process import in_own_process
-from pipelines.shapes import find_shape
+from pipelines.same_file import (
+    compare_after_kill,
+    compare_files,
+    same_file_report,
+    settings_at,
+)
+from pipelines.warm_up import warm_up
 
 _GIB = 2**30
+
+# Growth with the surface, n^2, is 4 per doubling; what is beyond is overhead.
+LARGEST_FACTOR = 4.6
+
+PARTS = ("growth", "triangles", "same_file", "resume")
 
 
 @dataclass(frozen=True)
@@ -53,78 +67,127 @@ class GrowthRun:
 
     grow: str
     """Shape: a name or a path."""
+    parts: list[str] = field(default_factory=lambda: list(PARTS))
+    """Parts to run: growth, triangles, same_file, resume."""
     voxelized: list[int] = field(default_factory=list)
     """Resolutions at which the shape is voxelized and its pyramid built."""
     fitted: list[int] = field(default_factory=list)
     """Resolutions at which it is also fitted to a file and meshed from it."""
-    subdivisions: int = 0
-    """Times that every triangle is cut into four, for the mesh of many triangles; 0 for none."""
+    subdivisions: int = 4
+    """Times that every triangle is cut into four, for the mesh of many triangles."""
     subdivided_resolution: int = 1024
     """Resolution at which that one is voxelized."""
+    whole_resolution: int = 256
+    """Resolution at which the uncut shape is compared with Open3D, on all samples."""
+    open3d_samples: int = 2_000_000
+    """Samples on which the mesh of many triangles is compared; 0 leaves Open3D out."""
+    same_resolution: int = 256
+    """Resolution of the fits that must end in one file."""
+    memories: list[str] = field(default_factory=lambda: ["8MB", "16MB", "0.5GB", "2GB", "8GB"])
+    """Memory of each of them; the first is also that of the fit that is killed."""
+    threads: list[int] = field(default_factory=lambda: [1, 2])
+    """Threads of each of them."""
     preset: str = "volume"
     """Settings of the fits."""
     output: str = "runs/bench_scale"
     """Folder to write."""
 
+    def __post_init__(self) -> None:
+        unknown = [part for part in self.parts if part not in PARTS]
+        if unknown:
+            raise SettingsError(f"parts must be of {', '.join(PARTS)}, got {unknown[0]!r}")
+        if not self.memories or not self.threads or min(self.threads) < 1:
+            raise SettingsError("memories and threads must name at least one, threads from 1 on")
+
 
 @dataclass(frozen=True)
 class Arguments:
-    """Measure growth; every row in a process of its own."""
+    """Measure growth; everything in processes of its own."""
 
     config: tyro.conf.Positional[Path]
     """YAML file of the run."""
+    parts: list[str] | None = None
+    """Parts to run, instead of the config's: growth, triangles, same_file, resume."""
+    fitted: list[int] | None = None
+    """Resolutions to fit, instead of the config's."""
     output: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
     """Folder to write, instead of the config's."""
 
 
 def run_growth(run: GrowthRun, *, console: Console) -> dict[str, Any]:
-    """All rows; written after each, so that an interrupt loses little."""
+    """All parts; written after each step, so that an interrupt loses little."""
     folder = make_folder(Path(run.output))
-    out: dict[str, Any] = {"rows": [], "many_triangles": None}
+    out: dict[str, Any] = {"rows": [], "triangles": {}, "same_file": [], "resume": None}
 
     def save() -> None:
         facts = manifest(config=portable(run), seed=0, device="cpu", backend="cpu")
         write_json(folder / "growth.json", {**facts, **out})
-        write_text(folder / "report.md", growth_report(out))
+        write_text(folder / "report.md", growth_report(run, out))
 
-    for resolution in sorted({*run.voxelized, *run.fitted}):
-        stages = "fit and meshes" if resolution in run.fitted else "voxels and pyramid"
-        with console.status(f"{run.grow} {resolution}^3: {stages}"):
-            row = in_own_process(measure, run, resolution)
-        out["rows"].append(row)
-        save()
-        console.print(_row(row), markup=False, highlight=False)
-    if run.subdivisions:
-        with tempfile.TemporaryDirectory() as scratch, console.status("a mesh of many triangles"):
-            path = Path(scratch) / "subdivided.ply"
-            in_own_process(write_subdivided, run, path)
-            out["many_triangles"] = in_own_process(measure_triangles, run, path)
+    if "triangles" in run.parts and run.open3d_samples:
+        # Said before the long work, not after.
+        in_own_process(_check_open3d)
+    if "growth" in run.parts:
+        for resolution in sorted({*run.voxelized, *run.fitted}):
+            stages = "fit and meshes" if resolution in run.fitted else "voxels and pyramid"
+            with console.status(f"{run.grow} {resolution}^3: {stages}"):
+                row = in_own_process(measure, run, resolution)
+            out["rows"].append(row)
             save()
-    growth_figure(
-        [row["resolution"] for row in out["rows"]],
-        {
-            "voxels, s": [row["voxelize_seconds"] for row in out["rows"]],
-            "fit, s": [row.get("fit_seconds") for row in out["rows"]],
-            "peak memory, GiB": [row["peak_rss_bytes"] / _GIB for row in out["rows"]],
-        },
-        folder / "growth.png",
-    )
-    console.print(growth_report(out), markup=False, highlight=False)
+            console.print(_row(row), markup=False, highlight=False)
+        _plot(out["rows"], folder / "growth.png")
+    if "triangles" in run.parts:
+        with console.status("a mesh of many triangles, and Open3D"):
+            out["triangles"] = compare_triangles(run)
+        save()
+    if "same_file" in run.parts:
+        with console.status("fits that must end in one file"):
+            out["same_file"] = compare_files(
+                run.grow, run.same_resolution, run.preset, run.memories, run.threads
+            )
+        save()
+    if "resume" in run.parts:
+        with console.status("a fit that is killed"):
+            out["resume"] = compare_after_kill(
+                run.grow, run.same_resolution, run.preset, run.memories[0], max(run.threads)
+            )
+        save()
+    console.print(growth_report(run, out), markup=False, highlight=False, soft_wrap=True)
     return out
 
 
+def compare_triangles(run: GrowthRun) -> dict[str, dict[str, Any]]:
+    """The shape as it is and cut into many triangles: what both cost, beside Open3D."""
+    found = {}
+    whole = run.whole_resolution
+    cases = {
+        "as it is": (0, whole, whole**3),
+        "subdivided": (run.subdivisions, run.subdivided_resolution, run.open3d_samples),
+    }
+    for name, (times, resolution, samples) in cases.items():
+        with tempfile.TemporaryDirectory() as scratch:
+            path, answers = Path(scratch) / "mesh.ply", Path(scratch) / "answers.npz"
+            in_own_process(write_subdivided, run.grow, times, path)
+            asked = samples if run.open3d_samples else 0
+            row = in_own_process(measure_triangles, path, resolution, run.preset, asked, answers)
+            if asked:
+                row["open3d"] = in_own_process(ask_open3d, path, answers, run.grow)
+        found[name] = row
+    return found
+
+
 def measure(run: GrowthRun, resolution: int) -> dict[str, Any]:
-    """One resolution, stage by stage."""
-    mesh = find_shape(run.grow, offline=True, console=Console(quiet=True)).mesh
-    settings = preset(run.preset)
-    # The coarsest scale stays as it is.
-    settings = replace(settings, scales=max(1, resolution.bit_length() - 5))
-    row: dict[str, Any] = {"resolution": resolution}
+    """One resolution, stage by stage; the memory of voxels and pyramid apart from the fit's."""
+    base = warm_up(run.preset)
+    mesh = shape_mesh(run.grow)
+    settings = settings_at(resolution, run.preset)
+    row: dict[str, Any] = {"resolution": resolution, "base_rss_bytes": base}
 
     def timed(stage: str, work: Callable[[], Any]) -> Any:
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), time.process_time()
         result = work()
         row[f"{stage}_seconds"] = time.perf_counter() - began
+        row[f"{stage}_cpu_seconds"] = time.process_time() - cpu
         return result
 
     voxels = VoxelizeSettings(resolution=resolution)
@@ -132,105 +195,129 @@ def measure(run: GrowthRun, resolution: int) -> dict[str, Any]:
         "voxelize", lambda: voxelize_mesh(mesh, voxels, block_size=settings.block_size)
     )
     row["surface_blocks"] = len(occupancy.blocks.ids)
+    layout = BlockGrid.covering(
+        occupancy.grid.shape, occupancy.blocks.layout.block_shape, halvings=settings.scales - 1
+    )
+    timed("pyramid", lambda: build_pyramid(occupancy.blocks.extended(layout), settings.scales))
+    row["voxels_and_pyramid_seconds"] = row["voxelize_seconds"] + row["pyramid_seconds"]
+    row["voxels_peak_rss_bytes"] = peak_rss_bytes()
     if resolution not in run.fitted:
-        layout = BlockGrid.covering(
-            occupancy.grid.shape, occupancy.blocks.layout.block_shape, halvings=settings.scales - 1
-        )
-        timed("pyramid", lambda: build_pyramid(occupancy.blocks.extended(layout), settings.scales))
-    else:
-        with tempfile.TemporaryDirectory() as scratch:
-            path = Path(scratch) / "model.miner"
-            timed("fit", lambda: fit_to_file(occupancy.blocks, occupancy.grid, settings, path))
-            model = load_model(path)
-            row["file_bytes"] = path.stat().st_size
-        row["parameters"] = model.num_parameters
-        decoded = timed("decode", lambda: model.decode(0))
-        row["iou"] = iou_voxel_sparse(
-            decoded, occupancy.blocks.extended(decoded.layout),
-            shape=occupancy.grid.shape, threshold=0.5,
-        )  # fmt: skip
-        del decoded
-        surface = timed("extract", lambda: extract_level(model, 0))
-        row["faces"] = len(surface.faces)
-    row["peak_rss_bytes"] = peak_rss_bytes()
+        return row
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "model.miner"
+        timed("fit", lambda: fit_to_file(occupancy.blocks, occupancy.grid, settings, path))
+        model = load_model(path)
+        row["file_bytes"] = path.stat().st_size
+    row["parameters"] = model.num_parameters
+    row["fit_peak_rss_bytes"] = peak_rss_bytes()
+    decoded = timed("decode", lambda: model.decode(0))
+    row["iou"] = iou_voxel_sparse(
+        decoded, occupancy.blocks.extended(decoded.layout),
+        shape=occupancy.grid.shape, threshold=0.5,
+    )  # fmt: skip
+    del decoded
+    surface = timed("extract", lambda: extract_level(model, 0))
+    row["faces"] = len(surface.faces)
+    stages = ("voxelize", "fit", "decode", "extract")
+    row["all_seconds"] = sum(row[f"{stage}_seconds"] for stage in stages)
+    row["all_peak_rss_bytes"] = peak_rss_bytes()
     return row
 
 
-def write_subdivided(run: GrowthRun, path: Path) -> None:
-    """Cut every triangle into four by its edges' midpoints, again and again."""
-    mesh = find_shape(run.grow, offline=True, console=Console(quiet=True)).mesh
-    vertices, faces = mesh.vertices, mesh.faces.astype(np.int64)
-    for _ in range(run.subdivisions):
-        ends = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]], axis=2)
-        keys, where = np.unique(ends[..., 0] * len(vertices) + ends[..., 1], return_inverse=True)
-        middles = 0.5 * (vertices[keys // len(vertices)] + vertices[keys % len(vertices)])
-        ab, bc, ca = where.reshape(-1, 3).T + len(vertices)
-        a, b, c = faces.T
-        cut = ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))
-        faces = np.concatenate([np.stack(corners, axis=1) for corners in cut])
-        vertices = np.concatenate([vertices, middles])
-    write_mesh(path, TriangleMesh(vertices, faces))
+# Title of each column of the table, its entry in a row, and what it is divided by.
+_COLUMNS = (
+    ("voxels, s", "voxelize_seconds", 1),
+    ("pyramid, s", "pyramid_seconds", 1),
+    ("both, s", "voxels_and_pyramid_seconds", 1),
+    ("peak so far, GiB", "voxels_peak_rss_bytes", _GIB),
+    ("fit, s", "fit_seconds", 1),
+    ("peak so far, GiB", "fit_peak_rss_bytes", _GIB),
+    ("decoding, s", "decode_seconds", 1),
+    ("meshing, s", "extract_seconds", 1),
+    ("all, s", "all_seconds", 1),
+    ("peak, GiB", "all_peak_rss_bytes", _GIB),
+)
+# Entries that the limit is for: whole runs, of which some have no fit.
+_LIMITED = (
+    "voxels_and_pyramid_seconds", "voxels_peak_rss_bytes", "all_seconds", "all_peak_rss_bytes",
+)  # fmt: skip
+_STAGES = [name for _, name, _ in _COLUMNS if name not in _LIMITED]
 
 
-def measure_triangles(run: GrowthRun, path: Path) -> dict[str, Any]:
-    """Read and voxelize the mesh of many triangles."""
-    began, cpu = time.perf_counter(), time.process_time()
-    mesh = read_mesh(path)
-    read = time.perf_counter() - began
-    occupancy = voxelize_mesh(mesh, VoxelizeSettings(resolution=run.subdivided_resolution))
+def factors(rows: list[dict[str, Any]]) -> dict[tuple[int, str], float]:
+    """By resolution and entry, how many times that of half the resolution it is."""
+    known = {row["resolution"]: row for row in rows}
     return {
-        "faces": len(mesh.faces),
-        "resolution": run.subdivided_resolution,
-        "read_seconds": read,
-        "seconds": time.perf_counter() - began,
-        "cpu_seconds": time.process_time() - cpu,
-        "voxelizing_seconds": occupancy.report.seconds,
-        "array_bytes": mesh.vertices.nbytes + mesh.faces.nbytes,
-        "peak_rss_bytes": peak_rss_bytes(),
-        "report": asdict(occupancy.report),
+        (resolution, name): row[name] / known[resolution // 2][name]
+        for resolution, row in known.items()
+        for _, name, _ in _COLUMNS
+        if name in row and name in known.get(resolution // 2, {})
     }
 
 
-def growth_report(out: dict[str, Any]) -> str:
-    """The table, with the factor of each row over the one at half its resolution."""
-    columns = ("voxelize_seconds", "fit_seconds", "extract_seconds", "peak_rss_bytes")
+def growth_report(run: GrowthRun, out: dict[str, Any]) -> str:
+    """Markdown: a section for each part that has results."""
+    lines = ["# At size", "", f"On {device_name('cpu')}.", ""]
+    if out["rows"]:
+        lines += [f"## Growth, {run.grow}", "", *_growth_table(out["rows"]), ""]
+    lines += triangles_report(out["triangles"], run.open3d_samples)
+    lines += same_file_report(out["same_file"], out["resume"])
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _growth_table(rows: list[dict[str, Any]]) -> list[str]:
+    grown = factors(rows)
+    base = max(row["base_rss_bytes"] for row in rows) / _GIB
+    titles = ["resolution", "surface blocks", *(title for title, _, _ in _COLUMNS), "IoU"]
     lines = [
-        "# Growth",
+        "In brackets, the factor over half the resolution. Everything is compiled before a clock "
+        "starts; `all` leaves out the pyramid, which a fit builds for itself. Peaks are of "
+        f"resident memory, of which the interpreter takes up to {base:.2f} GiB.",
         "",
-        f"On {device_name('cpu')}. In brackets, the factor over half the resolution.",
-        "",
-        "| resolution | surface blocks | voxels, s | fit, s | meshing, s | peak GiB | IoU |",
-        "|---:|---:|---:|---:|---:|---:|---:|",
+        f"| {' | '.join(titles)} |",
+        f"|{'---:|' * len(titles)}",
     ]
-    rows = {row["resolution"]: row for row in out["rows"]}
-    for resolution, row in rows.items():
-        half, cells = rows.get(resolution // 2, {}), []
-        for name in columns:
-            unit = _GIB if name == "peak_rss_bytes" else 1
-            if name not in row:
-                cells.append("-")
-                continue
-            factor = f" (x{row[name] / half[name]:.1f})" if name in half else ""
-            cells.append(f"{row[name] / unit:.2f}{factor}")
-        iou = f"{row['iou']:.5f}" if "iou" in row else "-"
-        lines.append(f"| {resolution} | {row['surface_blocks']:,} | {' | '.join(cells)} | {iou} |")
-    many = out["many_triangles"]
-    if many:
-        peak = many["peak_rss_bytes"]
-        lines += [
-            "",
-            f"{many['faces']:,} triangles at {many['resolution']}^3: read in "
-            f"{many['read_seconds']:.1f} s, voxelized in {many['voxelizing_seconds']:.1f} s, "
-            f"{many['seconds']:.1f} s in all with the diagnosis; peak "
-            f"{peak / _GIB:.2f} GiB, {peak / many['array_bytes']:.1f} times the mesh's arrays.",
-        ]
-    return "\n".join(lines) + "\n"
+    for row in rows:
+        cells = [str(row["resolution"]), f"{row['surface_blocks']:,}"]
+        for _, name, unit in _COLUMNS:
+            factor = grown.get((row["resolution"], name))
+            cells.append(f"{row[name] / unit:.2f}" if name in row else "-")
+            cells[-1] += f" (x{factor:.2f})" if factor else ""
+        cells.append(f"{row['iou']:.5f}" if "iou" in row else "-")
+        lines.append(f"| {' | '.join(cells)} |")
+    for names, what in ((_LIMITED, "Whole runs"), (_STAGES, "Single stages")):
+        known = {key: factor for key, factor in grown.items() if key[1] in names}
+        if known:
+            (resolution, name), worst = max(known.items(), key=lambda item: item[1])
+            lines += [
+                "",
+                f"{what}: the largest factor per doubling is {worst:.2f} ({name} at "
+                f"{resolution}), {'within' if worst <= LARGEST_FACTOR else 'BEYOND'} the limit of "
+                f"{LARGEST_FACTOR}.",
+            ]
+    return lines
+
+
+def _plot(rows: list[dict[str, Any]], path: Path) -> None:
+    peaks = [row.get("all_peak_rss_bytes", row["voxels_peak_rss_bytes"]) / _GIB for row in rows]
+    growth_figure(
+        [row["resolution"] for row in rows],
+        {
+            "voxels, s": [row["voxelize_seconds"] for row in rows],
+            "fit, s": [row.get("fit_seconds") for row in rows],
+            "peak memory, GiB": peaks,
+        },
+        path,
+    )
+
+
+def _check_open3d() -> None:
+    load_open3d()
 
 
 def _row(row: dict[str, Any]) -> str:
-    parts = [f"{key.removesuffix('_seconds')} {value:.2f} s" for key, value in row.items()
-             if key.endswith("_seconds")]  # fmt: skip
-    return f"{row['resolution']}^3: {', '.join(parts)}, {row['peak_rss_bytes'] / _GIB:.2f} GiB"
+    parts = [f"{title} {row[name] / unit:.2f}" for title, name, unit in _COLUMNS if name in row]
+    return f"{row['resolution']}^3: {'; '.join(parts)}"
 
 
 def main() -> int:
@@ -238,7 +325,10 @@ def main() -> int:
 
     def work(console: Console) -> None:
         arguments = tyro.cli(Arguments, prog="python -m pipelines.growth")
-        run = load_config(arguments.config, GrowthRun, {"output": arguments.output})
+        overrides = {
+            "parts": arguments.parts, "fitted": arguments.fitted, "output": arguments.output,
+        }  # fmt: skip
+        run = load_config(arguments.config, GrowthRun, overrides)
         run_growth(run, console=console)
         console.print(f"Wrote {run.output}/: report.md, growth.json, growth.png", highlight=False)
 

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 CONDA_TO_PYPI = {"pytorch": "torch"}
 CONDA_ONLY = {"pip", "libusb"}  # the installer itself, and what Open3D loads
-EXTRAS = ("eval", "dev")  # what a checkout gets; gpu and view stay the user's choice
+EXTRAS = ("eval", "open3d", "dev")  # what a checkout gets; gpu and view stay the user's choice
 
 
 def pyproject() -> dict:

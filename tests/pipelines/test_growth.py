@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from geom_miner import read_mesh, write_mesh
-from pipelines.growth import GrowthRun, growth_report, run_growth, write_subdivided
+from geom_miner import SettingsError, write_mesh
+from pipelines.growth import GrowthRun, factors, growth_report, run_growth
 from tests.shapes import sphere
 
 
@@ -19,8 +19,9 @@ def test_rows_report_and_plot(tmp_path: Path, console: Console) -> None:
     source = tmp_path / "ball.ply"
     write_mesh(source, sphere(3.0, (1.0, 2.0, 3.0)))
     run = GrowthRun(
-        grow=str(source), fitted=[32], voxelized=[64, 128], subdivisions=1,
-        subdivided_resolution=32, preset="fast", output=str(tmp_path / "out"),
+        grow=str(source), parts=["growth", "triangles"], fitted=[32], voxelized=[64, 128],
+        subdivisions=1, subdivided_resolution=32, whole_resolution=16, open3d_samples=0,
+        preset="fast", output=str(tmp_path / "out"),
     )  # fmt: skip
     out = run_growth(run, console=console)
     small, middle, large = out["rows"]
@@ -28,25 +29,45 @@ def test_rows_report_and_plot(tmp_path: Path, console: Console) -> None:
     assert small["faces"] > 1000
     assert "fit_seconds" not in middle
     assert middle["surface_blocks"] < large["surface_blocks"] < 5 * middle["surface_blocks"]
-    assert out["many_triangles"]["faces"] == 4 * len(read_mesh(source).faces)
+    whole, cut = out["triangles"]["as it is"], out["triangles"]["subdivided"]
+    assert cut["faces"] == 4 * whole["faces"]
+    # Three float64 a vertex and three indices of 4 or 8 bytes a face.
+    assert cut["array_bytes"] > 4 * (3 * cut["faces"])
+    assert 0 < cut["base_rss_bytes"] <= cut["peak_rss_bytes"]
     assert json.loads((tmp_path / "out" / "growth.json").read_text())["rows"] == out["rows"]
     report = (tmp_path / "out" / "report.md").read_text()
-    assert report == growth_report(out)
+    assert report == growth_report(run, out)
     assert "| 64 |" in report
-    assert "triangles at 32^3" in report
+    assert f"| subdivided | {cut['faces']:,} | 32 |" in report
     picture = np.asarray(Image.open(tmp_path / "out" / "growth.png").convert("L"))
     assert picture.std() > 5
 
 
-@pytest.mark.parametrize("times", [1, 2])
-def test_cutting_triangles_keeps_the_shape_and_its_closedness(tmp_path: Path, times: int) -> None:
-    source, cut = tmp_path / "ball.ply", tmp_path / "cut.ply"
-    write_mesh(source, sphere(3.0, (1.0, 2.0, 3.0)))
-    write_subdivided(GrowthRun(grow=str(source), subdivisions=times), cut)
-    before, after = read_mesh(source), read_mesh(cut)
-    assert len(after.faces) == 4**times * len(before.faces)
-    # Euler: a closed sphere has two more vertices than half its faces.
-    assert len(after.vertices) == len(after.faces) // 2 + 2
-    # PLY keeps float32.
-    assert after.volume == pytest.approx(before.volume, rel=1e-5)
-    assert after.area == pytest.approx(before.area, rel=1e-5)
+def row(resolution: int, seconds: float) -> dict[str, float]:
+    return {
+        "resolution": resolution,
+        "surface_blocks": 1,
+        "base_rss_bytes": 2**28,
+        "voxelize_seconds": seconds,
+        "voxels_and_pyramid_seconds": seconds,
+    }
+
+
+def test_factors_are_over_half_the_resolution_only() -> None:
+    found = factors([row(256, 1.0), row(512, 4.5), row(2048, 50.0), row(4096, 200.0)])
+    assert found[512, "voxelize_seconds"] == 4.5
+    assert found[4096, "voxelize_seconds"] == 4.0
+    assert {resolution for resolution, _ in found} == {512, 4096}
+
+
+@pytest.mark.parametrize(("seconds", "verdict"), [(4.6, "within"), (4.7, "BEYOND")])
+def test_report_says_whether_the_limit_is_kept(seconds: float, verdict: str) -> None:
+    rows = [row(256, 1.0), row(512, seconds)]
+    out = {"rows": rows, "triangles": {}, "same_file": [], "resume": None}
+    report = growth_report(GrowthRun("lucy"), out)
+    assert f"{seconds:.2f} (voxels_and_pyramid_seconds at 512), {verdict} the limit" in report
+
+
+def test_unknown_part_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"parts must be of growth, .* got 'growht'"):
+        GrowthRun("lucy", parts=["growht"])
