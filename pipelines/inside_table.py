@@ -1,11 +1,11 @@
 """Every mesh, whole or broken: which test decided its inside, why, and how right it was.
 
-``python -m pipelines.inside_table configs/inside_table.yaml [--resolution 256]``
+``python -m pipelines.inside_table configs/inside_table.yaml [--resolution 64]``
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +17,7 @@ from geom_miner import GeomMinerError, MeshError, VoxelizeSettings, read_mesh, v
 from pipelines.command import run_command
 from pipelines.config import load_config
 from pipelines.data_folders import mesh_files
+from pipelines.inside_report import inside_report
 from pipelines.manifest import make_folder, manifest, portable, write_json, write_text
 from pipelines.records import Record, read_records, write_records
 
@@ -29,7 +30,7 @@ class InsideTableRun:
     """Samples to judge on; all of a grid that has no more."""
     folder: str = ""
     """Folder of meshes; by default the folders that GEOM_MINER_DATA names."""
-    resolution: int = 64
+    resolution: int = 256
     """Samples along each side."""
     seed: int = 0
     """Seed of the choice of samples."""
@@ -88,16 +89,34 @@ def run_inside_table(run: InsideTableRun, *, fresh: bool, console: Console) -> l
 
 
 def _measure(path: Path, run: InsideTableRun) -> Record:
-    """Voxelize by choice and by parity alone, and judge both on the same samples."""
+    """Voxelize by choice and by parity alone; judge both by the mesh as stored and as mended."""
     mesh = read_mesh(path)
+    started = time.perf_counter()
     occupancy = voxelize_mesh(mesh, VoxelizeSettings(run.resolution))
+    seconds = time.perf_counter() - started
     parity = voxelize_mesh(mesh, VoxelizeSettings(run.resolution, inside="parity"))
-    judge = occupancy.winding_judge(mesh, samples=run.judged_samples, seed=run.seed)
     report = occupancy.report
+
+    def judged(*, mended: bool) -> Record:
+        judge = occupancy.winding_judge(
+            mesh, samples=run.judged_samples, seed=run.seed, mended=mended
+        )
+        return {
+            "iou": judge.iou(occupancy.blocks),
+            "iou_parity": judge.iou(parity.blocks),
+            "unclear": judge.unclear_fraction,
+            "broken": judge.broken_fraction,
+            "samples": len(judge.index),
+            "exact_samples": judge.exact_samples,
+            "random_samples": judge.random_samples,
+            "fast_error": judge.fast_error,
+        }
+
     return {
         "faces": len(mesh.faces),
         "parts": report.diagnosis.parts,
         "closed": report.diagnosis.closed,
+        "misoriented_edges": report.diagnosis.misoriented_edges,
         "faces_turned": report.faces_turned,
         "repeats_removed": report.repeats_removed,
         "method": report.method,
@@ -106,64 +125,11 @@ def _measure(path: Path, run: InsideTableRun) -> Record:
         "doubtful": report.doubtful_fraction,
         "by_winding": report.winding_samples / run.resolution**3,
         "overlap": report.overlap_samples / run.resolution**3,
-        "iou": judge.iou(occupancy.blocks),
-        "iou_parity": judge.iou(parity.blocks),
-        "unclear": judge.unclear_fraction,
-        "samples": len(judge.index),
-        "fast_error": judge.fast_error,
-        "exact_samples": judge.exact_samples,
-        "seconds": report.seconds,
+        "stored": judged(mended=False),
+        "mended": judged(mended=True) if report.faces_turned or report.repeats_removed else None,
+        "seconds": seconds,
         "sentences": report.sentences(),
     }
-
-
-def inside_report(records: Sequence[Record]) -> str:
-    """Markdown: a row per mesh, and what the columns mean."""
-    done = [r for r in records if "failed" not in r]
-    resolution = records[0]["resolution"]
-    chosen = sorted({r["samples"] for r in done if r["samples"] < resolution**3})
-    where = (
-        f"a seeded random choice of {chosen[0]:,} to {chosen[-1]:,} of the {resolution**3:,} "
-        "samples, half of them from blocks at the surface, weighted by how many each stands for"
-        if chosen
-        else f"all {resolution**3:,} samples"
-    )
-    error = max((r["fast_error"] for r in done), default=0.0)
-    exact = [r["exact_samples"] for r in done] or [0]
-    lines = [
-        f"# Inside or outside at {resolution}^3",
-        "",
-        "IoU with generalized winding numbers (magnitude above 1/2) of the mesh, its faces turned "
-        f"to agree with their neighbors, on {where}; samples whose "
-        "winding number is within 0.1 of 1/2 are left out of it and counted as unclear. Fast "
-        f"winding numbers differed from exact ones by at most {error:.4f} on the {min(exact)} to "
-        f"{max(exact)} samples of each mesh where both were computed. Doubtful: share of samples "
-        "where axes disagree; by winding: that winding numbers decided, "
-        "which agree with the judge by construction. Overlap: share of samples solid by "
-        "directions, hollow by parity. "
-        "Shares are of all samples of the cube; seconds are the voxelizer's, without diagnosis.",
-        "",
-        "| mesh | faces | parts | method | why | inside | doubtful | by winding | overlap "
-        "| unclear | IoU | IoU of parity along z | seconds |",
-        "|---|---:|---:|---|---|---:|---:|---:|---:|---:|---:|---:|---:|",
-        *map(_row, records),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _row(record: Record) -> str:
-    if "failed" in record:
-        cells = [record["mesh"], "", "", "failed", record["failed"], *[""] * 8]
-    else:
-        r = record
-        # Two empty sets have IoU 1, which would say nothing about the test.
-        iou = [f"{r[key]:.4f}" if r["inside"] else "-" for key in ("iou", "iou_parity")]
-        shares = [f"{r[key]:.3%}" for key in ("inside", "doubtful", "by_winding", "overlap")]
-        cells = [
-            *(r["mesh"], f"{r['faces']:,}", f"{r['parts']:,}", r["method"], r["why"]),
-            *(*shares, f"{r['unclear']:.2%}", *iou, f"{r['seconds']:.2f}"),
-        ]
-    return f"| {' | '.join(cells)} |"
 
 
 def main() -> int:

@@ -43,7 +43,9 @@ class Occupancy:
     blocks: SparseBlocks
     report: VoxelizeReport
 
-    def winding_judge(self, mesh: TriangleMesh, *, samples: int, seed: int = 0) -> WindingJudge:
+    def winding_judge(
+        self, mesh: TriangleMesh, *, samples: int, seed: int = 0, mended: bool = True
+    ) -> WindingJudge:
         """Winding numbers at samples of this grid, to judge occupancies of ``mesh`` on it.
 
         Parameters
@@ -51,12 +53,16 @@ class Occupancy:
         mesh : as it was voxelized.
         samples : all samples of the grid are taken if they are no more than this; otherwise half
             as many from the blocks at the surface and half from all others, at random.
+        mended : of the mesh as inside tests see it: turned faces and repeated ones shift winding
+            numbers without meaning anything. False: of the mesh as it is.
 
         Raises
         ------
         BackendUnavailable
             libigl is not installed.
         """
+        if mended:
+            mesh = repair(mesh, diagnose(mesh)).mesh
         return judge_by_winding(mesh, self.grid, self.blocks, samples=samples, seed=seed)
 
 

@@ -22,6 +22,10 @@ _WAYS: dict[Method, str] = {
 # Doubtful samples per sample inside from which a mesh is called an open surface.
 OPEN_SURFACE = 0.5
 
+# Volume over area**1.5 up to which a closed mesh has no thickness: rounding, and no wall of a
+# thickness that any grid could show.
+NO_THICKNESS = 1e-9
+
 
 @dataclass(frozen=True)
 class VoxelizeReport:
@@ -137,8 +141,7 @@ class VoxelizeReport:
 
     def _about_result(self) -> list[str]:
         if not self.inside_fraction:
-            closed = "raise the resolution" if self.diagnosis.closed else "the surface is open"
-            return [f"No sample is inside: {closed} or look for holes."]
+            return [f"No sample is inside: {self._why_empty()}."]
         lines = []
         if self.doubtful_fraction > OPEN_SURFACE * self.inside_fraction:
             lines.append(
@@ -151,6 +154,17 @@ class VoxelizeReport:
                 "a thin shell, much of which falls between samples; raise the resolution."
             )
         return lines
+
+    def _why_empty(self) -> str:
+        mesh = self.diagnosis
+        if not mesh.closed:
+            return "the surface is open, a sheet rather than a solid; close it"
+        if abs(mesh.volume) <= NO_THICKNESS * mesh.area**1.5:
+            return (
+                "the surface is a shell of zero thickness, both sides of which lie in one place, "
+                "and holds nothing at any resolution; give it thickness"
+            )
+        return "the surface is a thin shell that falls between samples; raise the resolution"
 
     def _share(self, samples: int) -> str:
         return f"{samples:,} samples ({samples / self.resolution**3:.2%} of the cube)"

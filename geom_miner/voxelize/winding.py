@@ -19,6 +19,13 @@ from geom_miner.mesh.triangle_mesh import TriangleMesh
 # Points that are asked at once: libigl builds its tree anew for every call.
 CHUNK_POINTS = 1 << 22
 
+# The solid angles of so few faces are summed up sooner than a tree is searched.
+FEW_FACES = 200
+
+# Winding numbers up to this above 1/2 are 1/2: libigl adds up faces in an order that differs from
+# call to call, and rounding must not decide.
+ROUNDING = 1e-9
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -41,7 +48,7 @@ def winding_numbers(
     Parameters
     ----------
     exact : sum up the solid angles of all faces, at a cost of faces times points, instead of
-        taking distant ones together.
+        taking distant ones together. Meshes of few faces are always asked so.
     progress : called with the share of points done, in (0, 1].
 
     Raises
@@ -56,7 +63,8 @@ def winding_numbers(
     vertices = np.ascontiguousarray((mesh.vertices - center) / size)
     points = np.ascontiguousarray((np.asarray(points, dtype=np.float64) - center) / size)
     faces = mesh.faces.astype(np.int64)
-    ask: Any = igl.winding_number if exact else igl.fast_winding_number
+    by_face = exact or len(faces) <= FEW_FACES
+    ask: Any = igl.winding_number if by_face else igl.fast_winding_number
     found = np.empty(len(points))
     for start in range(0, len(points), CHUNK_POINTS):
         chunk = slice(start, start + CHUNK_POINTS)
@@ -74,7 +82,7 @@ def winding_inside(
     The magnitude is taken so that a mesh turned inside out has the same inside. Arguments and
     errors as for ``winding_numbers``.
     """
-    return np.abs(winding_numbers(mesh, points, progress=progress)) > 0.5
+    return np.abs(winding_numbers(mesh, points, progress=progress)) > 0.5 + ROUNDING
 
 
 def _igl() -> ModuleType:

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 import pipelines.inside_table
-from geom_miner import write_mesh
+from geom_miner import TriangleMesh, write_mesh
 from pipelines.inside_table import InsideTableRun, run_inside_table
 from tests.shapes import box, joined, sphere
 
@@ -37,12 +37,14 @@ def rows(output: str) -> list[list[str]]:
 def test_each_mesh_has_a_record_and_a_row(run: InsideTableRun, console: Console) -> None:
     ball, crossed, text = run_inside_table(run, fresh=False, console=console)
     assert (ball["method"], crossed["method"]) == ("parity", "direction")
-    assert ball["iou"] == ball["iou_parity"] == crossed["iou"] == 1.0
+    assert ball["stored"]["iou"] == ball["stored"]["iou_parity"] == crossed["stored"]["iou"] == 1.0
+    assert ball["mended"] is crossed["mended"] is None
     # Of 27 + 27 - 8 cubed units, parity loses the 8 that both boxes hold.
-    assert crossed["iou_parity"] == pytest.approx(38 / 46, abs=0.06)
+    assert crossed["stored"]["iou_parity"] == pytest.approx(38 / 46, abs=0.06)
     assert crossed["overlap"] > 0
-    assert ball["samples"] == 24**3
-    assert ball["unclear"] == ball["doubtful"] == 0
+    assert ball["stored"]["samples"] == 24**3
+    assert ball["stored"]["unclear"] == ball["doubtful"] == 0
+    assert ball["seconds"] > 0
     assert "failed" in text
     table = rows(run.output)
     assert [row[0] for row in table] == ["mesh", "---", "ball", "crossed", "text"]
@@ -52,13 +54,14 @@ def test_each_mesh_has_a_record_and_a_row(run: InsideTableRun, console: Console)
     assert run.folder not in (Path(run.output) / "records.jsonl").read_text()
     report = (Path(run.output) / "report.md").read_text()
     assert f"all {24**3:,} samples" in report
+    assert "IoU below 0.995: as stored, none; mended, none." in report
 
 
 def test_a_choice_of_samples_is_said(run: InsideTableRun, console: Console) -> None:
     ball, *_ = run_inside_table(replace(run, judged_samples=2000), fresh=False, console=console)
     # Every block is at the surface, so only that half of the samples is there.
-    assert 900 < ball["samples"] < 1100
-    assert ball["iou"] == 1.0
+    assert 900 < ball["stored"]["samples"] < 1100
+    assert ball["stored"]["iou"] == 1.0
     assert "seeded random choice" in (Path(run.output) / "report.md").read_text()
 
 
@@ -88,9 +91,31 @@ def test_a_rerun_measures_only_what_is_missing(
     assert measured[2:] == ["ball", "crossed", "text"]
 
 
+def test_turned_faces_are_judged_as_stored_and_as_mended(
+    run: InsideTableRun, console: Console
+) -> None:
+    ball = sphere(3.0, (1.0, 2.0, 3.0), 4)
+    faces = ball.faces.copy()
+    faces[::5] = faces[::5, ::-1]
+    write_mesh(Path(run.folder) / "ball.ply", TriangleMesh(ball.vertices, faces))
+    record, *_ = run_inside_table(run, fresh=False, console=console)
+    stored, mended = record["stored"], record["mended"]
+    assert mended["iou"] == 1.0
+    assert mended["broken"] == 0 < 0.1 < stored["broken"]
+    assert stored["iou"] < 0.99
+    assert rows(run.output)[2][10:12] == [f"{stored['iou']:.4f}", "1.0000"]
+    report = (Path(run.output) / "report.md").read_text()
+    assert "IoU below 0.995: as stored, ball; mended, none." in report
+    (line,) = [line for line in report.splitlines() if line.startswith("- ")]
+    turned = len(faces[::5])
+    assert line.startswith(f"- ball: {turned:,} of {len(faces):,} faces were turned to agree")
+    assert f"the two faces of {record['misoriented_edges']:,} edges disagree" in line
+    assert "no truth to judge by" in line
+
+
 def test_nothing_inside_has_no_iou(run: InsideTableRun, console: Console) -> None:
     thin = box((0, 0, 0.5), (1, 1, 0.5001))
     write_mesh(Path(run.folder) / "ball.ply", thin)
     record, *_ = run_inside_table(run, fresh=False, console=console)
     assert record["inside"] == 0
-    assert rows(run.output)[2][10:12] == ["-", "-"]
+    assert rows(run.output)[2][10:13] == ["-", "-", "-"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +11,11 @@ import pytest
 
 from geom_miner.errors import BackendUnavailable
 from geom_miner.mesh.triangle_mesh import TriangleMesh
+from geom_miner.voxelize import judge
+from geom_miner.voxelize.judge import EXACT_WORK
 from geom_miner.voxelize.occupancy import Occupancy, voxelize_mesh
 from geom_miner.voxelize.settings import VoxelizeSettings
-from geom_miner.voxelize.winding import winding_numbers
+from geom_miner.voxelize.winding import winding_inside, winding_numbers
 from tests.shapes import box, joined, sphere, torus
 
 BOX = ((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0))
@@ -190,14 +193,31 @@ def test_an_open_sheet_is_reported_as_such() -> None:
     assert "open surface rather than a solid" in words(found)
 
 
-@pytest.mark.parametrize("thickness", [0.0, 1e-3])
-def test_a_thin_shell_is_reported_as_such(thickness: float) -> None:
-    """Two domes a hair apart, or in one place: closed, and next to nothing inside."""
+@pytest.mark.parametrize(
+    ("thickness", "n", "said"),
+    [
+        (0.0, 40, "No sample is inside: the surface is a shell of zero thickness"),
+        (1e-6, 40, "No sample is inside: the surface is a thin shell that falls between"),
+        (1e-3, 64, "samples thick on average: the surface is a thin shell"),
+    ],
+)
+def test_a_thin_shell_is_reported_as_such(thickness: float, n: int, said: str) -> None:
+    """Two spheres a hair apart, or in one place: closed, and next to nothing inside."""
     outer = sphere(1.0, subdivisions=4)
     mesh = joined(outer, turned(sphere(1.0 - thickness, subdivisions=4)))
-    found = voxels(mesh)
+    found = voxels(mesh, n)
     assert found.report.thickness < 0.1
-    assert ("No sample is inside" if thickness == 0 else "thin shell") in words(found)
+    assert said in words(found)
+
+
+def test_a_lone_sheet_holds_nothing_and_is_called_open() -> None:
+    """A tilted square: nothing is inside, and the resolution is not to blame."""
+    sheet = without(
+        box(*BOX), *(f for a in (0, 1) for s in (-1, 1) for f in facing(box(*BOX), a, s))
+    )
+    sheet = without(sheet, *facing(sheet, 2, 1.0))
+    tilted = TriangleMesh(sheet.vertices + 0.1 * sheet.vertices[:, [1, 2, 0]], sheet.faces)
+    assert "the surface is open, a sheet rather than a solid" in words(voxels(tilted))
 
 
 def test_without_libigl_the_vote_stays_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,14 +244,33 @@ def test_blocks_with_padding_are_settled_too() -> None:
     assert bool((found.blocks.constants == 1).all())
 
 
-def test_winding_numbers_are_those_of_the_mesh_wherever_it_lies() -> None:
-    for shift, scale in ((0.0, 1.0), (1e9, 1.0), (0.0, 1e-12)):
-        mesh = joined(box(*BOX), box((-0.5, -0.5, -0.5), (0.5, 0.5, 0.5)))
-        moved = TriangleMesh(mesh.vertices * scale + shift, mesh.faces)
-        points = np.array([[0, 0, 0], [0.7, 0.7, 0.7], [3, 0, 0]]) * scale + shift
-        for exact in (False, True):
-            found = winding_numbers(moved, points, exact=exact)
-            np.testing.assert_allclose(found, [2, 1, 0], atol=1e-3)
+@pytest.mark.parametrize(("shift", "scale"), [(0.0, 1.0), (1e9, 1.0), (0.0, 1e-12)])
+def test_winding_numbers_are_those_of_the_mesh_wherever_it_lies(shift: float, scale: float) -> None:
+    mesh = joined(sphere(1.0, subdivisions=3), sphere(0.5, subdivisions=3))
+    moved = TriangleMesh(mesh.vertices * scale + shift, mesh.faces)
+    points = np.array([[0, 0, 0], [0.7, 0, 0], [3, 0, 0]]) * scale + shift
+    np.testing.assert_allclose(winding_numbers(moved, points, exact=True), [2, 1, 0], atol=1e-6)
+    # Taking distant faces together costs some accuracy.
+    np.testing.assert_allclose(winding_numbers(moved, points), [2, 1, 0], atol=0.01)
+
+
+def test_few_faces_are_summed_up() -> None:
+    points = np.random.default_rng(0).uniform(-2, 2, (100, 3))
+    mesh = without(box(*BOX), 0, 5)
+    exact = winding_numbers(mesh, points, exact=True)
+    # Faces are added up in any order; single precision, as of the tree, would show.
+    np.testing.assert_allclose(winding_numbers(mesh, points), exact, rtol=0, atol=1e-14)
+
+
+def test_a_winding_number_of_one_half_is_outside_every_time() -> None:
+    """As it is all over the opening of a box without a lid; rounding gives either side of it."""
+    mesh = without(box(*BOX), *facing(box(*BOX), 2, 1.0))
+    points = np.random.default_rng(0).uniform(-0.9, 0.9, (1000, 3))
+    points[:, 2] = 1.0
+    numbers = winding_numbers(mesh, points)
+    assert 0 < np.count_nonzero(numbers > 0.5) < 1000
+    np.testing.assert_allclose(numbers, 0.5, rtol=0, atol=1e-14)
+    assert not winding_inside(mesh, points).any()
 
 
 def test_the_judge_weighs_its_samples() -> None:
@@ -244,9 +283,50 @@ def test_the_judge_weighs_its_samples() -> None:
     assert every.iou(found.blocks) == some.iou(found.blocks) == 1.0
     assert every.unclear_fraction == some.unclear_fraction == 0.0
     assert every.fast_error < 0.02
-    assert every.exact_samples == 256
+    assert every.exact_samples == every.random_samples == 1 + EXACT_WORK // len(mesh.faces)
     true = every.iou(hollow.blocks)
     assert true == pytest.approx(1 - 0.6**3, abs=0.02)
     assert some.iou(hollow.blocks) == pytest.approx(true, abs=0.02)
     again = found.winding_judge(mesh, samples=20_000, seed=3)
     np.testing.assert_array_equal(some.index, again.index)
+
+
+@pytest.mark.parametrize("error", [0.0, 0.15])
+def test_the_judge_says_what_exact_winding_numbers_say(
+    error: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On an open dome, whose winding numbers take all values, whatever the error of fast ones."""
+    whole = sphere(1.0, subdivisions=4)
+    dome = TriangleMesh(whole.vertices, whole.faces[(whole.triangles[..., 2] > -0.1).all(axis=1)])
+    found = voxels(dome, n=24)
+
+    def fast(mesh: TriangleMesh, points: npt.NDArray[np.float64], exact: bool = False) -> Any:
+        numbers = winding_numbers(mesh, points, exact=True)
+        signs = np.random.default_rng(0).choice([-1, 1], len(points))
+        return numbers if exact else numbers + error * signs
+
+    monkeypatch.setattr(judge, "EXACT_WORK", 50 * len(dome.faces))
+    if error:
+        monkeypatch.setattr(judge, "winding_numbers", fast)
+    verdict = found.winding_judge(dome, samples=24**3)
+    exact = exact_winding(found, dome).reshape(-1)
+    clear = np.abs(exact - 0.5) > judge.UNCLEAR
+    assert 0.01 < verdict.unclear_fraction == np.mean(~clear)
+    np.testing.assert_array_equal(verdict.clear, clear)
+    np.testing.assert_array_equal(verdict.winding[clear] > 0.5, exact[clear] > 0.5)
+    assert verdict.random_samples == 51 < verdict.exact_samples < len(exact) / 2
+    assert verdict.fast_error == pytest.approx(error, abs=0.02)
+
+
+def test_turned_faces_break_the_winding_numbers_of_the_mesh_as_stored() -> None:
+    """And not those of the mended mesh: that the mesh is closed and they are not whole shows it."""
+    mesh = sphere(1.0, subdivisions=4)
+    faces = mesh.faces.copy()
+    faces[::9] = faces[::9, ::-1]
+    broken = TriangleMesh(mesh.vertices, faces)
+    found = voxels(broken)
+    stored = found.winding_judge(broken, samples=40**3, mended=False)
+    mended = found.winding_judge(broken, samples=40**3)
+    np.testing.assert_array_equal(dense(found), dense(voxels(mesh)))
+    assert mended.iou(found.blocks) == 1.0
+    assert mended.broken_fraction == 0.0 < 0.1 < stored.broken_fraction
