@@ -32,10 +32,14 @@ if TYPE_CHECKING:
     from geom_miner.fit.settings import PRESETS as PRESETS
     from geom_miner.fit.settings import FitSettings as FitSettings
     from geom_miner.fit.settings import preset as preset
+    from geom_miner.fit.settings import target_for as target_for
     from geom_miner.grid.blocks import BlockGrid as BlockGrid
     from geom_miner.grid.pyramid import build_pyramid as build_pyramid
+    from geom_miner.grid.pyramid import doubled as doubled
     from geom_miner.grid.pyramid import downsample as downsample
     from geom_miner.grid.pyramid import upsample as upsample
+    from geom_miner.grid.pyramid import upsample_blocks as upsample_blocks
+    from geom_miner.grid.pyramid import varying_when_upsampled as varying_when_upsampled
     from geom_miner.grid.samples import SampleGrid as SampleGrid
     from geom_miner.grid.sparse import SparseBlocks as SparseBlocks
     from geom_miner.grid.sparse import paired_samples as paired_samples
@@ -63,6 +67,7 @@ if TYPE_CHECKING:
     from geom_miner.storage.model_file import load_model as load_model
     from geom_miner.storage.model_file import save_model as save_model
     from geom_miner.storage.model_file import scale_bytes as scale_bytes
+    from geom_miner.voxelize.distance_target import target_of as target_of
     from geom_miner.voxelize.occupancy import Occupancy as Occupancy
     from geom_miner.voxelize.occupancy import VoxelizeReport as VoxelizeReport
     from geom_miner.voxelize.occupancy import voxelize_mesh as voxelize_mesh
@@ -112,11 +117,16 @@ _HOMES = {
     "paired_samples": "grid.sparse",
     "parse_memory": "fit.memory",
     "preset": "fit.settings",
+    "target_for": "fit.settings",
+    "target_of": "voxelize.distance_target",
     "read_image": "media.images",
     "read_mesh": "mesh.files",
     "save_model": "storage.model_file",
     "scale_bytes": "storage.model_file",
+    "doubled": "grid.pyramid",
     "upsample": "grid.pyramid",
+    "upsample_blocks": "grid.pyramid",
+    "varying_when_upsampled": "grid.pyramid",
     "downsample": "grid.pyramid",
     "image_to_blocks": "media.images",
     "MLPArchitecture": "kernels.architecture",

@@ -16,6 +16,7 @@ from geom_miner.fit.history import OnProgress, ScaleHistory
 from geom_miner.fit.settings import FitSettings
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
+from geom_miner.grid.target import Target
 from geom_miner.kernels import resolve_backend
 from geom_miner.model.block_mlps import BlockMLPs
 from geom_miner.model.representation import Representation
@@ -39,7 +40,7 @@ class FitResult:
 
 
 def fit_to_file(
-    signal: SparseBlocks,
+    signal: SparseBlocks | Target,
     grid: SampleGrid,
     settings: FitSettings,
     path: Path | str,
@@ -124,12 +125,18 @@ def _code_digest() -> str:
     return digest.hexdigest()
 
 
-def _digest(signal: SparseBlocks) -> str:
+def _digest(signal: SparseBlocks | Target) -> str:
     """SHA-256 of everything that defines a signal."""
-    digest = hashlib.sha256(repr((signal.layout, signal.packing)).encode())
-    for tensor in (signal.ids, signal.values, signal.constants):
-        digest.update(str(tensor.dtype).encode())
-        digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    digest = hashlib.sha256()
+    scales: tuple[SparseBlocks, ...] = (signal,) if isinstance(signal, SparseBlocks) else ()
+    if isinstance(signal, Target):
+        digest.update(repr((signal.reaches, signal.units, signal.level)).encode())
+        scales = signal.scales
+    for blocks in scales:
+        digest.update(repr((blocks.layout, blocks.packing)).encode())
+        for tensor in (blocks.ids, blocks.values, blocks.constants):
+            digest.update(str(tensor.dtype).encode())
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 

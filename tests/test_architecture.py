@@ -51,6 +51,7 @@ DOORS = {
         "geom_miner/mesh/patches.py",
         "geom_miner/mesh/side_by_side.py",
         "geom_miner/voxelize/crossings.py",
+        "geom_miner/voxelize/distance.py",
         "geom_miner/voxelize/spans.py",
     ),
     "llvmlite": ("geom_miner/kernels/simd.py",),

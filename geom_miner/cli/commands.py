@@ -15,6 +15,7 @@ from rich.console import Console
 from geom_miner import __version__
 from geom_miner.cli.answers import parse_levels, print_json, print_rows
 from geom_miner.cli.region import parse_region
+from geom_miner.cli.voxelizing import mesh_target, read_and_voxelize, save_occupancy
 from geom_miner.errors import SettingsError
 from geom_miner.fit.settings import FitSettings
 from geom_miner.voxelize.settings import VoxelizeSettings
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from geom_miner.mesh.triangle_mesh import TriangleMesh
     from geom_miner.model.representation import Representation
     from geom_miner.progress import WorkBar
-    from geom_miner.voxelize.occupancy import Occupancy
 
 IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 
@@ -43,16 +43,23 @@ class Voxelize:
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """NPZ file to write: block ids, their samples (8 to a byte, or one in 240ths for coverage),
     constants, grid."""
+    report: bool = True
+    """Say in plain words what is right and wrong with the mesh, how inside was decided and why."""
     json: bool = False
-    """Print the report as JSON."""
+    """Print all of it as JSON instead."""
 
     def run(self, console: Console) -> None:
-        occupancy = _voxelize(self.source, self.settings, 16, console)
+        if self.settings.target == "distance":
+            raise SettingsError(
+                "voxelize writes occupancy or coverage; for a distance: geom-miner fit --target "
+                "distance"
+            )
+        _, occupancy = read_and_voxelize(self.source, self.settings, 16, console)
         if self.output is not None:
-            _save_occupancy(self.output, occupancy)
+            save_occupancy(self.output, occupancy)
         if self.json:
             print_json({"source": self.source.name, **asdict(occupancy.report)})
-        else:
+        elif self.report:
             Console().print("\n".join(occupancy.report.sentences()), highlight=False)
 
 
@@ -67,9 +74,10 @@ class Fit:
     voxels: tyro.conf.OmitArgPrefixes[VoxelizeSettings]
     settings: tyro.conf.OmitArgPrefixes[FitSettings]
     preset: str = "auto"
-    """Where the fit's options start: auto (volume or image, by the source), volume, fast (exact
-    voxels at the lowest cost), fine (a smoother field, better normals), image, image-compact,
-    miner-paper-volume, miner-paper-image, miner-release-volume, miner-release-image."""
+    """Where the fit's options start: auto (volume, image or surface, by source and target), volume,
+    fast (exact voxels at the lowest cost), fine (a smoother field, better normals), surface (the
+    truest surface, by its distance), image, image-compact, miner-paper-volume, miner-paper-image,
+    miner-release-volume, miner-release-image."""
     backend: Backend = "auto"
     """Kernel to compute with."""
     device: Device = "auto"
@@ -132,11 +140,7 @@ class Fit:
         """Signal on sparse blocks, its grid, and facts for the file."""
         size = self.settings.block_size
         if self.source.suffix.lower() not in IMAGES:
-            occupancy = _voxelize(self.source, self.voxels, size, console)
-            console.print("\n".join(occupancy.report.sentences()), highlight=False)
-            source = {"name": self.source.stem, "faces": occupancy.report.diagnosis.faces}
-            info = {"kind": "occupancy", "iso_level": 0.5, "source": source}
-            return occupancy.blocks, occupancy.grid, info
+            return mesh_target(self.source, self.voxels, self.settings, console)
         from geom_miner.media.images import image_to_blocks, read_image
 
         image = read_image(self.source)
@@ -320,19 +324,6 @@ class Query:
         console.print(f"{self.output}: {len(values):,} values", highlight=False)
 
 
-def _voxelize(
-    source: Path, settings: VoxelizeSettings, block_size: int, console: Console
-) -> Occupancy:
-    from geom_miner.mesh.files import read_mesh
-    from geom_miner.progress import WorkBar
-    from geom_miner.voxelize.occupancy import voxelize_mesh
-
-    with console.status(f"reading {source.name}"):
-        mesh = read_mesh(source)
-    with WorkBar(console, f"voxelizing {len(mesh.faces):,} faces") as bar:
-        return voxelize_mesh(mesh, settings, block_size=block_size, progress=bar)
-
-
 def _decimate(mesh: TriangleMesh, triangles: int) -> tuple[TriangleMesh, DecimationReport]:
     """The mesh within the budget, and a report on it in single precision, as files have it."""
     import numpy as np
@@ -343,29 +334,6 @@ def _decimate(mesh: TriangleMesh, triangles: int) -> tuple[TriangleMesh, Decimat
     small = decimate(mesh, triangles)
     written = TriangleMesh(small.vertices.astype(np.float32), small.faces)
     return small, report_decimation(mesh, written, triangles)
-
-
-def _save_occupancy(path: Path, occupancy: Occupancy) -> None:
-    import numpy as np
-
-    from geom_miner.media.arrays import write_archive
-
-    blocks, grid = occupancy.blocks, occupancy.grid
-    packed = blocks.values.numpy()
-    if blocks.packing and blocks.packing.per_byte == 8:
-        # NumPy's own order of bits, so that np.unpackbits reads the file without being told.
-        packed = np.packbits(np.unpackbits(packed, axis=1, bitorder="little"), axis=1)
-    write_archive(
-        path,
-        ids=blocks.ids.numpy(),
-        packed=packed,
-        levels=np.array(blocks.packing.levels if blocks.packing else 1),
-        constants=blocks.constants[..., 0].numpy(),
-        block_shape=np.array(blocks.layout.block_shape),
-        shape=np.array(grid.shape),
-        spacing=np.array(grid.spacing),
-        origin=np.array(grid.origin),
-    )
 
 
 def _device(name: Device) -> str:

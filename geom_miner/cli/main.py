@@ -17,7 +17,8 @@ from rich.console import Console
 from geom_miner import __version__
 from geom_miner.cli.commands import IMAGES, Decode, Extract, Fit, Info, Query, Voxelize
 from geom_miner.errors import GeomMinerError
-from geom_miner.fit.settings import FitSettings, preset
+from geom_miner.fit.settings import DISTANCE_PRESETS, FitSettings, preset, target_for
+from geom_miner.voxelize.settings import VoxelizeSettings
 
 COMMANDS: dict[str, Any] = {
     "voxelize": Voxelize,
@@ -79,24 +80,37 @@ def _with_preset(name: str, arguments: Sequence[str]) -> Any:
     command = COMMANDS[name]
     if command is not Fit:
         return command
-    chosen = "auto"
-    for at, argument in enumerate(arguments):
-        if argument == "--preset" and at + 1 < len(arguments):
-            chosen = arguments[at + 1]
-        elif argument.startswith("--preset="):
-            chosen = argument.partition("=")[2]
+    asked = _value_of("--preset", arguments)
+    chosen = "auto" if asked is None else asked
+    if chosen == "auto" and _value_of("--target", arguments) == "distance":
+        chosen = DISTANCE_PRESETS[0]
     if chosen == "auto":
         words = zip(["", *arguments], arguments, strict=False)
         sources = [word for option, word in words if option not in ("-o", "--output")]
         image = any(word.lower().endswith(IMAGES) for word in sources if word[:1] != "-")
         chosen = "image" if image else "volume"
     settings = preset(chosen)
+    target = target_for(chosen)
 
     @dataclass(frozen=True)
     class FitWithPreset(Fit):
         __doc__ = Fit.__doc__
+        voxels: tyro.conf.OmitArgPrefixes[VoxelizeSettings] = field(
+            default_factory=lambda: VoxelizeSettings(target=target)
+        )
         settings: tyro.conf.OmitArgPrefixes[FitSettings] = field(
             default_factory=lambda: replace(settings)
         )
 
     return FitWithPreset
+
+
+def _value_of(option: str, arguments: Sequence[str]) -> str | None:
+    """What is given for an option, before the options are parsed; None if it is not there."""
+    value = None
+    for at, argument in enumerate(arguments):
+        if argument == option and at + 1 < len(arguments):
+            value = arguments[at + 1]
+        elif argument.startswith(f"{option}="):
+            value = argument.partition("=")[2]
+    return value

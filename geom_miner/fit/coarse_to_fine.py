@@ -11,21 +11,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from geom_miner.errors import BlockShapeError
+from geom_miner.errors import BlockShapeError, SettingsError
 from geom_miner.fit.activity import (
     block_tolerances,
     blocks_in_question,
     constants_to_store,
     plan_blocks,
 )
+from geom_miner.fit.certify import certify
 from geom_miner.fit.forecast import ScaleWork, WorkForecast
 from geom_miner.fit.history import OnProgress, Progress, ScaleHistory
 from geom_miner.fit.one_scale import train_blocks
 from geom_miner.fit.settings import FitSettings
 from geom_miner.grid.blocks import BlockGrid
-from geom_miner.grid.pyramid import build_pyramid
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
+from geom_miner.grid.target import Target
 from geom_miner.kernels import backend as kernel_backend
 from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.model.block_mlps import BlockMLPs, FittedBatch
@@ -47,7 +48,7 @@ Monitor = Callable[[BlockMLPs], bool]
 
 
 def fit_signal(
-    signal: SparseBlocks,
+    signal: SparseBlocks | Target,
     grid: SampleGrid,
     settings: FitSettings,
     *,
@@ -65,8 +66,8 @@ def fit_signal(
 
     Parameters
     ----------
-    signal : blocks of ``settings.block_size`` samples along every axis; they are computed on the
-        device where they lie.
+    signal : blocks of ``settings.block_size`` samples along every axis, to be mean-pooled, or a
+        target that says what is wanted at every scale; computed on the device where it lies.
     grid : the signal's samples; its shape is the true one, without padding.
     finished : scales fitted by an earlier run of the same fit, coarsest first; they are kept.
     finished_batches : the first batches of the scale after those, in order; they are kept, and
@@ -87,7 +88,8 @@ def fit_signal(
     BlockShapeError
         The signal's blocks do not match the settings or the grid.
     SettingsError
-        The learned start is asked for and there is none for this architecture.
+        The learned start is asked for and there is none for this architecture, a dead zone for a
+        target that does not mean every sample, or a certified fit of one that does.
     """
     ndim = signal.layout.ndim
     if signal.layout.block_shape != (settings.block_size,) * ndim or grid.ndim != ndim:
@@ -95,14 +97,19 @@ def fit_signal(
             f"signal must have blocks of {settings.block_size} samples along each of the grid's "
             f"{grid.ndim} axes, got blocks of {signal.layout.block_shape}"
         )
+    if isinstance(signal, Target):
+        _check_target(signal, settings)
+    elif settings.certify:
+        raise SettingsError("certify is for a distance; for an occupancy take a dead zone")
     if settings.start == "learned":
         # Said before the coarser scales are fitted, not after.
         learned_start(architecture_at(0, ndim, signal.channels, settings))
     layout = BlockGrid.covering(grid.shape, signal.layout.block_shape, halvings=settings.scales - 1)
-    pyramid = build_pyramid(signal.extended(layout), settings.scales)
+    signal = signal.extended(layout)
+    target = signal if isinstance(signal, Target) else Target.pooled(signal, settings.scales)
 
     kernel_backend(backend, signal.device).prepare()
-    report = _ProgressReport(pyramid, settings, on_progress)
+    report = _ProgressReport(target, settings, on_progress)
 
     reconstruction: SparseBlocks | None = None
     levels: list[BlockMLPs] = []
@@ -112,13 +119,13 @@ def fit_signal(
             blocks = finished[len(levels)].to(signal.device)
         else:
             coarser = levels[-1] if levels else None
-            job = _ScaleJob(scale, pyramid[scale], reconstruction, coarser, settings, grid)
+            job = _ScaleJob(scale, target, reconstruction, coarser, settings, grid)
             batches = _Batches(memory, finished_batches, on_batch)
             finished_batches = ()
             blocks, history = _fit_scale(job, batches, report, monitor, backend)
         reconstruction = decode_scale(reconstruction, blocks, backend_name=backend)
         if len(levels) >= len(finished):
-            history.loss = _loss_of(reconstruction, pyramid[scale], blocks)
+            history.loss = _loss_of(reconstruction, target, blocks)
             history.seconds = time.perf_counter() - start
             if on_scale is not None:
                 on_scale(blocks, history)
@@ -131,7 +138,7 @@ class _ScaleJob:
     """A scale to fit, and what is known of the next coarser one."""
 
     scale: int
-    target: SparseBlocks
+    target: Target
     prediction: SparseBlocks | None
     coarser: BlockMLPs | None
     settings: FitSettings
@@ -155,10 +162,10 @@ def _fit_scale(
     backend: str,
 ) -> tuple[BlockMLPs, ScaleHistory]:
     target, settings, scale = job.target, job.settings, job.scale
-    layout = target.layout
+    layout, unit = target.scales[scale].layout, target.units[scale]
     architecture = architecture_at(scale, layout.ndim, target.channels, settings)
-    ids = blocks_in_question(target, job.prediction, settings)
-    constant_ids, constant_values = constants_to_store(target, job.prediction, ids)
+    ids = blocks_in_question(target, scale, job.prediction, settings)
+    constant_ids, constant_values = constants_to_store(target, scale, job.prediction, ids)
     fitted = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
     done = torch.empty(0, architecture.num_parameters, device=ids.device)
     behind = 0
@@ -169,6 +176,7 @@ def _fit_scale(
     history = ScaleHistory(scale, job.grid.at_scale(scale).shape, layout.num_blocks, len(ids), 0, 0)
 
     def blocks_with(parameters: Tensor) -> BlockMLPs:
+        """The scale as it stands, its parameters in the signal's own values."""
         return BlockMLPs(
             scale, layout, architecture, ids, fitted, parameters, constant_ids, constant_values
         )
@@ -176,11 +184,13 @@ def _fit_scale(
     energies: list[Tensor] = []
     batch = max(len(ids), 1)
     if monitor is None and not settings.coupled:
-        per_block = _bytes_per_block(architecture, layout.block_samples)
+        bounds = 1 if target.means_all(scale) and not settings.dead_zone_at(scale) else 2
+        bounds += settings.certify_at(scale)
+        per_block = _bytes_per_block(architecture, layout.block_samples, bounds)
         batch = max(_SMALLEST_BATCH, batches.memory // per_block)
     for first in range(behind, len(ids), batch):
         some = ids[first : first + batch]
-        task = plan_blocks(target, job.prediction, some, settings)
+        task = plan_blocks(target, scale, job.prediction, some, settings)
         fitted[first : first + batch] = task.fitted
         report_batch = functools.partial(report.round_done, scale, first, len(some))
 
@@ -189,13 +199,17 @@ def _fit_scale(
             report_round: Callable[..., None] = report_batch,
         ) -> bool:  # fmt: skip
             report_round(step, active, len(parameters), loss)
-            return monitor is not None and monitor(blocks_with(parameters.clone()))
+            return monitor is not None and monitor(
+                blocks_with(architecture.scaled(parameters, unit))
+            )
 
         parameters = train_blocks(
             architecture,
-            _start_of(architecture, some[task.fitted], job.coarser, settings, scale),
-            task.residuals,
+            _start_of(architecture, some[task.fitted], job.coarser, settings, scale, unit),
+            task.lower,
+            task.upper,
             block_tolerances(task, settings, scale),
+            one_sided=not target.means_all(scale),
             block_shape=layout.block_shape,
             settings=settings,
             history=history,
@@ -204,6 +218,19 @@ def _fit_scale(
         )
         if not len(parameters):
             report_batch(0, 0, 0, 0.0)
+        if task.surface is not None:
+            parameters = certify(
+                architecture,
+                parameters,
+                task.lower,
+                task.upper,
+                task.surface,
+                block_shape=layout.block_shape,
+                settings=settings,
+                history=history,
+                backend_name=backend,
+            )
+        parameters = architecture.scaled(parameters, unit)
         done = torch.cat([done, parameters])
         energies.append(task.energies)
         if batches.listener is not None and batch < len(ids):
@@ -214,13 +241,27 @@ def _fit_scale(
     return blocks_with(done), history
 
 
-def _bytes_per_block(architecture: MLPArchitecture, samples: int) -> int:
+def _check_target(target: Target, settings: FitSettings) -> None:
+    if len(target.scales) != settings.scales:
+        raise SettingsError(
+            f"scales is {settings.scales}, but the target was made for {len(target.scales)}; "
+            "make it again"
+        )
+    if settings.dead_zone and not target.means_all(0):
+        raise SettingsError(
+            f"dead_zone is {settings.dead_zone:g}, but only occupancy has one; take 0, or another "
+            "preset, for a distance"
+        )
+
+
+def _bytes_per_block(architecture: MLPArchitecture, samples: int, bounds: int) -> int:
     """What a block takes while it is planned and trained, counted and checked by measurement.
 
-    Four floats a sample (target, prediction, residual, a copy of it when others are dropped) and
-    eight a parameter (start, kept and running parameters, their moments).
+    Two floats a sample (target, prediction) and two for each bound (itself, a copy when others are
+    dropped), and eight a parameter (start, kept and running parameters, their moments).
     """
-    return 4 * (4 * samples * architecture.channels + 8 * architecture.num_parameters)
+    per_sample = 2 + 2 * bounds
+    return 4 * (per_sample * samples * architecture.channels + 8 * architecture.num_parameters)
 
 
 def architecture_at(scale: int, ndim: int, channels: int, settings: FitSettings) -> MLPArchitecture:
@@ -234,16 +275,18 @@ def _start_of(
     coarser: BlockMLPs | None,
     settings: FitSettings,
     scale: int,
+    unit: float,
 ) -> Tensor:
-    """Parameters, (block, parameter), from which a scale's blocks are fitted."""
+    """Parameters, (block, parameter), from which a scale's blocks are fitted, in its units."""
     if settings.start == "learned" and scale == 0:
         return learned_start(architecture).to(ids.device).repeat(len(ids), 1)
     start = initialize_blocks(
         architecture, ids, gain=settings.gain_at(scale), seed=settings.seed, scale=scale
     )
     if settings.start == "parent" and coarser and coarser.architecture == architecture:
+        parents = architecture.scaled(coarser.parameters, 1 / unit)
         start = inherit_parameters(
-            start, ids, coarser.parameters, coarser.fitted_ids,
+            start, ids, parents, coarser.fitted_ids,
             ndim=architecture.ndim, factor=0.5,
         )  # fmt: skip
     return start
@@ -252,11 +295,11 @@ def _start_of(
 class _ProgressReport:
     """Turns a scale's rounds into the progress of all that this run has to do."""
 
-    def __init__(
-        self, pyramid: Sequence[SparseBlocks], settings: FitSettings, listener: OnProgress | None
-    ) -> None:
+    def __init__(self, target: Target, settings: FitSettings, listener: OnProgress | None) -> None:
         self._settings, self._listener = settings, listener
-        self._forecast = WorkForecast([_work_of(p, s, settings) for s, p in enumerate(pyramid)])
+        self._forecast = WorkForecast(
+            [_work_of(blocks, scale, settings) for scale, blocks in enumerate(target.scales)]
+        )
 
     def round_done(
         self, scale: int, first: int, batch: int, step: int, active: int, fitted: int, loss: float
@@ -284,10 +327,12 @@ def _work_of(target: SparseBlocks, scale: int, settings: FitSettings) -> ScaleWo
     )
 
 
-def _loss_of(reconstruction: SparseBlocks, target: SparseBlocks, blocks: BlockMLPs) -> float:
-    """Mean squared error of the fitted blocks as they will decode."""
+def _loss_of(reconstruction: SparseBlocks, target: Target, blocks: BlockMLPs) -> float:
+    """Mean squared error of the fitted blocks as they will decode, over what is meant of them."""
     ids = blocks.fitted_ids
     if not len(ids):
         return 0.0
-    error = reconstruction.read_blocks(ids) - target.read_blocks(ids)
-    return float(error.square().mean())
+    lower, upper = target.bounds(blocks.scale, target.scales[blocks.scale].read_blocks(ids))
+    values = reconstruction.read_blocks(ids)
+    meant = 1.0 if upper is lower else max(float((upper == lower).float().mean()), 1e-9)
+    return float((values - values.clamp(lower, upper)).square().mean()) / meant

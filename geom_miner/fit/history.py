@@ -43,6 +43,8 @@ class ScaleHistory:
     block_steps: int = 0
     """Optimizer steps summed over blocks."""
     converged_blocks: int = 0
+    wrong_blocks: int = 0
+    """Of a certified fit, blocks left with a sample on the wrong side of the surface."""
     energy: float = 0.0
     """Mean squared residual of the fitted blocks before the fit."""
     loss: float = 0.0

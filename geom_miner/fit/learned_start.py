@@ -16,9 +16,10 @@ from geom_miner.fit.one_scale import train_blocks
 from geom_miner.fit.settings import FitSettings
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
+from geom_miner.grid.target import Target
 from geom_miner.kernels import backend
 from geom_miner.kernels.architecture import MLPArchitecture
-from geom_miner.kernels.training import TrainingState
+from geom_miner.kernels.training import TrainingState, interval_around
 from geom_miner.model.block_mlps import local_coordinates
 from geom_miner.model.initialize import initialize_blocks, start_file_name
 
@@ -75,9 +76,10 @@ def finest_residuals(signal: SparseBlocks, grid: SampleGrid, settings: FitSettin
     """
     coarse = fit_signal(signal, grid, replace(settings, steps=1, start="siren"))
     prediction = coarse.decode(1) if settings.scales > 1 else None
-    target = signal.extended(coarse.levels[-1].layout)
-    ids = blocks_in_question(target, prediction, settings)
-    return plan_blocks(target, prediction, ids, settings).residuals
+    target = Target.pooled(signal.extended(coarse.levels[-1].layout), 1)
+    ids = blocks_in_question(target, 0, prediction, settings)
+    # Without a dead zone both bounds are what there is to fit.
+    return plan_blocks(target, 0, prediction, ids, replace(settings, dead_zone=0.0)).lower
 
 
 def learn_start(
@@ -119,14 +121,14 @@ def learn_start(
     for step in range(reptile.outer_steps):
         chosen = torch.randint(len(residuals), (reptile.batch,), generator=generator)
         state = TrainingState.start(row.repeat(reptile.batch, 1))
+        goals = residuals[chosen.to(device)]
         kernel.train(
             architecture,
             state,
             coordinates,
-            residuals[chosen.to(device)],
+            *interval_around(goals, settings.dead_zone_at(0)),
             learning_rates=rates,
             tolerances=none_stops,
-            dead_zone=settings.dead_zone_at(0),
         )
         share = reptile.outer_rate * (1 - step / reptile.outer_steps)
         row = row + share * (state.parameters.mean(dim=0, keepdim=True) - row)
@@ -157,13 +159,16 @@ def try_start(
     else:
         first = start.to(ids.device).repeat(len(ids), 1)
     energies = residuals.square().mean(dim=(1, 2))
-    task = BlockTask(torch.ones_like(ids, dtype=torch.bool), residuals, energies)
+    lower, upper = interval_around(residuals, settings.dead_zone_at(0))
+    fitted = torch.ones_like(ids, dtype=torch.bool)
+    task = BlockTask(fitted, lower, upper, energies, torch.ones_like(energies))
     block_shape = (settings.block_size,) * ndim
     history = ScaleHistory(0, block_shape, len(ids), len(ids), len(ids), first.numel())
     parameters = train_blocks(
         architecture,
         first,
-        residuals,
+        lower,
+        upper,
         block_tolerances(task, settings, 0),
         block_shape=block_shape,
         settings=settings,

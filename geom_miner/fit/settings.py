@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from geom_miner.errors import SettingsError
 
 Start = Literal["siren", "parent", "learned"]
+Schedule = Literal["exponential", "cosine"]
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,11 @@ class FitSettings:
     scale, the parameters learned for this architecture on other shapes."""
     learning_rate: float = 3e-3
     """Adam's step size at the start of a scale."""
+    schedule: Schedule = "exponential"
+    """How the step size falls over a scale: by the factor ``decay`` a step, or to zero at the last
+    step as half a cosine."""
     decay: float = 1.0
-    """Factor on the step size after every step."""
+    """Factor on the step size after every step of an exponential schedule."""
     finer_rate_divisor: float = 1.0
     """Division of the step size at all but the coarsest scale."""
     rate_by_activity: bool = False
@@ -46,14 +50,19 @@ class FitSettings:
     coarse_steps: int = 100
     """Optimizer steps per block at most, at every coarser scale."""
     block_tolerance: float = 1e-4
-    """Mean squared error at which a block is converged and frozen."""
+    """Mean squared error at which a block is converged and frozen; of a distance, in squared
+    voxels of the scale, over the samples near the surface."""
     relative_tolerance: bool = False
     """Take block_tolerance relative to the block's mean squared residual before the fit."""
     dead_zone: float = 0.0
     """Errors within +-dead_zone are not trained, at the finest scale only. For 0-1 signals: a
     block then stops as soon as its loss proves that no sample is on the wrong side of 1/2."""
+    certify: bool = False
+    """Of a distance, at the finest scale: go on until every sample is on its side of the surface.
+    The history says in how many blocks that failed."""
     add_threshold: float = 1e-4
-    """A block gets an MLP where the prediction's mean squared error exceeds this."""
+    """A block gets an MLP where the prediction's mean squared error, taken likewise, exceeds
+    this."""
     plateau: float = 0.0
     """Leave a coarse scale when its loss changes by less than this in a step; 0 is never."""
     constant_blocks: Literal["exact", "fit"] = "exact"
@@ -81,6 +90,7 @@ class FitSettings:
             "add_threshold must be >= 0": self.add_threshold >= 0,
             "plateau must be >= 0": self.plateau >= 0,
             "start must be siren, parent or learned": self.start in get_args(Start),
+            "schedule must be exponential or cosine": self.schedule in get_args(Schedule),
             "constant_blocks must be exact or fit": self.constant_blocks in ("exact", "fit"),
             "seed must lie in [0, 2^63)": 0 <= self.seed < 2**63,
         }
@@ -110,6 +120,10 @@ class FitSettings:
         """Dead zone at a scale; coarse targets are no 0-1 signals, so it is 0 there."""
         return 0.0 if scale else self.dead_zone
 
+    def certify_at(self, scale: int) -> bool:
+        """Whether a scale is certified."""
+        return self.certify and scale == 0
+
     def learning_rate_at(self, scale: int) -> float:
         """First step size at a scale."""
         coarsest = scale == self.scales - 1
@@ -135,6 +149,16 @@ PRESETS: dict[str, FitSettings] = {
     "fast": FitSettings(width=24, learning_rate=6e-3, dead_zone=0.3, coarse_steps=12),
     # A smoother field between the samples: truer normals, at 1.7 times the cost.
     "fine": FitSettings(learning_rate=2e-3, omega=20.0, steps=200),
+    # A distance, for the truest surface: see ``DISTANCE_PRESETS``.
+    "surface": FitSettings(
+        width=26, learning_rate=8e-3, schedule="cosine", steps=200, block_tolerance=0.0025**2,
+        add_threshold=0.004**2,
+    ),
+    # The same with every voxel on its side, for a little less true a surface.
+    "exact": FitSettings(
+        width=26, learning_rate=8e-3, schedule="cosine", steps=200, block_tolerance=0.0025**2,
+        add_threshold=0.004**2, certify=True,
+    ),
     "image": FitSettings(width=16, learning_rate=5e-3, coarse_steps=30),
     # Two thirds of the numbers, for about one dB less and three times the time.
     "image-compact": FitSettings(block_size=32, width=20, depth=3, learning_rate=2e-3),
@@ -153,6 +177,14 @@ PRESETS: dict[str, FitSettings] = {
         relative_tolerance=True, add_threshold=5e-4, plateau=5e-7, start="parent",
     ),
 }  # fmt: skip
+
+# Presets whose steps, rates and tolerances are for the distance to a surface, not for occupancy.
+DISTANCE_PRESETS = ("surface", "exact")
+
+
+def target_for(preset_name: str) -> Literal["occupancy", "distance"]:
+    """What a preset's steps, rates and tolerances are for."""
+    return "distance" if preset_name in DISTANCE_PRESETS else "occupancy"
 
 
 def preset(name: str) -> FitSettings:

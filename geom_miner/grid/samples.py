@@ -63,6 +63,11 @@ class SampleGrid:
         index -= 0.5
         return index
 
+    def refined(self, factor: int) -> SampleGrid:
+        """The grid of the same box with ``factor`` samples along each axis for every one here."""
+        shape = tuple(n * factor for n in self.shape)
+        return SampleGrid(shape, tuple(s / factor for s in self.spacing), self.origin)
+
     def at_scale(self, scale: int) -> SampleGrid:
         """The grid of the same box at a coarser scale: 2**scale samples become one per axis.
 

@@ -38,11 +38,11 @@ class Backend(Protocol):
         architecture: MLPArchitecture,
         state: TrainingState,
         coordinates: Tensor,
-        targets: Tensor,
+        lower: Tensor,
+        upper: Tensor,
         *,
         learning_rates: Tensor,
         tolerances: Tensor,
-        dead_zone: float = 0.0,
     ) -> None: ...
 
 

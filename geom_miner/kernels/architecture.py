@@ -48,6 +48,16 @@ class MLPArchitecture:
         """Parameters of one block: (d+1) F + (depth-1)(F+1) F + (F+1) C."""
         return sum((a + 1) * b for a, b in pairwise(self.widths))
 
+    def scaled(self, parameters: Tensor, factor: float) -> Tensor:
+        """Rows (block, parameter) of MLPs whose outputs are ``factor`` times those of these.
+
+        A copy; exact for powers of two.
+        """
+        last = (self.width + 1) * self.channels
+        scaled = parameters.clone()
+        scaled[:, -last:] *= factor
+        return scaled
+
     def unpack(self, parameters: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Views of flat rows (block, parameter): weights (block, in, out), biases (block, out)."""
         layers, at = [], 0

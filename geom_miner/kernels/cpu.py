@@ -23,6 +23,8 @@ from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.kernels.cpu_layout import (
     Floats,
     Layout,
+    Samples,
+    all_samples,
     pack,
     padded,
     plan,
@@ -43,7 +45,7 @@ from geom_miner.kernels.cpu_tile import (
     weight_gradient,
 )
 from geom_miner.kernels.simd import LANES, load, total
-from geom_miner.kernels.training import BETA1, BETA2, EPSILON, TrainingState
+from geom_miner.kernels.training import BETA1, BETA2, EPSILON, TrainingState, check_goals
 
 _LOG = logging.getLogger(__name__)
 
@@ -58,12 +60,14 @@ def prepare() -> None:
     """
     architecture = MLPArchitecture(1, 1, 1, 1, 1.0)
     place, state = torch.zeros(1, 1), TrainingState.start(torch.zeros(1, 4))
+    goal = torch.zeros(1, 1, 1)
     with event.install_listener("numba:compile", _Announcement()):
         train(
             architecture,
             state,
             place,
-            torch.zeros(1, 1, 1),
+            goal,
+            goal,
             learning_rates=torch.ones(1),
             tolerances=torch.ones(1),
         )
@@ -105,18 +109,16 @@ def train(
     architecture: MLPArchitecture,
     state: TrainingState,
     coordinates: Tensor,
-    targets: Tensor,
+    lower: Tensor,
+    upper: Tensor,
     *,
     learning_rates: Tensor,
     tolerances: Tensor,
-    dead_zone: float = 0.0,
 ) -> None:
     """See ``reference.train``; float32 on the CPU only."""
     places = coordinates.numpy()
     layout = _layout(architecture, state.parameters, coordinates)
-    shape = len(state.parameters), len(places), architecture.channels
-    if targets.shape != shape:
-        raise BlockShapeError(f"targets must have shape {shape}, got {tuple(targets.shape)}")
+    check_goals(architecture, state, coordinates, lower, upper)
     with parallel_chunksize(1):
         _train_all(
             _array(state.parameters),
@@ -124,10 +126,10 @@ def train(
             _array(state.second_moment),
             state.steps.numpy(),
             _array(state.losses),
-            _array(targets),
+            _array(lower),
+            _array(upper),
             learning_rates.to(torch.float64).numpy(),
             _array(tolerances),
-            dead_zone,
             layout,
             architecture.omega,
             workspace(layout, places, get_num_threads()),
@@ -190,22 +192,22 @@ def _hidden_layers(o: Layout, count: int, way_back: bool, work: Floats) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _forward(o: Layout, start: int, count: int, way_back: bool, work: Floats) -> None:
+def _forward(o: Layout, s: Samples, start: int, count: int, way_back: bool, work: Floats) -> None:
     """Outputs of ``count`` samples from ``start`` on, a tile's first.
 
     Sines are kept, and cosines where there is a way back.
     """
     rows, tile = o.rows, o.rows * TILE
-    if o.line:
+    if s.line:
         # From the lattice's tables: ``start`` is on the first sample of a line.
-        first = start // o.line
+        first = start // s.line
         table = first // TILE * tile + first % TILE
         add_angles(
             work, o.outer_sines + table, o.outer_cosines + table, o.inner_sines, o.inner_cosines,
-            o.line, rows, o.sines, o.cosines, count, way_back,
+            s.line, rows, o.sines, o.cosines, count, way_back,
         )  # fmt: skip
     else:
-        places = o.places + start * o.inputs
+        places = s.places + start * o.inputs
         sine_layer(
             work, o.first, o.biases, rows, places, o.ndim, o.sines, o.cosines, count, way_back
         )
@@ -235,14 +237,13 @@ def _backward(o: Layout, places: int, errors: int, count: int, work: Floats) -> 
 
 
 @njit(nogil=True, cache=True)
-def _compare(o: Layout, start: int, count: int, dead_zone: float, work: Floats) -> None:
-    """Turn a tile's outputs into errors, zero in the padding, and add up their squares."""
-    valid = min(count, o.samples - start)
+def _compare(o: Layout, start: int, count: int, work: Floats) -> None:
+    """Turn a tile's outputs into errors and add up their squares."""
     for channel in range(o.channels):
-        outputs, goals = o.outputs + channel * TILE, o.goals + start * o.channels + channel * TILE
-        for t in range(valid, count):
-            work[outputs + t] = work[goals + t]
-        errors_and_loss(work, outputs, goals, count, dead_zone, o.squares)
+        at = start * o.channels + channel * TILE
+        errors_and_loss(
+            work, o.outputs + channel * TILE, o.lower + at, o.upper + at, count, o.squares
+        )
 
 
 @njit(nogil=True, cache=True)
@@ -260,28 +261,28 @@ def _backward_of_kept(o: Layout, kept: int, work: Floats) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _step_of_all(o: Layout, dead_zone: float, work: Floats) -> None:
+def _step_of_all(o: Layout, s: Samples, work: Floats) -> None:
     """Squares and gradients, every sample forth and back."""
-    for start in range(0, o.samples, TILE):
-        count = padded(min(TILE, o.samples - start))
-        _forward(o, start, count, True, work)
-        _compare(o, start, count, dead_zone, work)
-        _backward(o, o.places + start * o.inputs, o.outputs, count, work)
+    for start in range(0, s.kept, TILE):
+        count = padded(min(TILE, s.kept - start))
+        _forward(o, s, start, count, True, work)
+        _compare(o, start, count, work)
+        _backward(o, s.places + start * o.inputs, o.outputs, count, work)
 
 
 @njit(nogil=True, cache=True)
-def _step_of_wrong(o: Layout, dead_zone: float, work: Floats) -> int:
-    """The same; only samples outside the dead zone, which alone have a gradient, go back.
+def _step_of_wrong(o: Layout, s: Samples, work: Floats) -> int:
+    """The same; only samples outside their interval, which alone have a gradient, go back.
 
     They are collected from all tiles and go forth once more, for the cosines: cheaper than to
     compute and keep everybody's. Returns how many they were.
     """
     kept, total = 0, 0
-    for start in range(0, o.samples, TILE):
-        count = padded(min(TILE, o.samples - start))
-        places = o.places + start * o.inputs
-        _forward(o, start, count, False, work)
-        _compare(o, start, count, dead_zone, work)
+    for start in range(0, s.kept, TILE):
+        count = padded(min(TILE, s.kept - start))
+        places = s.places + start * o.inputs
+        _forward(o, s, start, count, False, work)
+        _compare(o, start, count, work)
         t = 0
         while t < count:
             before = kept
@@ -319,28 +320,31 @@ def _train_block(
     first: Floats,
     second: Floats,
     steps: int,
-    targets: Floats,
+    lower: Floats,
+    upper: Floats,
     rates: npt.NDArray[np.float64],
     tolerance: float,
-    dead_zone: float,
     o: Layout,
     omega: float,
     work: Floats,
 ) -> tuple[int, np.float32]:
-    """Train one block in place; returns its count of steps and its last loss."""
+    """Train one block in place; returns its count of steps and its last loss.
+
+    Samples without a goal are not run. Where goals are wide, only samples that miss theirs go back.
+    """
     factor = 2.0 / (o.samples * o.channels)
     gradient = np.empty_like(parameters)
-    put_goals(targets, o, work)
-    few_wrong, loss = dead_zone > 0, np.float32(np.inf)
+    s = put_goals(lower, upper, o, work)
+    few_wrong, loss = s.wide, np.float32(np.inf)
     for k in range(len(rates)):
         pack(parameters, o, omega, work)
         work[o.first_sums : o.end] = 0
-        if o.line:
+        if s.line:
             _line_tables(o, work)
         if few_wrong:
-            few_wrong = _step_of_wrong(o, dead_zone, work) * 2 < o.samples
+            few_wrong = _step_of_wrong(o, s, work) * 2 < s.kept
         else:
-            _step_of_all(o, dead_zone, work)
+            _step_of_all(o, s, work)
         loss = total(load(work, o.squares)) / np.float32(o.samples * o.channels)
         if loss <= tolerance:
             break
@@ -357,29 +361,30 @@ def _train_all(
     second: Floats,
     steps: npt.NDArray[np.int64],
     losses: Floats,
-    targets: Floats,
+    lower: Floats,
+    upper: Floats,
     rates: npt.NDArray[np.float64],
     tolerances: Floats,
-    dead_zone: float,
     layout: Layout,
     omega: float,
     buffers: Floats,
 ) -> None:
     for block in prange(len(parameters)):
         steps[block], losses[block] = _train_block(
-            parameters[block], first[block], second[block], steps[block], targets[block],
-            rates, tolerances[block], dead_zone, layout, omega, buffers[get_thread_id()],
+            parameters[block], first[block], second[block], steps[block], lower[block],
+            upper[block], rates, tolerances[block], layout, omega, buffers[get_thread_id()],
         )  # fmt: skip
 
 
 @njit(nogil=True, cache=True)
 def _evaluate_block(parameters: Floats, o: Layout, omega: float, work: Floats, out: Floats) -> None:
+    s = all_samples(o)
     pack(parameters, o, omega, work)
-    if o.line:
+    if s.line:
         _line_tables(o, work)
     for start in range(0, o.samples, TILE):
         valid = min(TILE, o.samples - start)
-        _forward(o, start, padded(valid), False, work)
+        _forward(o, s, start, padded(valid), False, work)
         for channel in range(o.channels):
             outputs = o.outputs + channel * TILE
             for t in range(valid):

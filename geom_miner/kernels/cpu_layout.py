@@ -19,6 +19,18 @@ from geom_miner.kernels.simd import LANES, load, total
 Floats = npt.NDArray[np.float32]
 
 
+class Samples(NamedTuple):
+    """The samples of a block that are run through its MLP: all of them, or those with a goal."""
+
+    kept: int
+    line: int
+    """Samples of a lattice line, as in the layout; 0 where samples were left out."""
+    places: int
+    """Where their coordinates are: the layout's ``places`` or ``chosen``."""
+    wide: bool
+    """Whether less than half of their goals are single numbers, which are hardly ever met."""
+
+
 class Layout(NamedTuple):
     """Sizes of a block's problem, and offsets of its parts in a thread's buffer.
 
@@ -60,8 +72,12 @@ class Layout(NamedTuple):
     """(rows, channels)"""
     last_bias: int
     """(channels,)"""
-    goals: int
+    lower: int
     """(tile, channels, TILE)"""
+    upper: int
+    """(tile, channels, TILE)"""
+    chosen: int
+    """(tile, inputs, TILE): the places of samples with a goal, where others have none."""
     # The first layer's angles on a lattice, from which every sample's are put together.
     outer_sines: int
     """(chunk of lines, rows, TILE)"""
@@ -121,7 +137,8 @@ def plan(ndim: int, width: int, depth: int, channels: int, coordinates: Floats) 
     values = [depth * tile, depth * tile, tile, tile, channels * TILE]
     kept = [inputs * TILE, channels * TILE]
     sums = [inputs * rows, square, depth * rows, rows * channels, channels, 1]
-    work = [*weights, tiles * channels, *angles, *values, *kept]
+    goals = [tiles * channels, tiles * channels, tiles * inputs]
+    work = [*weights, *goals, *angles, *values, *kept]
     sizes = [*shared, *work, *(LANES * n for n in sums)]
     # Whole vectors, so that aligned buffers have aligned parts.
     offsets = accumulate((up(size, LANES) for size in sizes), initial=0)
@@ -201,13 +218,63 @@ def pack(parameters: Floats, o: Layout, omega: float, work: Floats) -> None:
         at += 1
 
 
+@njit(forceinline=True)
+def all_samples(o: Layout) -> Samples:
+    return Samples(o.samples, o.line, o.places, False)
+
+
 @njit(nogil=True, cache=True)
-def put_goals(targets: Floats, o: Layout, work: Floats) -> None:
-    """A block's targets (sample, channel) as tiles."""
-    for sample in range(o.samples):
-        at = o.goals + sample // TILE * (o.channels * TILE) + sample % TILE
+def put_goals(lower: Floats, upper: Floats, o: Layout, work: Floats) -> Samples:
+    """A block's intervals (sample, channel) as tiles, and which samples they are of.
+
+    Samples without a goal are left out, together with their places.
+    """
+    low, high = lower.reshape(-1), upper.reshape(-1)
+    numbers, unbounded = 0, 0
+    for k in range(len(low)):
+        numbers += low[k] == high[k]
+        unbounded += (low[k] == -np.inf) & (high[k] == np.inf)
+    if unbounded:
+        kept = _choose(lower, upper, o, work)
+        s = Samples(kept, 0, o.chosen, 2 * numbers < kept * o.channels)
+    else:
+        s = Samples(o.samples, o.line, o.places, 2 * numbers < len(low))
+        for start in range(0, o.samples, TILE):
+            for channel in range(o.channels):
+                count = min(TILE, o.samples - start)
+                a = o.lower + start * o.channels + channel * TILE
+                b = o.upper + start * o.channels + channel * TILE
+                work[a : a + count] = lower[start : start + count, channel]
+                work[b : b + count] = upper[start : start + count, channel]
+    # Whatever the MLP says in the padding, it is no error.
+    for sample in range(s.kept, padded(s.kept)):
+        at = sample // TILE * (o.channels * TILE) + sample % TILE
         for channel in range(o.channels):
-            work[at + channel * TILE] = targets[sample, channel]
+            work[o.lower + at + channel * TILE] = -np.inf
+            work[o.upper + at + channel * TILE] = np.inf
+    return s
+
+
+@njit(nogil=True, cache=True)
+def _choose(lower: Floats, upper: Floats, o: Layout, work: Floats) -> int:
+    """Put places and intervals of the samples with a goal one after the other; returns how many."""
+    kept = 0
+    for sample in range(o.samples):
+        goal = False
+        for channel in range(o.channels):
+            goal |= lower[sample, channel] != -np.inf or upper[sample, channel] != np.inf
+        if not goal:
+            continue
+        source = o.places + sample // TILE * (o.inputs * TILE) + sample % TILE
+        into = o.chosen + kept // TILE * (o.inputs * TILE) + kept % TILE
+        for i in range(0, o.inputs * TILE, TILE):
+            work[into + i] = work[source + i]
+        at = kept // TILE * (o.channels * TILE) + kept % TILE
+        for channel in range(o.channels):
+            work[o.lower + at + channel * TILE] = lower[sample, channel]
+            work[o.upper + at + channel * TILE] = upper[sample, channel]
+        kept += 1
+    return kept
 
 
 @njit(nogil=True, cache=True)

@@ -248,19 +248,19 @@ def sine_layer_back(
             store(work, o + LANES, multiply(b3, load(work, c + LANES)))
 
 
-@njit(nogil=True, cache=True, fastmath=True)
+# Without fastmath, which takes it for granted that there are no infinities.
+@njit(nogil=True, cache=True)
 def errors_and_loss(
-    work: Floats, outputs: int, targets: int, count: int, dead_zone: float, squares: int
+    work: Floats, outputs: int, lower: int, upper: int, count: int, squares: int
 ) -> None:
-    """``outputs`` becomes the errors that count; ``squares`` (lane) grows by their squares.
+    """``outputs`` becomes their signed distance to [lower, upper].
 
-    An error within +-dead_zone counts as none, a larger one as what exceeds it.
+    ``squares`` (lane) grows by its square.
     """
     total = load(work, squares)
-    low, high = constant(np.float32(-dead_zone)), constant(np.float32(dead_zone))
     for t in range(0, count, LANES):
-        e = subtract(load(work, outputs + t), load(work, targets + t))
-        e = subtract(e, minimum(maximum(e, low), high))
+        e = load(work, outputs + t)
+        e = subtract(e, minimum(maximum(e, load(work, lower + t)), load(work, upper + t)))
         total = fma(e, e, total)
         store(work, outputs + t, e)
     store(work, squares, total)

@@ -8,7 +8,7 @@ host waits for nothing.
 It has NOT run on a GPU yet. Its arithmetic is checked through Triton's interpreter, and Triton
 3.3, 3.4, 3.6 and 3.9 compile it for Hopper (sm_90). An estimate by counting that machine code,
 not a measurement: a step costs 62 warp instructions per sample with 3-16-16-1 and 334 with
-3-20-20-20-1 (padded to 32). Coordinates and targets are 16 bytes per sample, mostly from caches,
+3-20-20-20-1 (padded to 32). Coordinates and bounds are 20 bytes per sample, mostly from caches,
 so instructions are the limit: 132 multiprocessors issuing four a cycle at 1.75 GHz need at least
 0.07 and 0.36 ns per sample and step; at half that rate, 1.8 and 0.34 million steps of 16-cubed
 blocks per second.
@@ -27,7 +27,7 @@ from torch import Tensor
 
 from geom_miner.errors import BackendUnavailable
 from geom_miner.kernels.architecture import MLPArchitecture
-from geom_miner.kernels.training import BETA1, BETA2, EPSILON, TrainingState
+from geom_miner.kernels.training import BETA1, BETA2, EPSILON, TrainingState, check_goals
 
 try:
     import triton
@@ -80,25 +80,26 @@ def train(
     architecture: MLPArchitecture,
     state: TrainingState,
     coordinates: Tensor,
-    targets: Tensor,
+    lower: Tensor,
+    upper: Tensor,
     *,
     learning_rates: Tensor,
     tolerances: Tensor,
-    dead_zone: float = 0.0,
 ) -> None:
     """See ``reference.train``; float32 on a CUDA device only."""
     rows = (state.parameters, state.first_moment, state.second_moment)
-    _check(architecture, *rows, state.losses, coordinates, targets, tolerances)
-    if not (targets.numel() and len(learning_rates)):
+    check_goals(architecture, state, coordinates, lower, upper)
+    _check(architecture, *rows, state.losses, coordinates, lower, upper, tolerances)
+    if not (lower.numel() and len(learning_rates)):
         return
     # float64, because 1 - 0.999 loses five digits in float32.
     steps = state.steps.double()
     powers = torch.stack([BETA1**steps, BETA2**steps], dim=1)
-    rates = learning_rates.double().to(targets.device, non_blocking=True)
-    with torch.cuda.device_of(targets):
-        _train_program[(len(targets),)](
-            *rows, state.steps, state.losses, coordinates, targets, tolerances, rates, powers,
-            len(coordinates), len(rates), dead_zone, **_options(architecture),
+    rates = learning_rates.double().to(lower.device, non_blocking=True)
+    with torch.cuda.device_of(lower):
+        _train_program[(len(lower),)](
+            *rows, state.steps, state.losses, coordinates, lower, upper, tolerances, rates, powers,
+            len(coordinates), len(rates), **_options(architecture),
         )  # fmt: skip
 
 
@@ -241,8 +242,8 @@ def _zero_sums(
 
 @triton.jit
 def _add_tile(
-    coordinates: tl.tensor, targets: tl.tensor, start: tl.tensor, samples: tl.tensor,
-    dead_zone: tl.tensor, p: tl.tuple, sums: tl.tuple, squares: tl.tensor, TURNS: tl.constexpr,
+    coordinates: tl.tensor, lower: tl.tensor, upper: tl.tensor, start: tl.tensor,
+    samples: tl.tensor, p: tl.tuple, sums: tl.tuple, squares: tl.tensor, TURNS: tl.constexpr,
     NDIM: tl.constexpr, DEPTH: tl.constexpr, CHANNELS: tl.constexpr, TILE: tl.constexpr,
 ) -> tl.tuple:  # fmt: skip
     """Add a tile's part of the gradients and of the squared errors; no factor is applied yet."""
@@ -253,17 +254,18 @@ def _add_tile(
     back = tl.zeros_like(top)
     out = ()
     for c in tl.static_range(CHANNELS):
-        goal = tl.load(targets + t * CHANNELS + c, mask=real, other=0.0)
-        e = tl.sum(top * p[2 * c][None, :], axis=1) + p[2 * c + 1] - goal
-        e = tl.where(real, e - tl.minimum(tl.maximum(e, -dead_zone), dead_zone), 0.0)
+        low = tl.load(lower + t * CHANNELS + c, mask=real, other=0.0)
+        high = tl.load(upper + t * CHANNELS + c, mask=real, other=0.0)
+        y = tl.sum(top * p[2 * c][None, :], axis=1) + p[2 * c + 1]
+        e = tl.where(real, y - tl.minimum(tl.maximum(y, low), high), 0.0)
         squares += e * e
         out = out + (sums[2 * c] + e[:, None] * top, sums[2 * c + 1] + e)
         back += e[:, None] * p[2 * c][None, :]
     back *= cosines[DEPTH - 1]
     base: tl.constexpr = 2 * CHANNELS + 2 * (DEPTH - 1)
     for k in tl.static_range(DEPTH - 1, 0, -1):
-        lower = tl.trans(sines[k - 1])
-        gained = tl.dot(lower, back, sums[base - 2 * k + 1], input_precision=_PRECISION)
+        below = tl.trans(sines[k - 1])
+        gained = tl.dot(below, back, sums[base - 2 * k + 1], input_precision=_PRECISION)
         out = out + (sums[base - 2 * k] + back, gained)
         weights = tl.trans(TURNS * p[base - 2 * k + 1])
         back = tl.dot(back, weights, input_precision=_PRECISION) * cosines[k - 1]
@@ -318,9 +320,9 @@ def _adam(
 @triton.jit(do_not_specialize=["samples", "num_rates"])
 def _train_program(
     parameters: tl.tensor, first_moment: tl.tensor, second_moment: tl.tensor,
-    steps: tl.tensor, losses: tl.tensor, coordinates: tl.tensor, targets: tl.tensor,
-    tolerances: tl.tensor, rates: tl.tensor, powers: tl.tensor,
-    samples: tl.tensor, num_rates: tl.tensor, dead_zone: tl.tensor,
+    steps: tl.tensor, losses: tl.tensor, coordinates: tl.tensor, lower: tl.tensor,
+    upper: tl.tensor, tolerances: tl.tensor, rates: tl.tensor, powers: tl.tensor,
+    samples: tl.tensor, num_rates: tl.tensor,
     NDIM: tl.constexpr, WIDTH: tl.constexpr, DEPTH: tl.constexpr, CHANNELS: tl.constexpr,
     NUM_PARAMETERS: tl.constexpr, TURNS: tl.constexpr, TILE: tl.constexpr, F: tl.constexpr,
 ) -> None:  # fmt: skip
@@ -329,7 +331,8 @@ def _train_program(
     p = _load(parameters + block * NUM_PARAMETERS, offsets, masks)
     m = _load(first_moment + block * NUM_PARAMETERS, offsets, masks)
     v = _load(second_moment + block * NUM_PARAMETERS, offsets, masks)
-    goal = targets + block * samples * CHANNELS
+    lower += block * samples * CHANNELS
+    upper += block * samples * CHANNELS
     tolerance = tl.load(tolerances + block)
     power1 = tl.load(powers + 2 * block)
     power2 = tl.load(powers + 2 * block + 1)
@@ -341,7 +344,7 @@ def _train_program(
         squares = tl.zeros((TILE,), tl.float32)
         for start in range(0, samples, TILE):
             sums, squares = _add_tile(
-                coordinates, goal, start, samples, dead_zone, p, sums, squares, TURNS,
+                coordinates, lower, upper, start, samples, p, sums, squares, TURNS,
                 NDIM, DEPTH, CHANNELS, TILE,
             )  # fmt: skip
         count = tl.cast(samples * CHANNELS, tl.float32)

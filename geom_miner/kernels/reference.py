@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from geom_miner.kernels.architecture import MLPArchitecture
-from geom_miner.kernels.training import BETA1, BETA2, EPSILON, TrainingState
+from geom_miner.kernels.training import BETA1, BETA2, EPSILON, TrainingState, check_goals
 
 # Floats per activation tensor: on a CPU a chunk of blocks should stay in the cache through its
 # training (2 MB; measured best of 0.25-16 MB on two cores), a GPU wants as many as fit well.
@@ -43,17 +43,18 @@ def loss_and_gradient(
     architecture: MLPArchitecture,
     parameters: Tensor,
     coordinates: Tensor,
-    targets: Tensor,
-    dead_zone: float = 0.0,
+    lower: Tensor,
+    upper: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """Each block's mean squared error over samples and channels, and its gradient.
+
+    The error of an output is its signed distance to an interval; ``training`` says what for.
 
     Parameters
     ----------
     parameters : (block, parameter)
     coordinates : (sample, ndim)
-    targets : (block, sample, channel)
-    dead_zone : errors within +-dead_zone count as none, larger ones as what exceeds it.
+    lower, upper : (block, sample, channel), lower <= upper, infinities allowed.
 
     Returns
     -------
@@ -61,8 +62,8 @@ def loss_and_gradient(
     """
     layers = architecture.unpack(parameters)
     output, inputs, slopes = _forward(architecture, layers, coordinates)
-    error = output.sub_(targets.transpose(1, 2))
-    error -= error.clamp(-dead_zone, dead_zone)
+    low, high = lower.transpose(1, 2), upper.transpose(1, 2)
+    error = output.sub_(low if lower is upper else output.clamp(low, high))
     losses = error.square().mean(dim=(1, 2))
     gradient = torch.empty_like(parameters)
     into = architecture.unpack(gradient)
@@ -79,34 +80,41 @@ def train(
     architecture: MLPArchitecture,
     state: TrainingState,
     coordinates: Tensor,
-    targets: Tensor,
+    lower: Tensor,
+    upper: Tensor,
     *,
     learning_rates: Tensor,
     tolerances: Tensor,
-    dead_zone: float = 0.0,
 ) -> None:
     """Take Adam steps on every block by itself, until its loss is within its tolerance.
 
     A block whose loss, measured on the parameters as they are, is <= its tolerance stops there:
-    its parameters stay bit-identical from that measurement on.
+    its parameters stay bit-identical from that measurement on. One without any goal has no loss,
+    and so takes no step.
 
     Parameters
     ----------
     state : changed in place.
     coordinates : (sample, ndim)
-    targets : (block, sample, channel)
+    lower, upper : (block, sample, channel), the intervals to come into; lower <= upper, which is
+        not tested, infinities allowed. The same tensor twice for plain squared errors.
     learning_rates : (step,), one for each step to take.
-    tolerances : (block,), mean squared error at which a block stops.
-    dead_zone : see ``loss_and_gradient``.
+    tolerances : (block,), mean squared error at which a block stops. The mean is over all samples
+        and channels, also those that have no goal or are within their interval.
+
+    Raises
+    ------
+    BlockShapeError
+        The bounds are not those of these blocks and samples.
     """
+    check_goals(architecture, state, coordinates, lower, upper)
     rates = learning_rates.tolist()
-    for rows in _chunks(architecture, len(targets), len(coordinates), targets.device):
-        parameters, goal = state.parameters[rows], targets[rows]
+    for rows in _chunks(architecture, len(lower), len(coordinates), lower.device):
+        parameters, low = state.parameters[rows], lower[rows]
+        high = low if lower is upper else upper[rows]
         first, second = state.first_moment[rows], state.second_moment[rows]
         for rate in rates:
-            losses, gradient = loss_and_gradient(
-                architecture, parameters, coordinates, goal, dead_zone
-            )
+            losses, gradient = loss_and_gradient(architecture, parameters, coordinates, low, high)
             running = losses > tolerances[rows]
             state.losses[rows] = losses
             if not bool(running.any()):
@@ -116,11 +124,12 @@ def train(
             steps = state.steps[rows].double()
             first.lerp_(gradient, 1 - BETA1)
             second.lerp_(gradient.square_(), 1 - BETA2)
-            # The bias corrections of Adam folded into one factor per block; zero for a stopped one.
+            # The bias corrections of Adam folded into one factor per block.
             root = (1 - BETA2**steps).sqrt()
-            size = torch.where(running, rate * root / (1 - BETA1**steps), 0.0)
-            step = first / (second.sqrt() + EPSILON * root[:, None])
-            parameters -= size[:, None].to(parameters.dtype) * step
+            size = (rate * root / (1 - BETA1**steps))[:, None].to(parameters.dtype)
+            step = size * (first / (second.sqrt() + EPSILON * root[:, None]))
+            # Chosen, not multiplied by zero: at rest, a block without any error has a step of 0/0.
+            parameters -= step.where(running[:, None], 0.0)
 
 
 def _forward(

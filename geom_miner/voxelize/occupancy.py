@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from geom_miner.errors import SettingsError
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.packing import Packing
 from geom_miner.grid.samples import SampleGrid
@@ -71,6 +72,7 @@ def voxelize_mesh(
     settings: VoxelizeSettings | None = None,
     *,
     block_size: int = 16,
+    grid: SampleGrid | None = None,
     progress: Progress | None = None,
 ) -> Occupancy:
     """Decide for every sample of a cube around the mesh whether it lies inside.
@@ -78,6 +80,7 @@ def voxelize_mesh(
     Parameters
     ----------
     settings : defaults to ``VoxelizeSettings()``.
+    grid : samples of another cube, which takes the place of the settings' resolution and fill.
     block_size : samples along one edge of the blocks that the result is stored in.
     progress : called with the share done, in (0, 1].
 
@@ -89,28 +92,30 @@ def voxelize_mesh(
         The chosen test needs a package that is not installed.
     """
     settings = VoxelizeSettings() if settings is None else settings
-    grid = grid_for_mesh(mesh, settings.resolution, settings.fill)
+    if grid is None:
+        grid = grid_for_mesh(mesh, settings.resolution, settings.fill)
+    resolution = grid.shape[0]
+    if grid.shape != (resolution,) * 3:
+        raise SettingsError(f"grid must have as many samples along every axis, got {grid.shape}")
     given = diagnose(mesh)
     repaired = repair(mesh, given)
     diagnosis = repaired.diagnosis
     if settings.inside not in ("winding", "embree"):
         # Compile, or load what is compiled, before the clock starts: one face on two samples.
-        tiny, unit = BlockGrid((1, 1, 1), (2, 2, 2)), SampleGrid.unit((2, 2, 2))
         corner = TriangleMesh(np.eye(3), np.array([[0, 1, 2]]))
-        _by_columns(corner, unit, tiny, replace(settings, inside="parity"), diagnosis)
+        plain, unit = replace(settings, inside="parity"), SampleGrid.unit((2, 2, 2))
+        find_inside(corner, diagnosis, unit, plain, block_size=2)
     started = time.perf_counter()
-    layout = BlockGrid.covering(grid.shape, (block_size,) * 3)
-    if settings.inside in ("winding", "embree"):
-        found = _point_by_point(repaired.mesh, grid, layout, settings.inside, progress)
-    else:
-        found = _by_columns(repaired.mesh, grid, layout, settings, diagnosis, progress)
+    found = find_inside(
+        repaired.mesh, diagnosis, grid, settings, block_size=block_size, progress=progress
+    )
     inside = count_inside(found.blocks, grid.shape)
     cell = float(np.prod(grid.spacing))
     report = VoxelizeReport(
         asked=settings.inside,
         method=found.method,
         why=found.why,
-        resolution=settings.resolution,
+        resolution=resolution,
         columns=sum(axis.columns for axis in found.axes),
         odd_columns=sum(axis.odd_columns for axis in found.axes),
         unbalanced_columns=sum(axis.unbalanced_columns for axis in found.axes),
@@ -118,7 +123,7 @@ def voxelize_mesh(
         overlap_samples=max((axis.overlap_samples for axis in found.axes), default=0),
         doubtful_samples=found.doubtful,
         winding_samples=found.by_winding,
-        inside_fraction=inside / settings.resolution**3,
+        inside_fraction=inside / resolution**3,
         thickness=2 * inside * cell / (diagnosis.area * grid.spacing[0]) if inside else 0.0,
         mixed_blocks=len(found.blocks.ids),
         repeats_removed=repaired.removed,
@@ -132,7 +137,7 @@ def voxelize_mesh(
 
 
 @dataclass(frozen=True)
-class _Found:
+class Found:
     """Inside, and which test found it."""
 
     blocks: SparseBlocks
@@ -141,6 +146,28 @@ class _Found:
     axes: tuple[ColumnCast, ...] = ()
     doubtful: int = 0
     by_winding: int = 0
+
+
+def find_inside(
+    mesh: TriangleMesh,
+    diagnosis: Diagnosis,
+    grid: SampleGrid,
+    settings: VoxelizeSettings,
+    *,
+    block_size: int,
+    progress: Progress | None = None,
+) -> Found:
+    """Inside at the samples of any grid, by the test of the settings.
+
+    Parameters
+    ----------
+    mesh, diagnosis : as repaired.
+    settings : their resolution and fill do not matter; of a distance, its sign is found.
+    """
+    layout = BlockGrid.covering(grid.shape, (block_size,) * 3)
+    if settings.inside in ("winding", "embree"):
+        return _point_by_point(mesh, grid, layout, settings.inside, progress)
+    return _by_columns(mesh, grid, layout, settings, diagnosis, progress)
 
 
 def count_inside(blocks: SparseBlocks, shape: tuple[int, ...]) -> float:
@@ -161,7 +188,7 @@ def _by_columns(
     settings: VoxelizeSettings,
     diagnosis: Diagnosis,
     progress: Progress | None = None,
-) -> _Found:
+) -> Found:
     """One axis or three; what three dispute goes to winding numbers if the choice is ours."""
     from geom_miner.voxelize.columns import COVERAGE, OCCUPANCY, cast_columns
     from geom_miner.voxelize.vote import vote
@@ -169,7 +196,7 @@ def _by_columns(
     inside = settings.inside
     vertices = grid.world_to_index(mesh.vertices)
     shape = (grid.shape[0], grid.shape[1], grid.shape[2])
-    parts = {"occupancy": OCCUPANCY, "coverage": COVERAGE}[settings.target]
+    parts = COVERAGE if settings.target == "coverage" else OCCUPANCY
 
     # What decides on three axes is known before only where the mesh itself is open.
     expected = 3 if inside == "majority" or (inside == "auto" and not diagnosis.closed) else 1
@@ -194,7 +221,7 @@ def _by_columns(
         why, three = _as_asked(inside), inside == "majority"
     if not three:
         method: Method = "direction" if along_z.overlap_samples else "parity"
-        return _Found(along_z.blocks, method, why, (along_z,))
+        return Found(along_z.blocks, method, why, (along_z,))
     axes = (columns(0, 1), columns(1, 2), along_z)
     found = vote(
         axes,
@@ -204,7 +231,7 @@ def _by_columns(
         unsound=not diagnosis.closed,
     )
     method = "majority+winding" if found.decided else "majority"
-    return _Found(found.blocks, method, why, axes, found.disputed, found.decided)
+    return Found(found.blocks, method, why, axes, found.disputed, found.decided)
 
 
 def _why(along_z: ColumnCast, diagnosis: Diagnosis) -> tuple[str, bool]:
@@ -231,7 +258,7 @@ def _point_by_point(
     layout: BlockGrid,
     inside: Literal["winding", "embree"],
     progress: Progress | None,
-) -> _Found:
+) -> Found:
     """Ask every sample, one layer of blocks at a time: slow, a cross-check."""
     from geom_miner.voxelize.embree import embree_inside
 
@@ -258,4 +285,4 @@ def _point_by_point(
     blocks = SparseBlocks(
         layout, all_ids, torch.cat(values)[order], torch.cat(constants), Packing()
     )
-    return _Found(blocks, inside, _as_asked(inside))
+    return Found(blocks, inside, _as_asked(inside))

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from geom_miner.errors import SettingsError
 
 InsideTest = Literal["auto", "parity", "majority", "winding", "embree"]
-Target = Literal["occupancy", "coverage"]
+Target = Literal["occupancy", "coverage", "distance"]
 
 # Thresholds of crossings are counted in int32 and block ids need 3 * 20 bits; larger volumes
 # would need a wider Morton code, not only more memory.
@@ -33,8 +33,9 @@ class VoxelizeSettings:
     libraries."""
 
     target: Target = "occupancy"
-    """What a sample holds: "occupancy", whether its center is inside, or "coverage", the share of
-    its cell that is, in 240ths: 16 columns through each cell, crossings to a fifteenth of it."""
+    """What is fitted: "occupancy", whether a sample's center is inside; "coverage", the share of
+    its cell that is, in 240ths: 16 columns through each cell, crossings to a fifteenth of it; or
+    "distance", how far it is from the surface, near the surface: 1/2 on it, 1 a voxel inside."""
 
     def __post_init__(self) -> None:
         if not 2 <= self.resolution <= MAX_RESOLUTION:

@@ -295,3 +295,32 @@ def test_fresh_refits_from_nothing(made: Path, tmp_path: Path, run: Run) -> None
 def test_the_files_signature_is_what_the_format_says(made: Path) -> None:
     start = (made / "sphere.miner").read_bytes()[:12]
     assert start == b"\x89MINER\r\n" + struct.pack("<I", 1)
+
+
+def test_the_preset_surface_fits_a_distance_and_meshes_it_truer(
+    made: Path, tmp_path: Path, run: Run
+) -> None:
+    """The same steps for the occupancy and for the distance, whichever way it is asked for."""
+    from eval import source_errors
+    from geom_miner import read_mesh
+
+    source = read_mesh(made / "sphere.ply")
+    few = ["--resolution", "24", "--scales", "1", "--steps", "60"]
+    errors = {}
+    for name, asked in {
+        "preset": ["--preset", "surface"],
+        "target": ["--target", "distance"],
+        "occupancy": ["--preset", "surface", "--target", "occupancy"],
+    }.items():
+        model = tmp_path / f"{name}.miner"
+        assert run("fit", made / "sphere.ply", "-o", model, *few, *asked).status == 0
+        assert run("extract", model, "-o", tmp_path / name).status == 0
+        mesh = read_mesh(tmp_path / name / "lod_0.ply")
+        errors[name] = float(source_errors(mesh, source, samples=2000).distances.mean())
+        assert load_model(model).info["target"] == (
+            "occupancy" if name == "occupancy" else "distance"
+        )
+    assert errors["preset"] == errors["target"] < 0.9 * errors["occupancy"]
+    refused = run("voxelize", made / "sphere.ply", "--target", "distance")
+    assert refused.status == 1
+    assert "fit --target distance" in refused.err

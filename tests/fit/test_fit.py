@@ -11,6 +11,7 @@ from geom_miner.fit.coarse_to_fine import fit_signal
 from geom_miner.fit.history import Progress, ScaleHistory
 from geom_miner.fit.settings import FitSettings
 from geom_miner.grid.pyramid import build_pyramid
+from geom_miner.grid.target import Target
 from geom_miner.model.block_mlps import BlockMLPs
 from geom_miner.model.representation import Representation
 from tests.signals import as_blocks, ball
@@ -115,16 +116,16 @@ def test_the_papers_rule_fits_badly_predicted_constants() -> None:
     blocks, grid = as_blocks(signal, 8)
     settings = replace(SMALL, scales=2, constant_blocks="fit", add_threshold=1e-6, steps=1)
     representation = fit_signal(blocks, grid, settings)
-    coarse, target = representation.decode(1), blocks
-    ids = blocks_in_question(target, coarse, settings)
-    task = plan_blocks(target, coarse, ids, settings)
+    coarse, target = representation.decode(1), Target.pooled(blocks, 2)
+    ids = blocks_in_question(target, 0, coarse, settings)
+    task = plan_blocks(target, 0, coarse, ids, settings)
     dense = torch.nn.functional.interpolate(
         coarse.to_dense()[..., 0][None, None], scale_factor=2, mode="trilinear"
     )[0, 0]
     layout = target.layout
     for block_id in layout.all_ids().tolist():
         box = tuple(slice(a, a + 8) for a in layout.starts_of(torch.tensor([block_id]))[0].tolist())
-        error = (dense[box] - target.to_dense()[box][..., 0]).square().mean()
+        error = (dense[box] - blocks.to_dense()[box][..., 0]).square().mean()
         if abs(float(error) - 1e-6) > 1e-8:
             is_fitted = block_id in ids[task.fitted].tolist()
             assert is_fitted == (float(error) > 1e-6)

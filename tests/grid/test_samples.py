@@ -29,6 +29,14 @@ def test_a_coarse_sample_is_the_mean_position_of_its_fine_ones() -> None:
     assert np.allclose(coarse.index_to_world([[1, 0]])[0], children.mean(axis=0))
 
 
+def test_a_refined_grid_has_the_same_box_and_is_coarsened_back() -> None:
+    coarse = SampleGrid((3, 2), (0.5, 0.25), (2.0, 5.0))
+    fine = coarse.refined(2)
+    assert fine.shape == (6, 4)
+    assert np.allclose(fine.index_to_world([[-0.5, -0.5], [5.5, 3.5]]), [[2, 5], [3.5, 5.5]])
+    assert fine.at_scale(1) == coarse
+
+
 def test_a_side_that_is_no_multiple_is_rounded_up() -> None:
     assert SampleGrid.unit((9, 5)).at_scale(3).shape == (2, 1)
 

@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
 
 from geom_miner.kernels import Backend
 from geom_miner.kernels.architecture import MLPArchitecture
-from geom_miner.kernels.training import TrainingState
+from geom_miner.kernels.training import TrainingState, interval_around
 from geom_miner.model.block_mlps import local_coordinates
 from geom_miner.model.initialize import initialize_blocks
 
-# Architecture, parameters, coordinates, targets.
-Problem = tuple[MLPArchitecture, Tensor, Tensor, Tensor]
+# Architecture, parameters, coordinates, lower and upper bounds.
+Problem = tuple[MLPArchitecture, Tensor, Tensor, Tensor, Tensor]
+
+# Bounds around targets (block, sample, channel).
+Goals = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+def dead_zone(width: float) -> Goals:
+    return partial(interval_around, dead_zone=width)
+
+
+single_numbers = dead_zone(0.0)
+
+
+def of_all_kinds(targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Single numbers, intervals of some width, bounds from one side, and none, at random."""
+    generator = torch.Generator().manual_seed(5)
+    kind = torch.randint(5, targets.shape, generator=generator)
+    below = torch.tensor([0.0, 0.1, torch.inf, 0.0, torch.inf])[kind]
+    above = torch.tensor([0.0, 0.1, 0.0, torch.inf, torch.inf])[kind]
+    return targets - below, targets + above
+
+
+def for_few(targets: Tensor, goals: Goals = single_numbers) -> tuple[Tensor, Tensor]:
+    """Goals for one sample in five only, and none at all in the second block."""
+    generator = torch.Generator().manual_seed(6)
+    without = torch.rand(*targets.shape[:2], 1, generator=generator) > 0.2
+    without[1:2] = True
+    lower, upper = goals(targets)
+    return lower.where(~without, -torch.inf), upper.where(~without, torch.inf)
 
 
 def problem(
@@ -21,15 +52,20 @@ def problem(
     device: str = "cpu",
     omega: float = 30.0,
     blocks: int = 3,
+    goals: Goals = single_numbers,
 ) -> Problem:
-    """Parameters as drawn for a fit, a lattice, and targets with a smooth part and noise."""
+    """Parameters as drawn for a fit, a lattice, and goals about a smooth part and noise."""
     architecture = MLPArchitecture(*dims, omega)
     coordinates = local_coordinates(block_shape, "cpu")
     parameters = initialize_blocks(architecture, torch.arange(blocks), gain=1.0, seed=1, scale=0)
     generator = torch.Generator().manual_seed(3)
     noise = torch.rand(blocks, len(coordinates), architecture.channels, generator=generator)
     targets = 0.2 * noise + 0.3 * coordinates.sum(1)[:, None]
-    return architecture, parameters.to(device), coordinates.to(device), targets.to(device)
+    lower, upper = goals(targets)
+    one = upper is lower
+    lower = lower.to(device)
+    upper = lower if one else upper.to(device)
+    return architecture, parameters.to(device), coordinates.to(device), lower, upper
 
 
 def trained(
@@ -39,29 +75,26 @@ def trained(
     *,
     rate: float = 2e-3,
     tolerance: float = 0.0,
-    dead_zone: float = 0.0,
 ) -> TrainingState:
-    architecture, parameters, coordinates, targets = case
+    architecture, parameters, coordinates, lower, upper = case
     state = TrainingState.start(parameters.clone())
     kernel.train(
-        architecture, state, coordinates, targets,
+        architecture, state, coordinates, lower, upper,
         learning_rates=torch.full((steps,), rate),
         tolerances=torch.full_like(state.losses, tolerance),
-        dead_zone=dead_zone,
     )  # fmt: skip
     return state
 
 
-def exact_gradient(case: Problem, dead_zone: float) -> tuple[Tensor, Tensor]:
+def exact_gradient(case: Problem) -> tuple[Tensor, Tensor]:
     """Losses and gradient by autograd in float64."""
-    architecture, parameters, coordinates, targets = case
+    architecture, parameters, coordinates, lower, upper = case
     leaf = parameters.double().requires_grad_()
     h = coordinates.double().expand(len(leaf), -1, -1)
     for k, (weights, biases) in enumerate(architecture.unpack(leaf)):
         z = torch.bmm(h, weights) + biases[:, None]
         h = torch.sin(architecture.omega * z) if k < architecture.depth else z
-    error = h - targets.double()
-    excess = torch.sign(error) * (error.abs() - dead_zone).clamp(min=0)
+    excess = (lower.double() - h).clamp(min=0) + (h - upper.double()).clamp(min=0)
     losses = excess.square().mean(dim=(1, 2))
     losses.sum().backward()
     assert leaf.grad is not None

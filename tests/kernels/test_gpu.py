@@ -66,7 +66,7 @@ def test_programs_compile_for_a_gpu_in_full_precision(
 
     monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
     scalars = {"steps": "*i64", "rates": "*fp64", "powers": "*fp64"}
-    scalars |= {"samples": "i32", "num_rates": "i32", "dead_zone": "fp32"}
+    scalars |= {"samples": "i32", "num_rates": "i32"}
     constants = gpu._options(MLPArchitecture(*dims, 30.0)) | {"SPAN": 1024}
     launch = {name: constants.pop(name) for name in list(constants) if name.islower()}
     for program in (gpu._train_program, gpu._evaluate_program):

@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from geom_miner.errors import SettingsError
+from geom_miner.errors import BlockShapeError, SettingsError
 from geom_miner.kernels import backend, resolve_backend
 from geom_miner.kernels import reference as reference_kernel
 from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.kernels.training import TrainingState
+from tests.kernels.problems import Goals, dead_zone, for_few, of_all_kinds, single_numbers
 
 architectures = st.builds(
     MLPArchitecture,
@@ -73,17 +74,22 @@ def test_evaluate_is_the_paper_block_by_block(architecture: MLPArchitecture) -> 
             assert (values[block, sample] - expected).abs().max() < 1e-12
 
 
-@given(architectures)
-@settings(max_examples=30)
-def test_gradient_is_autograds(architecture: MLPArchitecture) -> None:
+@given(architectures, st.sampled_from([single_numbers, dead_zone(0.2), of_all_kinds, for_few]))
+@settings(max_examples=40)
+def test_gradient_is_autograds(architecture: MLPArchitecture, goals: Goals) -> None:
     parameters, points, targets = problem(architecture, 3, 17)
-    losses, gradient = reference_kernel.loss_and_gradient(architecture, parameters, points, targets)
+    lower, upper = goals(targets)
+    losses, gradient = reference_kernel.loss_and_gradient(
+        architecture, parameters, points, lower, upper
+    )
     leaf = parameters.clone().requires_grad_()
     rows = [
         torch.stack([naive(architecture, leaf[block], point) for point in points])
         for block in range(3)
     ]
-    expected = (torch.stack(rows) - targets).square().mean(dim=(1, 2))
+    values = torch.stack(rows)
+    excess = (lower - values).clamp(min=0) + (values - upper).clamp(min=0)
+    expected = excess.square().mean(dim=(1, 2))
     expected.sum().backward()
     assert leaf.grad is not None
     assert (losses - expected).abs().max() < 1e-12
@@ -96,8 +102,9 @@ def test_training_is_torchs_adam_per_block() -> None:
     rates = torch.linspace(1e-2, 5e-3, 25)
     state = TrainingState.start(parameters.clone())
     reference_kernel.train(
-        architecture, state, points, targets, learning_rates=rates, tolerances=torch.zeros(3)
-    )
+        architecture, state, points, targets, targets,
+        learning_rates=rates, tolerances=torch.zeros(3),
+    )  # fmt: skip
     for block in range(3):
         leaf = parameters[block : block + 1].clone().requires_grad_()
         adam = torch.optim.Adam([leaf])
@@ -121,8 +128,9 @@ def test_a_block_stops_at_its_tolerance_and_stays_bit_identical() -> None:
     frozen: Tensor | None = None
     for _ in range(200):
         reference_kernel.train(
-            architecture, state, points, targets, learning_rates=rate, tolerances=tolerances
-        )
+            architecture, state, points, targets, targets,
+            learning_rates=rate, tolerances=tolerances,
+        )  # fmt: skip
         if state.losses[0] <= tolerances[0]:
             frozen = state.parameters[0].clone() if frozen is None else frozen
             assert torch.equal(state.parameters[0], frozen)
@@ -133,6 +141,33 @@ def test_a_block_stops_at_its_tolerance_and_stays_bit_identical() -> None:
     assert float(measured) == pytest.approx(float(state.losses[0]), rel=1e-6)
 
 
+def test_a_block_without_any_goal_is_left_alone() -> None:
+    architecture = MLPArchitecture(2, 5, 2, 2, 10.0)
+    parameters, points, targets = problem(architecture, 3, 40)
+    lower, upper = for_few(targets)
+    state = TrainingState.start(parameters.clone())
+    reference_kernel.train(
+        architecture, state, points, lower, upper,
+        learning_rates=torch.full((4,), 1e-2), tolerances=torch.zeros(3),
+    )  # fmt: skip
+    assert state.steps.tolist() == [4, 0, 4]
+    assert float(state.losses[1]) == 0.0
+    assert torch.equal(state.parameters[1], parameters[1])
+    assert not torch.equal(state.parameters[0], parameters[0])
+
+
+def test_bounds_of_other_blocks_samples_or_channels_are_refused() -> None:
+    architecture = MLPArchitecture(1, 4, 1, 1, 1.0)
+    parameters, points, targets = problem(architecture, 3, 4)
+    for wrong in (targets[1:], targets[:, 1:], targets.repeat(1, 1, 2)):
+        for name, bounds in (("lower", (wrong, targets)), ("upper", (targets, wrong))):
+            with pytest.raises(BlockShapeError, match=rf"{name} must have shape \(3, 4, 1\)"):
+                reference_kernel.train(
+                    architecture, TrainingState.start(parameters), points, *bounds,
+                    learning_rates=torch.ones(1), tolerances=torch.zeros(3),
+                )  # fmt: skip
+
+
 def test_blocks_do_not_influence_one_another() -> None:
     architecture = MLPArchitecture(3, 16, 2, 1, 30.0)
     parameters, points, targets = problem(architecture, 20, 4096, torch.float32)
@@ -141,7 +176,7 @@ def test_blocks_do_not_influence_one_another() -> None:
     def trained(index: list[int]) -> Tensor:
         state = TrainingState.start(parameters[index].clone())
         reference_kernel.train(
-            architecture, state, points, targets[index],
+            architecture, state, points, targets[index], targets[index],
             learning_rates=rates, tolerances=torch.zeros(len(index)),
         )  # fmt: skip
         return state.parameters

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from geom_miner.errors import MeshError, SettingsError
+from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.mesh.files import read_mesh
 from geom_miner.mesh.triangle_mesh import TriangleMesh
@@ -169,6 +170,17 @@ def test_report_is_json_and_reads_well() -> None:
     assert again["columns"] * 2 == again["crossings"]
     assert progress[-1] == 1.0
     assert "watertight" in " ".join(report.sentences())
+
+
+def test_a_grid_takes_the_place_of_resolution_and_fill() -> None:
+    mesh, settings = torus(1.0, 0.4), VoxelizeSettings(16, fill=0.5)
+    whole = voxelize_mesh(mesh, VoxelizeSettings(32, fill=0.5))
+    found = voxelize_mesh(mesh, settings, grid=voxelize_mesh(mesh, settings).grid.refined(2))
+    assert found.grid == whole.grid
+    assert torch.equal(found.blocks.values, whole.blocks.values)
+    assert found.report.resolution == 32
+    with pytest.raises(SettingsError, match="every axis"):
+        voxelize_mesh(mesh, settings, grid=SampleGrid.unit((8, 8, 4)))
 
 
 def test_flat_meshes_are_refused() -> None:

@@ -1,0 +1,247 @@
+"""Signed distance to a surface, exact near it: the target whose zero is the surface itself.
+
+Within a band around the surface a sample holds its distance to the nearest triangle, in samples,
+positive inside; beyond, the band's width with its sign. Only blocks that the band reaches are
+visited, each with the triangles that come that near it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from numba import njit, parallel_chunksize, prange
+
+from geom_miner.grid.sparse import SparseBlocks
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.integer]
+
+# A triangle is a sliver below this height, about, for an edge of 1.
+_SLIVER = 1e-6
+
+
+def signed_distance(
+    vertices: Floats, faces: Ints, inside: SparseBlocks, shape: tuple[int, int, int], *, band: float
+) -> SparseBlocks:
+    """Distances to the surface, in samples, positive inside, cut off at ``band``.
+
+    Parameters
+    ----------
+    vertices : (v, 3), in sample units (``SampleGrid.world_to_index``).
+    faces : (f, 3) vertex indices; their orientation does not matter.
+    inside : occupancy of the samples, which gives the sign.
+    shape : samples per axis of the grid that ``inside`` covers; padding repeats its last samples.
+    band : > 0.
+
+    Returns
+    -------
+    Blocks of float32, one channel. Where occupancy says inside (outside), the value is > 0 (< 0).
+    """
+    layout = inside.layout
+    placed = np.ascontiguousarray(vertices, dtype=np.float64)
+    faces = np.ascontiguousarray(faces, dtype=np.int32)
+    counts, edge = np.array(layout.counts), layout.block_shape[0]
+    last = np.array(shape) - 1
+    starts, members = _bin_faces(placed, faces, counts, edge, float(band))
+    is_open = (np.diff(starts) > 0).reshape(layout.counts)
+    # Where holes were bridged, inside may end far from any triangle.
+    is_open |= inside.slots.numpy() >= 0
+    coordinates = np.argwhere(is_open)
+    squares = np.full((len(coordinates), layout.block_samples), band**2, dtype=np.float32)
+    with parallel_chunksize(1):
+        _nearest(placed, faces, starts, members, coordinates, counts, edge, last, band, squares)
+    return _signed(np.sqrt(squares, out=squares), coordinates, inside, band)
+
+
+def _signed(
+    distance: npt.NDArray[np.float32], coordinates: Ints, inside: SparseBlocks, band: float
+) -> SparseBlocks:
+    layout = inside.layout
+    ids, order = layout.ids_of(torch.from_numpy(coordinates)).sort()
+    values = torch.from_numpy(distance)[order]
+    # A sample on the surface belongs to the side that occupancy gave it to.
+    values.clamp_(min=float(np.finfo(np.float32).tiny))
+    values *= 2 * inside.read_blocks(ids)[..., 0] - 1
+    varies = (values != values[:, :1]).any(dim=1)
+    constants = band * (2 * inside.constants.float() - 1)
+    constants[tuple(layout.coordinates_of(ids[~varies]).T)] = values[~varies, :1]
+    return SparseBlocks(layout, ids[varies], values[varies][..., None], constants)
+
+
+@njit(cache=True, nogil=True)
+def _blocks_near(
+    vertices: Floats, faces: Ints, f: int, counts: Ints, edge: int, band: float, axis: int
+) -> tuple[int, int]:
+    """Blocks [first, stop) along an axis that a face comes within the band of, by its extent."""
+    a = vertices[faces[f, 0], axis]
+    b = vertices[faces[f, 1], axis]
+    c = vertices[faces[f, 2], axis]
+    first = np.floor((np.ceil(min(a, b, c) - band)) / edge)
+    stop = np.floor((np.floor(max(a, b, c) + band)) / edge) + 1
+    # Padding repeats the last sample, so what reaches that reaches the last block.
+    return int(min(max(first, 0), counts[axis] - 1)), int(min(max(stop, 1), counts[axis]))
+
+
+@njit(cache=True, nogil=True)
+def _bin_faces(
+    vertices: Floats, faces: Ints, counts: Ints, edge: int, band: float
+) -> tuple[Ints, Ints]:
+    """List the faces that come within the band of each block: starts and members."""
+    starts = np.zeros(counts[0] * counts[1] * counts[2] + 1, dtype=np.int64)
+    members = np.empty(0, dtype=np.int32)
+    half = 0.5 * (edge - 1)
+    reach = (np.sqrt(3.0) * half + band) ** 2
+    for filling in range(2):
+        if filling:
+            for block in range(len(starts) - 1):
+                starts[block + 1] += starts[block]
+            members = np.empty(starts[-1], dtype=np.int32)
+        for f in range(len(faces)):
+            x0, x1 = _blocks_near(vertices, faces, f, counts, edge, band, 0)
+            y0, y1 = _blocks_near(vertices, faces, f, counts, edge, band, 1)
+            z0, z1 = _blocks_near(vertices, faces, f, counts, edge, band, 2)
+            # The extent of a large face holds many blocks that are far from it.
+            alone = (x1 - x0) * (y1 - y0) * (z1 - z0) <= 8
+            for x in range(x0, x1):
+                for y in range(y0, y1):
+                    for z in range(z0, z1):
+                        if not alone:
+                            a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+                            square = _square(
+                                x * edge + half, y * edge + half, z * edge + half,
+                                vertices[a], vertices[b], vertices[c],
+                            )  # fmt: skip
+                            if square > reach:
+                                continue
+                        block = (x * counts[1] + y) * counts[2] + z
+                        if filling:
+                            starts[block] -= 1
+                            members[starts[block]] = f
+                        else:
+                            starts[block] += 1
+    return starts, members
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def _nearest(
+    vertices: Floats,
+    faces: Ints,
+    starts: Ints,
+    members: Ints,
+    coordinates: Ints,
+    counts: Ints,
+    edge: int,
+    last: Ints,
+    band: float,
+    squares: npt.NDArray[np.float32],
+) -> None:
+    """Lower the squared distances of each block's samples, (block, sample), to those of its faces.
+
+    They hold the square of the band at first.
+    """
+    for row in prange(len(coordinates)):
+        at = coordinates[row]
+        block = (at[0] * counts[1] + at[1]) * counts[2] + at[2]
+        for m in range(starts[block], starts[block + 1]):
+            _lower(vertices, faces, members[m], at * edge, edge, last, band, squares[row])
+
+
+@njit(cache=True, nogil=True)
+def _range(low: float, high: float, start: int, edge: int, last: int) -> tuple[int, int]:
+    """Places [first, stop) in a block of the samples in [low, high]; padding repeats the last."""
+    first = int(max(np.ceil(low) - start, 0))
+    stop = int(min(np.floor(high) - start + 1, edge))
+    return min(first, max(last - start, 0)), edge if high >= last else stop
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _lower(
+    vertices: Floats,
+    faces: Ints,
+    f: int,
+    start: Ints,
+    edge: int,
+    last: Ints,
+    band: float,
+    squares: npt.NDArray[np.float32],
+) -> None:
+    """Lower the squares of one block's samples by one face."""
+    a, b, c = vertices[faces[f, 0]], vertices[faces[f, 1]], vertices[faces[f, 2]]
+    nx, ny, nz, _ = _normal(a, b, c)  # 0 rules nothing out
+    low = (min(a[0], b[0], c[0]), min(a[1], b[1], c[1]), min(a[2], b[2], c[2]))
+    high = (max(a[0], b[0], c[0]), max(a[1], b[1], c[1]), max(a[2], b[2], c[2]))
+    i0, i1 = _range(low[0] - band, high[0] + band, start[0], edge, last[0])
+    j0, j1 = _range(low[1] - band, high[1] + band, start[1], edge, last[1])
+    for i in range(i0, i1):
+        x = float(min(start[0] + i, last[0]))
+        for j in range(j0, j1):
+            y = float(min(start[1] + j, last[1]))
+            # Where the line through these samples is within the band of the face's plane.
+            bottom, top = low[2] - band, high[2] + band
+            level = nx * (x - a[0]) + ny * (y - a[1])
+            if abs(nz) > 1e-6:
+                middle, reach = a[2] - level / nz, (band + 1e-6) / abs(nz)
+                bottom, top = max(bottom, middle - reach), min(top, middle + reach)
+            elif abs(level) > band + 1e-3:
+                continue
+            k0, k1 = _range(bottom, top, start[2], edge, last[2])
+            for k in range(k0, k1):
+                z = float(min(start[2] + k, last[2]))
+                sample = (i * edge + j) * edge + k
+                height = level + nz * (z - a[2])
+                if height * height < squares[sample]:
+                    square = np.float32(_square(x, y, z, a, b, c))
+                    if square < squares[sample]:
+                        squares[sample] = square
+
+
+@njit(cache=True, nogil=True)
+def _square(x: float, y: float, z: float, a: Floats, b: Floats, c: Floats) -> float:
+    """Squared distance of a point and a triangle: to an edge, or to what is within them."""
+    square = min(_to_edge(x, y, z, a, b), _to_edge(x, y, z, b, c), _to_edge(x, y, z, c, a))
+    nx, ny, nz, sliver = _normal(a, b, c)
+    if sliver:
+        return square
+    height = nx * (x - a[0]) + ny * (y - a[1]) + nz * (z - a[2])
+    if height * height < square:
+        x, y, z = x - height * nx, y - height * ny, z - height * nz
+        ab, bc = _left(x, y, z, a, b, nx, ny, nz), _left(x, y, z, b, c, nx, ny, nz)
+        if ab and bc and _left(x, y, z, c, a, nx, ny, nz):
+            return float(height * height)
+    return square
+
+
+@njit(cache=True, nogil=True)
+def _normal(a: Floats, b: Floats, c: Floats) -> tuple[float, float, float, bool]:
+    """Unit normal of a triangle; of a sliver, whose plane is rounding, (0, 0, 0) and True."""
+    ux, uy, uz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+    vx, vy, vz = c[0] - a[0], c[1] - a[1], c[2] - a[2]
+    nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+    length = np.sqrt(nx * nx + ny * ny + nz * nz)
+    if length <= _SLIVER * (ux * ux + uy * uy + uz * uz + vx * vx + vy * vy + vz * vz):
+        return 0.0, 0.0, 0.0, True
+    return nx / length, ny / length, nz / length, False
+
+
+@njit(cache=True, nogil=True)
+def _to_edge(x: float, y: float, z: float, p: Floats, q: Floats) -> float:
+    """Squared distance of a point and a segment."""
+    ex, ey, ez = q[0] - p[0], q[1] - p[1], q[2] - p[2]
+    dx, dy, dz = x - p[0], y - p[1], z - p[2]
+    length = ex * ex + ey * ey + ez * ez
+    if length > 0.0:
+        t = min(max((dx * ex + dy * ey + dz * ez) / length, 0.0), 1.0)
+        dx, dy, dz = dx - t * ex, dy - t * ey, dz - t * ez
+    return float(dx * dx + dy * dy + dz * dz)
+
+
+@njit(cache=True, nogil=True)
+def _left(
+    x: float, y: float, z: float, p: Floats, q: Floats, nx: float, ny: float, nz: float
+) -> bool:
+    """Whether a point in the plane of a normal lies to the left of an edge, seen from its tip."""
+    ex, ey, ez = q[0] - p[0], q[1] - p[1], q[2] - p[2]
+    dx, dy, dz = x - p[0], y - p[1], z - p[2]
+    turn = (ey * dz - ez * dy) * nx + (ez * dx - ex * dz) * ny + (ex * dy - ey * dx) * nz
+    return bool(turn >= 0.0)
