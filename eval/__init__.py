@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from eval.metrics.image import mse_sparse as mse_sparse
     from eval.metrics.image import psnr as psnr
     from eval.metrics.image import psnr_sparse as psnr_sparse
+    from eval.metrics.occupancy import iou_off_grid as iou_off_grid
     from eval.metrics.occupancy import iou_voxel as iou_voxel
     from eval.metrics.occupancy import iou_voxel_sparse as iou_voxel_sparse
     from eval.metrics.sampling import SurfaceSamples as SurfaceSamples
@@ -76,6 +77,7 @@ _HOMES = {
     "draw_block_outlines": "figures",
     "fscore": "metrics.surface",
     "hausdorff": "metrics.surface",
+    "iou_off_grid": "metrics.occupancy",
     "iou_voxel": "metrics.occupancy",
     "iou_voxel_sparse": "metrics.occupancy",
     "load_open3d": "open3d_module",

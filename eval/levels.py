@@ -8,19 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from eval.metrics.image import psnr_sparse
-from eval.metrics.occupancy import iou_voxel_sparse
+from eval.metrics.occupancy import iou_off_grid, iou_voxel_sparse
 from eval.metrics.sampling import SurfaceSamples, sample_surface
+from eval.metrics.source_error import source_errors
 from eval.metrics.surface import match_clouds
 from geom_miner import (
     Occupancy,
     SparseBlocks,
     TriangleMesh,
+    VoxelizeSettings,
     diagnose,
     downsample,
     load_model,
     read_mesh,
     scale_bytes,
     upsample,
+    voxelize_mesh,
 )
 
 
@@ -52,6 +55,13 @@ class ShapeLevel(LevelFacts):
     sampling_floor_voxels: float
     """What ``chamfer_l1_voxels`` would be between two samplings of the source itself."""
     normal_consistency: float | None
+    surface_error_voxels: dict[str, float] | None
+    """Distance of points on the mesh to the source's triangles, in voxels of the finest scale:
+    mean, median, p95 and max; None without a mesh."""
+    normal_error_degrees: dict[str, float] | None
+    """Angles between the mesh's normals there and the source's."""
+    iou_offgrid_2x: float
+    """Of the scale's field, interpolated to half its spacing, with the source voxelized there."""
     watertight: bool
     vertices: int
     faces: int
@@ -103,7 +113,15 @@ def evaluate_shape_levels(
         path = meshes[scale]
         surface = _no_surface()
         if path is not None:
-            surface = _surface_facts(read_mesh(path), reference, samples, seed, voxel)
+            mesh = read_mesh(path)
+            surface = _surface_facts(mesh, reference, samples, seed, voxel)
+            surface |= source_errors(mesh, source, seed=seed).summary(voxel)
+        between = voxelize_mesh(
+            source,
+            VoxelizeSettings(inside=occupancy.report.asked),
+            block_size=own.layout.block_shape[0],
+            grid=occupancy.grid.at_scale(scale).refined(2),
+        )
         levels.append(
             ShapeLevel(
                 **facts[scale],
@@ -112,6 +130,7 @@ def evaluate_shape_levels(
                     own, pooled, shape=occupancy.grid.at_scale(scale).shape, threshold=iou_threshold
                 ),
                 iou_threshold=iou_threshold,
+                iou_offgrid_2x=iou_off_grid(own, between.blocks, shape=between.grid.shape),
                 sampling_floor_voxels=floor,
                 **surface,
             )
@@ -157,6 +176,8 @@ def _no_surface() -> dict[str, Any]:
     return {
         "chamfer_l1_voxels": None,
         "normal_consistency": None,
+        "surface_error_voxels": None,
+        "normal_error_degrees": None,
         "watertight": False,
         "vertices": 0,
         "faces": 0,

@@ -30,6 +30,9 @@ def shape_report(metrics: Mapping[str, Any], manifest: Mapping[str, Any]) -> str
                 ("LoD", "scale"), ("samples", "shape"), ("active blocks", "active_blocks"),
                 ("parameters", "parameters"), ("bytes", "bytes"), ("fit s", "seconds"),
                 ("IoU", "iou_voxel"), ("IoU, own grid", "iou_voxel_own_grid"),
+                ("IoU, between samples", "iou_offgrid_2x"),
+                ("surface error (voxels)", "surface_error_voxels"),
+                ("normal error (degrees)", "normal_error_degrees"),
                 ("Chamfer-L1 (voxels)", "chamfer_l1_voxels"),
                 ("normal consistency", "normal_consistency"), ("faces", "faces"),
                 ("watertight", "watertight"),
@@ -39,9 +42,12 @@ def shape_report(metrics: Mapping[str, Any], manifest: Mapping[str, Any]) -> str
         "",
         f"IoU is `iou_voxel({metrics['lods'][0]['iou_threshold']})`: the decoded scale, upsampled "
         "to the full-resolution grid, against the voxelized source; *own grid* compares at the "
-        "scale's own samples. Chamfer-L1 is in voxels of scale 0 between "
-        f"{metrics['samples']:,} points on each surface; two samplings of the source itself are "
-        f"{metrics['lods'][0]['sampling_floor_voxels']:.3f} apart. Everything is measured on "
+        "scale's own samples, *between samples* interpolates the scale to half its spacing and "
+        "compares with the source voxelized there. Surface and normal errors are mean / 95 %, of "
+        "points on the mesh against the source's own triangles; they and Chamfer-L1, between "
+        f"{metrics['samples']:,} points on each surface, are in voxels of scale 0. Two samplings "
+        f"of the source itself are {metrics['lods'][0]['sampling_floor_voxels']:.3f} apart. "
+        "Everything is measured on "
         "what `model.miner` and the PLY files hold.",
         "",
         "## Active blocks",
@@ -117,6 +123,8 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.5f}" if abs(value) < 1 else f"{value:.2f}"
+    if isinstance(value, Mapping):
+        return f"{value['mean']:.3g} / {value['p95']:.3g}"
     if isinstance(value, (tuple, list)):
         return " x ".join(map(str, value))
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -27,6 +27,8 @@ class ShapeRun:
     """Share of the cube that the shape's longest side takes."""
     inside: Literal["auto", "parity", "majority", "winding", "embree"] = "auto"
     """Inside test of the voxelizer."""
+    target: Literal["auto", "occupancy", "coverage", "distance"] = "auto"
+    """What is fitted; auto is the distance for presets made for it, else the occupancy."""
     preset: str = "volume"
     """Where the fit's settings start."""
     fit: dict[str, Any] = field(default_factory=dict)

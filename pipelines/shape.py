@@ -27,6 +27,8 @@ from geom_miner import (
     fit_to_file,
     load_model,
     parse_memory,
+    target_for,
+    target_of,
     voxelize_mesh,
     write_mesh,
 )
@@ -72,19 +74,22 @@ def run_shape(run: ShapeRun, *, fresh: bool, console: Console) -> Path:
     folder = make_folder(Path(run.output) / shape.name)
     console.print(f"{shape.title}: {shape.faces:,} faces, at {resolution}^3 on {device}")
 
-    voxels = VoxelizeSettings(resolution=resolution, fill=run.fill, inside=run.inside)
+    kind = target_for(run.preset) if run.target == "auto" else run.target
+    voxels = VoxelizeSettings(resolution, fill=run.fill, inside=run.inside, target=kind)
     with WorkBar(console, "voxelizing") as bar:
         occupancy = voxelize_mesh(shape.mesh, voxels, block_size=settings.block_size, progress=bar)
     console.print("\n".join(occupancy.report.sentences()), highlight=False)
 
+    with WorkBar(console, "measuring distances to the surface") as bar:
+        target = target_of(shape.mesh, occupancy, voxels, scales=settings.scales, progress=bar)
     source = _source_facts(shape)
     with FitProgress(console) as progress:
         result = fit_to_file(
-            occupancy.blocks.to(device),
+            target.to(device),
             occupancy.grid,
             settings,
             folder / "model.miner",
-            info={"kind": "occupancy", "iso_level": 0.5, "source": source},
+            info={"kind": "occupancy", "target": kind, "iso_level": 0.5, "source": source},
             backend=run.backend,
             fresh=fresh,
             on_progress=progress,

@@ -33,6 +33,7 @@ TINY: dict[str, Any] = {"fit": FIT, "device": "cpu", "backend": "reference"}
 LEVEL = {"scale", "shape", "active_blocks", "parameters", "bytes", "seconds"}
 SHAPE_LEVEL = LEVEL | {
     *("iou_voxel", "iou_voxel_own_grid", "iou_threshold", "chamfer_l1_voxels"),
+    *("surface_error_voxels", "normal_error_degrees", "iou_offgrid_2x"),
     *("sampling_floor_voxels", "normal_consistency", "watertight", "vertices", "faces"),
 }
 RUN = {
@@ -129,6 +130,10 @@ def test_metrics_of_a_shape(ball_run: Path) -> None:
     assert fine["iou_voxel"] > coarse["iou_voxel"]
     # Half a voxel is what a binary surface wanders; the sampling's own distance comes on top.
     assert fine["chamfer_l1_voxels"] < fine["sampling_floor_voxels"] + 0.5
+    assert 0 < fine["surface_error_voxels"]["mean"] < fine["surface_error_voxels"]["p95"] < 0.5
+    assert fine["surface_error_voxels"]["mean"] < coarse["surface_error_voxels"]["mean"]
+    assert 0 < fine["normal_error_degrees"]["median"] < 30
+    assert 0.8 < coarse["iou_offgrid_2x"] < fine["iou_offgrid_2x"] < 1
 
 
 def test_manifest_of_a_shape(ball_run: Path) -> None:

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval import MetricError, iou_voxel, iou_voxel_sparse
-from geom_miner import BlockGrid, SparseBlocks
+from eval import MetricError, iou_off_grid, iou_voxel, iou_voxel_sparse
+from geom_miner import BlockGrid, SparseBlocks, upsample
 
 
 def volumes(shape: tuple[int, ...], seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -69,6 +69,25 @@ def test_sparse_equals_dense(shape: tuple[int, ...], seed: int, threshold: float
     found = iou_voxel_sparse(*sparse, shape=shape, threshold=threshold)
     assert found == iou_voxel(prediction, target, threshold=threshold)
     assert all(torch.equal(s.values, v) for s, v in zip(sparse, values, strict=True))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    shape=st.sampled_from([(7, 10), (8, 8), (5, 6, 9), (8, 4, 12)]),
+    seed=st.integers(0, 1000),
+    chunk=st.sampled_from([1, 5, 256]),
+)
+def test_off_grid_equals_dense_interpolation(shape: tuple[int, ...], seed: int, chunk: int) -> None:
+    """A prediction upsampled as a whole, against a truth of twice as many samples."""
+    finer = tuple(2 * n - 1 for n in shape)
+    prediction, _ = volumes(shape, seed)
+    _, truth = volumes(finer, seed + 1)
+    blocks = (4,) * len(shape)
+    coarse = SparseBlocks.from_dense(prediction[..., None], BlockGrid.covering(shape, blocks))
+    fine = SparseBlocks.from_dense(truth[..., None], BlockGrid.covering(finer, blocks))
+    dense = upsample(coarse).to_dense(finer)[..., 0]
+    found = iou_off_grid(coarse, fine, shape=finer, chunk=chunk)
+    assert found == iou_voxel(dense, truth, threshold=0.5)
 
 
 def test_bad_inputs_are_refused() -> None:
