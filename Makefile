@@ -17,7 +17,7 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup test check lint types format lucy thai engine image meshes bench bench-gpu \
-  bench-scale ablation learn-start inside-table clean
+  bench-scale fidelity ablation learn-start inside-table clean
 
 help:  ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z -]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' Makefile
@@ -86,6 +86,9 @@ bench-scale: $(STAMP)  ## growth up to 4096^3, 25.6 M triangles beside Open3D, s
 
 ablation: $(STAMP)  ## what each setting of a fit is worth, one table (RESOLUTION=128)
 	$(BIN)/python -m pipelines.ablation configs/ablation.yaml $(if $(RESOLUTION),--resolution $(RESOLUTION))
+
+fidelity: $(STAMP)  ## how near fits come to the surface, beside what the grid allows (RESOLUTION=256)
+	$(BIN)/python -m pipelines.fidelity configs/fidelity.yaml $(if $(RESOLUTION),--resolution $(RESOLUTION))
 
 learn-start: $(STAMP)  ## learn where block MLPs start, from meshes in GEOM_MINER_DATA
 	$(BIN)/python -m pipelines.learn_start configs/learn_start.yaml

@@ -1,0 +1,292 @@
+"""How near a fit's mesh comes to the surface: targets and settings beside what the grid allows.
+
+``python -m pipelines.fidelity configs/fidelity.yaml [--resolution 512]``
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+from rich.console import Console
+
+from eval import iou_off_grid, iou_voxel_sparse, source_errors
+from geom_miner import (
+    FitSettings,
+    Occupancy,
+    SampleGrid,
+    SettingsError,
+    SparseBlocks,
+    TriangleMesh,
+    VoxelizeSettings,
+    extract_level,
+    extract_mesh,
+    fit_to_file,
+    load_model,
+    preset,
+    target_for,
+    target_of,
+    voxelize_mesh,
+)
+from pipelines.command import run_command
+from pipelines.config import load_config
+from pipelines.manifest import device_name, make_folder, manifest, portable, write_json, write_text
+from pipelines.records import Record, read_records, write_records
+from pipelines.shapes import Shape, find_shape
+
+# What marching cubes makes of the targets themselves, nothing being fitted.
+FLOORS = ("occupancy", "coverage", "distance")
+_FLOOR = "{} itself"
+# Points so near to a block's face, and so far from it, in samples, are compared for seams.
+_AT_FACE, _INSIDE = 0.5, 2.0
+
+
+@dataclass(frozen=True)
+class FidelityRun:
+    """Several shapes, fitted in several ways, and how far their meshes are from the source."""
+
+    shapes: list[str]
+    """Named shapes or paths."""
+    rows: dict[str, Any]
+    """Name of a row, and its ``preset``, ``target`` and settings that differ from the preset."""
+    against: str
+    """Row whose numbers and time the others' are relative to."""
+    resolution: int = 256
+    """Samples along each side."""
+    points: int = 60_000
+    """Points on each mesh that are held against the source."""
+    seed: int = 0
+    """Seed of these points."""
+    output: str = "runs/fidelity"
+    """Folder to write."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Measure how near fits come to the surfaces they were made from."""
+
+    config: tyro.conf.Positional[Path]
+    """YAML file of the run."""
+    resolution: int | None = None
+    """Samples along each side, instead of the config's."""
+    output: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
+    """Folder to write, instead of the config's."""
+    fresh: bool = False
+    """Measure anew what an earlier run has measured."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A way to fit; or, without settings, a target to mesh as it is."""
+
+    target: str
+    settings: FitSettings | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def run_fidelity(run: FidelityRun, *, fresh: bool, console: Console) -> list[Record]:
+    """One record per shape and row; those of an earlier run with equal settings are kept."""
+    rows = _rows(run)
+    folder = make_folder(Path(run.output))
+    book = folder / "records.jsonl"
+    known = [] if fresh else read_records(book)
+    records: list[Record] = []
+    for name in run.shapes:
+        shape = find_shape(name, console=console)
+        for row, way in rows.items():
+            facts = {
+                "shape": shape.name,
+                "faces": shape.faces,
+                "resolution": run.resolution,
+                "points": run.points,
+                "seed": run.seed,
+                **way.facts,
+            }
+            record = next((r for r in known if facts.items() <= r.items()), None)
+            if record is None:
+                console.print(f"  {shape.name}: {row}", highlight=False, markup=False)
+                record = {**facts, **_measure(shape, way, run)}
+                known.append(record)
+                write_records(book, known)
+            records.append({**record, "row": row})
+    facts = manifest(config=portable(run), seed=run.seed, device="cpu", backend="cpu")
+    write_json(folder / "manifest.json", facts)
+    write_text(folder / "report.md", fidelity_report(records, run.against))
+    return records
+
+
+def _rows(run: FidelityRun) -> dict[str, _Row]:
+    rows = {
+        _FLOOR.format(target): _Row(target, facts={"target": target, "settings": None})
+        for target in FLOORS
+    }
+    for name, changes in run.rows.items():
+        if name in rows or not isinstance(changes, dict):
+            raise SettingsError(f"rows must map names to settings, got {name}: {changes!r}")
+        changes = dict(changes)
+        base = str(changes.pop("preset", "surface"))
+        target = str(changes.pop("target", target_for(base)))
+        unknown = sorted(set(changes) - set(asdict(preset(base))))
+        if unknown:
+            raise SettingsError(f"row {name} has no setting {unknown[0]!r}")
+        settings = replace(preset(base), **changes)
+        rows[name] = _Row(target, settings, {"target": target, "settings": asdict(settings)})
+    if run.against not in run.rows:
+        raise SettingsError(f"against must be one of the rows, got {run.against!r}")
+    return rows
+
+
+def _measure(shape: Shape, way: _Row, run: FidelityRun) -> Record:
+    """Fit to a file, forget the fit, and judge what the file holds; or judge the target itself."""
+    settings = way.settings or preset("surface")
+    voxels = VoxelizeSettings(run.resolution, target=way.target)  # type: ignore[arg-type]
+    occupancy = voxelize_mesh(shape.mesh, voxels, block_size=settings.block_size)
+    scales = settings.scales if way.settings else 1
+    target = target_of(shape.mesh, occupancy, voxels, scales=scales)
+    record: Record = {"hardware": device_name("cpu")}
+    if way.settings is None:
+        field_ = target if isinstance(target, SparseBlocks) else target.scales[0]
+        mesh = extract_mesh(field_, occupancy.grid, iso_level=0.5)
+    else:
+        with tempfile.TemporaryDirectory() as scratch:
+            path = Path(scratch) / "model.miner"
+            result = fit_to_file(target, occupancy.grid, settings, path)
+            record["file_bytes"] = path.stat().st_size
+            model = load_model(path)
+        record["seconds"] = sum(entry.seconds for entry in result.history)
+        record["parameters"] = model.num_parameters
+        field_, mesh = model.decode(0), extract_level(model, 0)
+    return record | _judged(shape.mesh, mesh, field_, occupancy, run)
+
+
+def _judged(
+    source: TriangleMesh, mesh: TriangleMesh, values: SparseBlocks, occupancy: Occupancy,
+    run: FidelityRun,
+) -> Record:  # fmt: skip
+    grid = occupancy.grid
+    size = values.layout.block_shape[0]
+    truth = voxelize_mesh(source, VoxelizeSettings(run.resolution), block_size=size)
+    between = voxelize_mesh(source, VoxelizeSettings(2 * run.resolution), block_size=size)
+    errors = source_errors(mesh, source, samples=run.points, seed=run.seed)
+    return {
+        **errors.summary(grid.spacing[0]),
+        "seam": _seam(errors.points, errors.distances, grid, values.layout.block_shape),
+        "iou": iou_voxel_sparse(
+            values, truth.blocks.extended(values.layout), shape=grid.shape, threshold=0.5
+        ),
+        "iou_offgrid_2x": iou_off_grid(values, between.blocks, shape=between.grid.shape),
+        "triangles": len(mesh.faces),
+    }
+
+
+def _seam(
+    points: np.ndarray[Any, np.dtype[np.float64]],
+    distances: np.ndarray[Any, np.dtype[np.float64]],
+    grid: SampleGrid,
+    block_shape: tuple[int, ...],
+) -> float:
+    """Mean error near the faces of blocks over that well inside of them."""
+    # A face lies half way between the last sample of one block and the first of the next.
+    place = (grid.world_to_index(points) + 0.5) / block_shape
+    away = (np.abs(place - np.round(place)) * block_shape).min(axis=1)
+    return float(distances[away < _AT_FACE].mean() / distances[away > _INSIDE].mean())
+
+
+_COLUMNS: tuple[tuple[str, Callable[[Record, Record, Record], float], str], ...] = (
+    ("surface error / floor", lambda r, d, _: _mean(r, "surface") / _mean(d, "surface"), ".2f"),
+    ("normal error / floor", lambda r, d, _: _mean(r, "normal") / _mean(d, "normal"), ".2f"),
+    ("seams / floor's", lambda r, d, _: r["seam"] / d["seam"], ".2f"),
+    ("IoU", lambda r, _, __: r["iou"], ".5f"),
+    ("IoU between samples", lambda r, _, __: r["iou_offgrid_2x"], ".4f"),
+    ("parameters", lambda r, _, a: _ratio(r, a, "parameters"), ".2f"),
+    ("bytes", lambda r, _, a: _ratio(r, a, "file_bytes"), ".2f"),
+    ("seconds", lambda r, _, a: _ratio(r, a, "seconds"), ".2f"),
+)
+
+
+def fidelity_report(records: Sequence[Record], against: str) -> str:
+    """Markdown: medians and the worst shape of every row, then every shape by itself."""
+    floors = {r["shape"]: r for r in records if r["row"] == _FLOOR.format("distance")}
+    others = {r["shape"]: r for r in records if r["row"] == against}
+    first = records[0]
+    lines = [
+        f"# Fidelity at {first['resolution']}^3",
+        "",
+        f"Shapes: {', '.join(floors)}. Median over them and, in brackets, smallest to largest. "
+        f"Errors are those of {first['points']:,} points on the mesh of level of detail 0 against "
+        "the source's own triangles, relative to the floor: marching cubes on the exact distance, "
+        "nothing fitted. Seams: error within half a sample of a block's face over that more than "
+        f"two samples inside, relative to the floor's. Parameters, bytes and seconds of the fit "
+        f"are relative to the row {against}. On {first['hardware']}.",
+        "",
+        "| row | " + " | ".join(name for name, _, _ in _COLUMNS) + " |",
+        "|---|" + "---:|" * len(_COLUMNS),
+    ]
+    for row in dict.fromkeys(r["row"] for r in records):
+        own = [r for r in records if r["row"] == row]
+        cells = []
+        for _, value, form in _COLUMNS:
+            values = [value(r, floors[r["shape"]], others[r["shape"]]) for r in own]
+            cells.append(_spread(values, form))
+        lines.append(f"| {row} | {' | '.join(cells)} |")
+    lines += [
+        "",
+        "Surface error in voxels (mean / 95 %) and normal error in degrees (mean / median):",
+        "",
+        "| shape | row | surface | normals | seconds | parameters | IoU |",
+        "|---|---|---:|---:|---:|---:|---:|",
+        *map(_line, records),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _line(record: Record) -> str:
+    surface, normal = record["surface_error_voxels"], record["normal_error_degrees"]
+    seconds = f"{record['seconds']:.2f}" if "seconds" in record else "-"
+    parameters = f"{record['parameters']:,}" if "parameters" in record else "-"
+    return (
+        f"| {record['shape']} | {record['row']} | {surface['mean']:.4f} / {surface['p95']:.3f} "
+        f"| {normal['mean']:.2f} / {normal['median']:.2f} | {seconds} | {parameters} "
+        f"| {record['iou']:.5f} |"
+    )
+
+
+def _mean(record: Record, what: str) -> float:
+    key = {"surface": "surface_error_voxels", "normal": "normal_error_degrees"}[what]
+    return float(record[key]["mean"])
+
+
+def _ratio(record: Record, other: Record, key: str) -> float:
+    return float(record[key] / other[key]) if key in record else float("nan")
+
+
+def _spread(values: Sequence[float], form: str) -> str:
+    if any(np.isnan(values)):
+        return "-"
+    middle, low, high = (format(v, form) for v in (np.median(values), min(values), max(values)))
+    return middle if low == high else f"{middle} ({low}-{high})"
+
+
+def main() -> int:
+    """Run from the command line."""
+
+    def work(console: Console) -> None:
+        arguments = tyro.cli(Arguments, prog="python -m pipelines.fidelity")
+        overrides = {"resolution": arguments.resolution, "output": arguments.output}
+        run = load_config(arguments.config, FidelityRun, overrides)
+        records = run_fidelity(run, fresh=arguments.fresh, console=console)
+        console.print(
+            fidelity_report(records, run.against), markup=False, highlight=False, soft_wrap=True
+        )
+        console.print(f"Wrote {run.output}/: records.jsonl, report.md, manifest.json", markup=False)
+
+    return run_command(work)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,90 @@
+"""The study of surfaces: floors, ratios, seams, and a run that goes on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from geom_miner import SampleGrid, SettingsError, write_mesh
+from pipelines.config import load_config
+from pipelines.fidelity import FidelityRun, _seam, fidelity_report, run_fidelity
+from tests.shapes import sphere
+
+QUIET = Console(quiet=True)
+SMALL = {"scales": 2, "block_size": 8, "steps": 40, "coarse_steps": 20}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> FidelityRun:
+    folder = tmp_path_factory.mktemp("fidelity")
+    write_mesh(folder / "ball.ply", sphere(1.0, subdivisions=4))
+    return FidelityRun(
+        shapes=[str(folder / "ball.ply")],
+        rows={
+            "binary": {"preset": "volume", **SMALL},
+            "distance": {"preset": "surface", **SMALL},
+            "covered": {"preset": "surface", "target": "coverage", **SMALL},
+        },
+        against="binary",
+        resolution=24,
+        points=3000,
+        output=str(folder / "run"),
+    )
+
+
+def test_rows_are_measured_once_and_beside_their_floors(run: FidelityRun) -> None:
+    records = {r["row"]: r for r in run_fidelity(run, fresh=False, console=QUIET)}
+    assert list(records) == [
+        *("occupancy itself", "coverage itself", "distance itself"),
+        *("binary", "distance", "covered"),
+    ]
+    error = {row: r["surface_error_voxels"]["mean"] for row, r in records.items()}
+    # What is known of the targets: the better a target, the nearer its own surface.
+    assert error["distance itself"] < error["coverage itself"] < error["occupancy itself"]
+    assert error["distance itself"] < error["distance"] < error["binary"]
+    assert records["occupancy itself"]["iou"] == 1.0
+    assert "seconds" not in records["distance itself"]
+    assert records["distance"]["parameters"] > 0 < records["distance"]["file_bytes"]
+
+    book = Path(run.output) / "records.jsonl"
+    before = book.read_text()
+    run_fidelity(run, fresh=False, console=QUIET)
+    assert book.read_text() == before
+    text = (Path(run.output) / "report.md").read_text()
+    floor = next(line for line in text.splitlines() if line.startswith("| distance itself"))
+    assert floor.split("|")[2:5] == [" 1.00 ", " 1.00 ", " 1.00 "]
+    assert text == fidelity_report(list(records.values()), "binary")
+
+
+def test_seams_compare_errors_at_block_faces_with_those_inside() -> None:
+    """Blocks of 8 samples: a face lies at 7.5, the middle of a block at 3.5."""
+    grid = SampleGrid((16, 16, 16), (1.0, 1.0, 1.0), (-0.5, -0.5, -0.5))
+    points = np.array([[7.4, 3.5, 3.5], [3.5, 7.9, 3.5], [3.5, 3.5, 3.5], [11.0, 3.5, 12.0]])
+    distances = np.array([0.3, 0.5, 0.1, 0.3])
+    assert _seam(points, distances, grid, (8, 8, 8)) == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"rows": {"binary": 3}}, "rows must map"),
+        ({"rows": {"binary": {"stepz": 3}}}, "stepz"),
+        ({"rows": {"binary": {"preset": "nothing"}}}, "preset must be"),
+        ({"against": "other"}, "against"),
+    ],
+)
+def test_wrong_rows_are_named(run: FidelityRun, changes: dict, words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        run_fidelity(replace(run, **changes), fresh=False, console=QUIET)
+
+
+def test_the_shipped_configuration_is_sound() -> None:
+    from pipelines.fidelity import _rows
+
+    run = load_config(Path(__file__).parents[2] / "configs" / "fidelity.yaml", FidelityRun)
+    assert run.against in _rows(run)
+    assert len(run.shapes) >= 8
