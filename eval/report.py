@@ -25,6 +25,8 @@ def shape_report(metrics: Mapping[str, Any], manifest: Mapping[str, Any]) -> str
         "",
         "![The source and every level of detail](lods.png)",
         "",
+        "![A closer look, face by face](closeup.png)",
+        "",
         _table(
             [
                 ("LoD", "scale"), ("samples", "shape"), ("active blocks", "active_blocks"),
@@ -103,7 +105,9 @@ def collection_report(rows: Sequence[Mapping[str, Any]], *, resolution: int) -> 
         ("shape", "name"), ("faces", "faces"), ("inside test", "method"),
         ("odd columns", "odd_columns"), ("active blocks", "active_blocks"),
         ("parameters", "parameters"), ("bytes", "file_bytes"), ("fit s", "fit_seconds"),
-        ("IoU", "iou_voxel"), ("Chamfer-L1 (voxels)", "chamfer_l1_voxels"),
+        ("IoU", "iou_voxel"), ("surface error (voxels)", "surface_error_voxels"),
+        ("normal error (degrees)", "normal_error_degrees"),
+        ("Chamfer-L1 (voxels)", "chamfer_l1_voxels"),
         ("watertight", "watertight"), ("remark", "remark"),
     ]  # fmt: skip
     return f"# Collection at {resolution}³\n\n{_table(columns, rows)}\n"

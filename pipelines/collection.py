@@ -24,6 +24,8 @@ from geom_miner import (
     fit_to_file,
     load_model,
     read_mesh,
+    target_for,
+    target_of,
     voxelize_mesh,
     write_mesh,
 )
@@ -76,17 +78,24 @@ def _one(
 ) -> dict[str, Any]:
     settings = fit_settings(run)
     mesh = read_mesh(path)
-    voxels = VoxelizeSettings(resolution=run.resolution)
+    voxels = VoxelizeSettings(run.resolution, target=target_for(run.preset))
     with WorkBar(console, "voxelizing") as bar:
         occupancy = voxelize_mesh(mesh, voxels, block_size=settings.block_size, progress=bar)
+    with WorkBar(console, "measuring distances to the surface") as bar:
+        target = target_of(mesh, occupancy, voxels, scales=settings.scales, progress=bar)
     model = folder / "model.miner"
     with FitProgress(console) as progress:
         result = fit_to_file(
-            occupancy.blocks,
+            target,
             occupancy.grid,
             settings,
             model,
-            info={"kind": "occupancy", "iso_level": 0.5, "source": {"name": name}},
+            info={
+                "kind": "occupancy",
+                "target": voxels.target,
+                "iso_level": 0.5,
+                "source": {"name": name},
+            },
             on_progress=progress,
         )
     seconds = {entry.scale: entry.seconds for entry in result.history}
@@ -116,6 +125,8 @@ def _one(
         "file_bytes": model.stat().st_size,
         "fit_seconds": sum(seconds.values()),
         "iou_voxel": found.iou_voxel,
+        "surface_error_voxels": found.surface_error_voxels,
+        "normal_error_degrees": found.normal_error_degrees,
         "chamfer_l1_voxels": found.chamfer_l1_voxels,
         "watertight": found.watertight,
         "remark": _remark(report),

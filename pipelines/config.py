@@ -29,7 +29,7 @@ class ShapeRun:
     """Inside test of the voxelizer."""
     target: Literal["auto", "occupancy", "coverage", "distance"] = "auto"
     """What is fitted; auto is the distance for presets made for it, else the occupancy."""
-    preset: str = "volume"
+    preset: str = "surface"
     """Where the fit's settings start."""
     fit: dict[str, Any] = field(default_factory=dict)
     """Settings of the fit that differ from the preset."""
@@ -79,7 +79,7 @@ class CollectionRun:
     """Folder of meshes; by default the folders that GEOM_MINER_DATA names."""
     resolution: int = 64
     """Samples along each side."""
-    preset: str = "volume"
+    preset: str = "surface"
     """Where the fit's settings start."""
     fit: dict[str, Any] = field(default_factory=dict)
     """Settings of the fit that differ from the preset."""

@@ -29,13 +29,16 @@ from geom_miner import (
     fit_to_file,
     load_model,
     preset,
+    read_mesh,
     target_for,
     target_of,
     voxelize_mesh,
+    write_mesh,
 )
 from pipelines.command import run_command
 from pipelines.config import load_config
 from pipelines.manifest import device_name, make_folder, manifest, portable, write_json, write_text
+from pipelines.pictures import draw_closeups
 from pipelines.records import Record, read_records, write_records
 from pipelines.shapes import Shape, find_shape
 
@@ -56,6 +59,8 @@ class FidelityRun:
     """Name of a row, and its ``preset``, ``target`` and settings that differ from the preset."""
     against: str
     """Row whose numbers and time the others' are relative to."""
+    drawn: list[str] = field(default_factory=list)
+    """Rows whose meshes are kept, and drawn beside the source."""
     resolution: int = 256
     """Samples along each side."""
     points: int = 60_000
@@ -108,12 +113,19 @@ def run_fidelity(run: FidelityRun, *, fresh: bool, console: Console) -> list[Rec
                 **way.facts,
             }
             record = next((r for r in known if facts.items() <= r.items()), None)
-            if record is None:
+            kept = folder / shape.name / f"{row}.ply" if row in run.drawn else None
+            if record is None or (kept and not kept.is_file()):
                 console.print(f"  {shape.name}: {row}", highlight=False, markup=False)
-                record = {**facts, **_measure(shape, way, run)}
+                mesh, found = _measure(shape, way, run)
+                record = {**facts, **found}
+                if kept:
+                    make_folder(kept.parent)
+                    write_mesh(kept, mesh)
                 known.append(record)
                 write_records(book, known)
             records.append({**record, "row": row})
+        if run.drawn:
+            _draw(shape, folder, run, [r for r in records if r["shape"] == shape.name])
     facts = manifest(config=portable(run), seed=run.seed, device="cpu", backend="cpu")
     write_json(folder / "manifest.json", facts)
     write_text(folder / "report.md", fidelity_report(records, run.against))
@@ -138,10 +150,25 @@ def _rows(run: FidelityRun) -> dict[str, _Row]:
         rows[name] = _Row(target, settings, {"target": target, "settings": asdict(settings)})
     if run.against not in run.rows:
         raise SettingsError(f"against must be one of the rows, got {run.against!r}")
+    if not set(run.drawn) <= set(rows):
+        raise SettingsError(f"drawn must name rows, got {run.drawn}")
     return rows
 
 
-def _measure(shape: Shape, way: _Row, run: FidelityRun) -> Record:
+def _draw(shape: Shape, folder: Path, run: FidelityRun, records: Sequence[Record]) -> None:
+    """``<shape>.png``: the source and the drawn rows, close by."""
+    meshes = {f"{shape.title}: {shape.faces:,} faces": shape.mesh}
+    for record in records:
+        if record["row"] in run.drawn:
+            caption = (
+                f"{record['row']}: {_mean(record, 'surface'):.3f} voxel, "
+                f"{_mean(record, 'normal'):.1f} degrees"
+            )
+            meshes[caption] = read_mesh(folder / shape.name / f"{record['row']}.ply")
+    draw_closeups(folder / f"{shape.name}.png", shape.view.framing(shape.mesh), meshes)
+
+
+def _measure(shape: Shape, way: _Row, run: FidelityRun) -> tuple[TriangleMesh, Record]:
     """Fit to a file, forget the fit, and judge what the file holds; or judge the target itself."""
     settings = way.settings or preset("surface")
     voxels = VoxelizeSettings(run.resolution, target=way.target)  # type: ignore[arg-type]
@@ -161,7 +188,7 @@ def _measure(shape: Shape, way: _Row, run: FidelityRun) -> Record:
         record["seconds"] = sum(entry.seconds for entry in result.history)
         record["parameters"] = model.num_parameters
         field_, mesh = model.decode(0), extract_level(model, 0)
-    return record | _judged(shape.mesh, mesh, field_, occupancy, run)
+    return mesh, record | _judged(shape.mesh, mesh, field_, occupancy, run)
 
 
 def _judged(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ from eval import (
 from geom_miner import TriangleMesh, load_model, read_mesh, write_image
 
 _WIDTH, _HEIGHT = 420, 560
+# Pixels of a closer look, and how much closer it is.
+_CLOSEUP, _ZOOM = 640, 8
 
 
 def draw_shape_pictures(
@@ -33,15 +36,21 @@ def draw_shape_pictures(
     *,
     title: str = "source",
 ) -> None:
-    """Write lods.png, active_blocks.png and quality.png."""
+    """Write lods.png, closeup.png, active_blocks.png and quality.png."""
     nothing = TriangleMesh(np.empty((0, 3)), np.empty((0, 3), dtype=np.int64))
     lods = {scale: read_mesh(path) if path else nothing for scale, path in meshes.items()}
     images = [render_mesh(source, width=_WIDTH, height=_HEIGHT, view=view)]
     captions = [f"{title}\n{len(source.faces):,} faces"]
     for level in levels[::-1]:
         images.append(render_mesh(lods[level.scale], width=_WIDTH, height=_HEIGHT, view=view))
-        captions.append(f"LoD {level.scale}: {level.faces:,} faces\nIoU {level.iou_voxel:.4f}")
+        captions.append(f"LoD {level.scale}: {level.faces:,} faces\n{_quality(level)}")
     write_picture(folder / "lods.png", contact_sheet(images, captions))
+    finest = levels[-1]
+    draw_closeups(
+        folder / "closeup.png",
+        view,
+        {title: source, f"LoD {finest.scale}: {_quality(finest)}": lods[finest.scale]},
+    )
 
     representation = load_model(folder / "model.miner")
     layers = []
@@ -64,6 +73,41 @@ def draw_shape_pictures(
         folder / "quality.png",
         quantity="IoU",
     )
+
+
+def draw_closeups(path: Path, view: View, meshes: Mapping[str, TriangleMesh]) -> None:
+    """Write meshes side by side, by their captions, where the first one has most detail.
+
+    Parameters
+    ----------
+    view : framed around the whole of the first mesh.
+    """
+    first = next(iter(meshes.values()))
+    near = _closer(view, first)
+    images = [
+        render_mesh(mesh, width=_CLOSEUP, height=_CLOSEUP, view=near, crease_degrees=0.0)
+        for mesh in meshes.values()
+    ]
+    write_picture(path, contact_sheet(images, list(meshes)))
+
+
+def _closer(view: View, mesh: TriangleMesh) -> View:
+    """A part of the view around the place where vertices are densest."""
+    assert view.half_size is not None
+    half = max(view.half_size) / _ZOOM
+    seen = mesh.vertices @ view.axes.T
+    bins = [max(1, round(float(np.ptp(seen[:, axis])) / half)) for axis in (0, 1)]
+    counts, *edges = np.histogram2d(seen[:, 0], seen[:, 1], bins=bins)
+    cell = np.unravel_index(counts.argmax(), counts.shape)
+    middle = [float(edge[k] + edge[k + 1]) / 2 for edge, k in zip(edges, cell, strict=True)]
+    x, y, z = (np.array([*middle, float(np.median(seen[:, 2]))]) @ view.axes).tolist()
+    return replace(view, center=(x, y, z), half_size=(half, half))
+
+
+def _quality(level: ShapeLevel) -> str:
+    error = level.surface_error_voxels
+    away = f", {error['mean']:.2f} voxel off" if error else ""
+    return f"IoU {level.iou_voxel:.4f}{away}"
 
 
 def time_line(levels: Sequence[ShapeLevel], values: Sequence[float]) -> list[QualityPoint]:

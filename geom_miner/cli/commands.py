@@ -74,9 +74,10 @@ class Fit:
     voxels: tyro.conf.OmitArgPrefixes[VoxelizeSettings]
     settings: tyro.conf.OmitArgPrefixes[FitSettings]
     preset: str = "auto"
-    """Where the fit's options start: auto (volume, image or surface, by source and target), volume,
-    fast (exact voxels at the lowest cost), fine (a smoother field, better normals), surface (the
-    truest surface, by its distance), image, image-compact, miner-paper-volume, miner-paper-image,
+    """Where the fit's options start: auto (surface or image, by the source; volume if the target is
+    occupancy or coverage), surface (the truest surface, by its distance), exact (the same with
+    every voxel on its side), volume (occupancy), fast (exact voxels at the lowest cost), fine (a
+    smoother occupancy), image, image-compact, miner-paper-volume, miner-paper-image,
     miner-release-volume, miner-release-image."""
     backend: Backend = "auto"
     """Kernel to compute with."""

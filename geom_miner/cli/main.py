@@ -82,13 +82,13 @@ def _with_preset(name: str, arguments: Sequence[str]) -> Any:
         return command
     asked = _value_of("--preset", arguments)
     chosen = "auto" if asked is None else asked
-    if chosen == "auto" and _value_of("--target", arguments) == "distance":
-        chosen = DISTANCE_PRESETS[0]
     if chosen == "auto":
         words = zip(["", *arguments], arguments, strict=False)
         sources = [word for option, word in words if option not in ("-o", "--output")]
         image = any(word.lower().endswith(IMAGES) for word in sources if word[:1] != "-")
-        chosen = "image" if image else "volume"
+        wanted = _value_of("--target", arguments)
+        volume = "volume" if wanted in ("occupancy", "coverage") else DISTANCE_PRESETS[0]
+        chosen = "image" if image else volume
     settings = preset(chosen)
     target = target_for(chosen)
 

@@ -12,6 +12,7 @@ from geom_miner.fit.settings import FitSettings
 from geom_miner.grid.pyramid import upsample_blocks, varying_when_upsampled
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.grid.target import Target
+from geom_miner.kernels.training import interval_around
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,8 @@ def plan_blocks(
         lower = upper = lower[fitted]
     else:
         lower, upper = lower[fitted], upper[fitted]
-    dead_zone = settings.dead_zone_at(scale)
-    if dead_zone:
-        lower, upper = lower - dead_zone, upper + dead_zone
+    if settings.dead_zone_at(scale):
+        lower, upper = interval_around(lower, settings.dead_zone_at(scale))
     surface = surface[fitted] if surface is not None else None
     return BlockTask(fitted, lower, upper, energies[fitted], shares[fitted], surface)
 

@@ -1,7 +1,7 @@
 import json
 import shutil
 import struct
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 import trimesh
 from PIL import Image
 
-from geom_miner.fit.settings import FitSettings, preset
+from geom_miner.fit.settings import preset
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.mesh.files import read_mesh
@@ -93,7 +93,7 @@ def test_fit_options_are_those_of_the_settings(made: Path, tmp_path: Path, run: 
     )
     assert outcome.status == 0
     stored = load_model(model)
-    expected = FitSettings(scales=3, width=5, seed=7, steps=2, coarse_steps=3)
+    expected = replace(preset("surface"), scales=3, width=5, seed=7, steps=2, coarse_steps=3)
     assert stored.info["settings"] == asdict(expected)
     assert stored.info["backend"] == "reference"
     assert stored.grid.shape == (20, 20, 20)
@@ -103,9 +103,11 @@ def test_fit_options_are_those_of_the_settings(made: Path, tmp_path: Path, run: 
 @pytest.mark.parametrize(
     ("source", "arguments", "name"),
     [
-        ("sphere.ply", [], "volume"),
+        ("sphere.ply", [], "surface"),
+        ("sphere.ply", ["--target", "occupancy"], "volume"),
+        ("sphere.ply", ["--target=coverage"], "volume"),
         ("photo.png", [], "image"),
-        ("sphere.ply", ["--preset", "auto"], "volume"),
+        ("sphere.ply", ["--preset", "auto"], "surface"),
         ("sphere.ply", ["--preset", "miner-paper-volume"], "miner-paper-volume"),
         ("photo.png", ["--preset=miner-release-image"], "miner-release-image"),
     ],
@@ -127,7 +129,7 @@ def test_a_meshes_preset_ignores_an_image_like_output(made: Path, tmp_path: Path
     few = ["--scales", "1", "--steps", "1", "--width", "2", "--resolution", "16"]
     few += ["--backend", "reference"]
     assert run("fit", made / "sphere.ply", "-o", model, *few).status == 0
-    assert load_model(model).info["settings"]["block_size"] == preset("volume").block_size
+    assert load_model(model).info["settings"]["block_size"] == preset("surface").block_size
 
 
 @pytest.mark.parametrize("form", ["ply", "obj", "stl", "glb"])

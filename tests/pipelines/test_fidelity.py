@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from geom_miner import SampleGrid, SettingsError, write_mesh
+from geom_miner import SampleGrid, SettingsError, read_mesh, write_mesh
 from pipelines.config import load_config
 from pipelines.fidelity import FidelityRun, _seam, fidelity_report, run_fidelity
 from tests.shapes import sphere
@@ -30,6 +30,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> FidelityRun:
             "covered": {"preset": "surface", "target": "coverage", **SMALL},
         },
         against="binary",
+        drawn=["binary", "distance"],
         resolution=24,
         points=3000,
         output=str(folder / "run"),
@@ -51,6 +52,8 @@ def test_rows_are_measured_once_and_beside_their_floors(run: FidelityRun) -> Non
     assert records["distance"]["parameters"] > 0 < records["distance"]["file_bytes"]
 
     book = Path(run.output) / "records.jsonl"
+    assert (Path(run.output) / "ball.png").stat().st_size > 10_000
+    assert read_mesh(Path(run.output) / "ball" / "distance.ply").faces.shape[1] == 3
     before = book.read_text()
     run_fidelity(run, fresh=False, console=QUIET)
     assert book.read_text() == before
@@ -75,6 +78,7 @@ def test_seams_compare_errors_at_block_faces_with_those_inside() -> None:
         ({"rows": {"binary": {"stepz": 3}}}, "stepz"),
         ({"rows": {"binary": {"preset": "nothing"}}}, "preset must be"),
         ({"against": "other"}, "against"),
+        ({"drawn": ["other"]}, "drawn"),
     ],
 )
 def test_wrong_rows_are_named(run: FidelityRun, changes: dict, words: str) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -152,11 +153,12 @@ def test_report_and_pictures_of_a_shape(ball_run: Path) -> None:
             sizes[path.name] = picture.size
             shades = np.asarray(picture.convert("L"))
         assert shades.std() > 3, f"{path.name} is blank"
-    assert sizes.keys() == {"lods.png", "active_blocks.png", "quality.png"}
+    assert sizes.keys() == {"lods.png", "closeup.png", "active_blocks.png", "quality.png"}
     # Source and two levels side by side; two columns of blocks.
     assert sizes["lods.png"][0] >= 3 * 420
     assert sizes["active_blocks.png"][0] >= 2 * 420
     assert sizes["quality.png"][0] >= 400
+    assert sizes["closeup.png"][0] >= 2 * 640
     text = (ball_run / "report.md").read_text()
     assert "STAND-IN" not in text
     assert len(re.findall(r"^\| \d ", text, re.MULTILINE)) == 2
@@ -234,7 +236,7 @@ def test_a_scale_too_coarse_for_a_thin_plate(tmp_path: Path) -> None:
 
 
 def test_a_shape_between_the_samples_still_gets_a_report(tmp_path: Path) -> None:
-    run = sphere_run(tmp_path)
+    run = replace(sphere_run(tmp_path), preset="volume")
     write_mesh(Path(run.shape), box((0, 0, 0), (1, 1, 0.02)))
     folder = run_shape(run, fresh=False, console=Console(quiet=True))
     assert "No sample is inside" in (folder / "report.md").read_text()
@@ -391,7 +393,7 @@ def test_a_collection_says_where_nothing_is_inside(tmp_path: Path) -> None:
     write_mesh(folder / "foil.ply", box((0.0, 0.0, 0.0), (1.0, 1.0, 1e-4)))
     run = CollectionRun(
         folder=str(folder), resolution=16, samples=100, output=str(tmp_path / "out"),
-        fit={"scales": 1, "steps": 1},
+        preset="volume", fit={"scales": 1, "steps": 1},
     )  # fmt: skip
     (row,) = run_collection(run, console=Console(quiet=True))
     assert row["active_blocks"] == 0

@@ -1,0 +1,222 @@
+"""Levels of detail beside meshes of as many triangles that edge collapse makes.
+
+``python -m pipelines.level_rivals configs/level_rivals.yaml [--resolution 512]``
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+from rich.console import Console
+
+from eval import source_errors
+from geom_miner import (
+    MeshError,
+    TriangleMesh,
+    VoxelizeSettings,
+    decimate,
+    extract_level,
+    fit_to_file,
+    load_model,
+    preset,
+    read_mesh,
+    target_for,
+    target_of,
+    voxelize_mesh,
+    write_mesh,
+)
+from pipelines.command import run_command
+from pipelines.config import load_config
+from pipelines.manifest import device_name, make_folder, manifest, portable, write_json, write_text
+from pipelines.records import Record, read_records, write_records
+from pipelines.shapes import Shape, find_shape
+
+MINER, OF_SOURCE, OF_FINEST = "level of detail", "source, decimated", "level 0, decimated"
+
+
+@dataclass(frozen=True)
+class LevelRivalsRun:
+    """Shapes whose levels of detail are held beside decimated meshes."""
+
+    shapes: list[str]
+    """Named shapes or paths."""
+    resolution: int = 256
+    """Samples along each side."""
+    preset: str = "surface"
+    """Settings of the fits."""
+    points: int = 60_000
+    """Points on each mesh, in each direction."""
+    seed: int = 0
+    """Seed of these points."""
+    output: str = "runs/level_rivals"
+    """Folder to write."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Measure levels of detail and their rivals."""
+
+    config: tyro.conf.Positional[Path]
+    """YAML file of the run."""
+    resolution: int | None = None
+    """Samples along each side, instead of the config's."""
+    output: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
+    """Folder to write, instead of the config's."""
+    fresh: bool = False
+    """Measure anew what an earlier run has measured."""
+
+
+def run_level_rivals(run: LevelRivalsRun, *, fresh: bool, console: Console) -> list[Record]:
+    """A record for every shape, level and mesh; those of shapes measured before are kept."""
+    folder = make_folder(Path(run.output))
+    book = folder / "records.jsonl"
+    known = [] if fresh else read_records(book)
+    records: list[Record] = []
+    for name in run.shapes:
+        shape = find_shape(name, console=console)
+        facts = {
+            "shape": shape.name,
+            "faces": shape.faces,
+            "resolution": run.resolution,
+            "preset": run.preset,
+            "points": run.points,
+            "seed": run.seed,
+        }
+        own = [r for r in known if facts.items() <= r.items()]
+        if not own:
+            console.print(f"  {shape.name}", highlight=False, markup=False)
+            own = [{**facts, **record} for record in _measure(shape, run)]
+            known += own
+            write_records(book, known)
+        records += own
+    facts = manifest(config=portable(run), seed=run.seed, device="cpu", backend="cpu")
+    write_json(folder / "manifest.json", facts)
+    write_text(folder / "report.md", rivals_report(records))
+    return records
+
+
+def _measure(shape: Shape, run: LevelRivalsRun) -> list[Record]:
+    settings = preset(run.preset)
+    voxels = VoxelizeSettings(run.resolution, target=target_for(run.preset))
+    began = time.perf_counter()
+    occupancy = voxelize_mesh(shape.mesh, voxels, block_size=settings.block_size)
+    target = target_of(shape.mesh, occupancy, voxels, scales=settings.scales)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "model.miner"
+        fit_to_file(target, occupancy.grid, settings, path)
+        made = time.perf_counter() - began
+        model = load_model(path)
+        levels: dict[int, tuple[TriangleMesh, float]] = {}
+        for scale in range(model.num_scales):
+            began = time.perf_counter()
+            mesh = _as_filed(extract_level(model, scale), Path(scratch))
+            levels[scale] = mesh, time.perf_counter() - began
+    voxel = occupancy.grid.spacing[0]
+    records = []
+    for scale, (mesh, seconds) in levels.items():
+        if not len(mesh.faces):
+            continue
+        # All levels come from one fit, which each is charged with.
+        records.append(_judged(MINER, scale, mesh, made + seconds, shape.mesh, voxel, run))
+        for rival, whole in ((OF_SOURCE, shape.mesh), (OF_FINEST, levels[0][0])):
+            if len(mesh.faces) < len(whole.faces):
+                began = time.perf_counter()
+                try:
+                    fewer = decimate(whole, len(mesh.faces))
+                except MeshError:
+                    # Not closed: said by the row's absence and the report's text.
+                    continue
+                seconds = time.perf_counter() - began
+                records.append(_judged(rival, scale, fewer, seconds, shape.mesh, voxel, run))
+    return records
+
+
+def _as_filed(mesh: TriangleMesh, folder: Path) -> TriangleMesh:
+    """The mesh as a PLY file holds it."""
+    path = folder / "mesh.ply"
+    write_mesh(path, mesh)
+    return read_mesh(path)
+
+
+def _judged(
+    name: str, scale: int, mesh: TriangleMesh, seconds: float, source: TriangleMesh, voxel: float,
+    run: LevelRivalsRun,
+) -> Record:  # fmt: skip
+    there = source_errors(mesh, source, samples=run.points, seed=run.seed)
+    back = source_errors(source, mesh, samples=run.points, seed=run.seed + 1)
+    return {
+        "mesh": name,
+        "scale": scale,
+        "triangles": len(mesh.faces),
+        "seconds": seconds,
+        "to_source_voxels": float(there.distances.mean() / voxel),
+        "from_source_voxels": float(back.distances.mean() / voxel),
+        "normal_degrees": float((there.angles.mean() + back.angles.mean()) / 2),
+        "hardware": device_name("cpu"),
+    }
+
+
+def rivals_report(records: Sequence[Record]) -> str:
+    """Markdown: for every level the median over the shapes, then every mesh."""
+    first = records[0]
+    shapes = list(dict.fromkeys(r["shape"] for r in records))
+    lines = [
+        f"# Levels of detail and decimated meshes at {first['resolution']}^3",
+        "",
+        f"Shapes: {', '.join(shapes)}. Distances are means over {first['points']:,} points in "
+        "voxels of level of detail 0: from the mesh to the source's triangles, and back; normals "
+        "are the mean of both directions, in degrees. A level is charged with the whole fit, which "
+        "all levels share, and its own meshing; a decimated mesh with the collapse alone. Rivals "
+        "are missing where they would need more triangles than there are, or a closed mesh. "
+        f"Medians over the shapes that have all three meshes of a level; preset {first['preset']}, "
+        f"on {first['hardware']}.",
+        "",
+        "| level | shapes | mesh | to source | from source | normals | seconds |",
+        "|---:|---:|---|---:|---:|---:|---:|",
+    ]
+    keys = ("to_source_voxels", "from_source_voxels", "normal_degrees", "seconds")
+    for scale in sorted({r["scale"] for r in records}):
+        here = [r for r in records if r["scale"] == scale]
+        kinds = (MINER, OF_SOURCE, OF_FINEST) if scale else (MINER, OF_SOURCE)
+        complete = [s for s in shapes if {r["mesh"] for r in here if r["shape"] == s} >= {*kinds}]
+        for kind in kinds:
+            own = [r for r in here if r["mesh"] == kind and r["shape"] in complete]
+            if own:
+                cells = " | ".join(f"{np.median([r[key] for r in own]):.3g}" for key in keys)
+                lines.append(f"| {scale} | {len(own)} | {kind} | {cells} |")
+    lines += [
+        "",
+        "| shape | level | mesh | triangles | to source | from source | normals | seconds |",
+        "|---|---:|---|---:|---:|---:|---:|---:|",
+    ]
+    for r in records:
+        cells = " | ".join(f"{r[key]:.3g}" for key in keys)
+        lines.append(
+            f"| {r['shape']} | {r['scale']} | {r['mesh']} | {r['triangles']:,} | {cells} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Run from the command line."""
+
+    def work(console: Console) -> None:
+        arguments = tyro.cli(Arguments, prog="python -m pipelines.level_rivals")
+        overrides = {"resolution": arguments.resolution, "output": arguments.output}
+        run = load_config(arguments.config, LevelRivalsRun, overrides)
+        records = run_level_rivals(run, fresh=arguments.fresh, console=console)
+        console.print(rivals_report(records), markup=False, highlight=False, soft_wrap=True)
+        console.print(f"Wrote {run.output}/: records.jsonl, report.md, manifest.json", markup=False)
+
+    return run_command(work)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
