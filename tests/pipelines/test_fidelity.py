@@ -11,7 +11,7 @@ from rich.console import Console
 
 from geom_miner import SampleGrid, SettingsError, read_mesh, write_mesh
 from pipelines.config import load_config
-from pipelines.fidelity import FidelityRun, _seam, fidelity_report, run_fidelity
+from pipelines.fidelity import FidelityRun, _rows, _seam, fidelity_report, run_fidelity
 from tests.shapes import sphere
 
 QUIET = Console(quiet=True)
@@ -86,9 +86,8 @@ def test_wrong_rows_are_named(run: FidelityRun, changes: dict, words: str) -> No
         run_fidelity(replace(run, **changes), fresh=False, console=QUIET)
 
 
-def test_the_shipped_configuration_is_sound() -> None:
-    from pipelines.fidelity import _rows
-
-    run = load_config(Path(__file__).parents[2] / "configs" / "fidelity.yaml", FidelityRun)
+@pytest.mark.parametrize("name", ["fidelity", "fidelity_study"])
+def test_the_shipped_configurations_are_sound(name: str) -> None:
+    run = load_config(Path(__file__).parents[2] / "configs" / f"{name}.yaml", FidelityRun)
     assert run.against in _rows(run)
     assert len(run.shapes) >= 8
