@@ -1,18 +1,22 @@
 """Signed distance to a surface, exact near it: the target whose zero is the surface itself.
 
 Within a band around the surface a sample holds its distance to the nearest triangle, in samples,
-positive inside; beyond, the band's width with its sign. Only blocks that the band reaches are
-visited, each with the triangles that come that near it.
+positive inside; beyond, the band's width with its sign. So does a sample that has none of the other
+side around it: a face there bounds nothing, like those inside of overlapping parts. Only blocks
+that the band reaches are visited, each with the triangles that come that near it.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from numba import njit, parallel_chunksize, prange
+from torch import Tensor
 
-from geom_miner.grid.sparse import SparseBlocks
+from geom_miner.grid.sparse import CHUNK_SAMPLES, SparseBlocks
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
@@ -36,7 +40,8 @@ def signed_distance(
 
     Returns
     -------
-    Blocks of float32, one channel. Where occupancy says inside (outside), the value is > 0 (< 0).
+    Blocks of float32, one channel. Where occupancy says inside (outside), the value is > 0 (< 0),
+    and the band where no sample within it, along every axis, is on the other side.
     """
     layout = inside.layout
     placed = np.ascontiguousarray(vertices, dtype=np.float64)
@@ -51,22 +56,61 @@ def signed_distance(
     squares = np.full((len(coordinates), layout.block_samples), band**2, dtype=np.float32)
     with parallel_chunksize(1):
         _nearest(placed, faces, starts, members, coordinates, counts, edge, last, band, squares)
-    return _signed(np.sqrt(squares, out=squares), coordinates, inside, band)
+    return _signed(np.sqrt(squares, out=squares), coordinates, inside, shape, band)
 
 
 def _signed(
-    distance: npt.NDArray[np.float32], coordinates: Ints, inside: SparseBlocks, band: float
+    distance: npt.NDArray[np.float32],
+    coordinates: Ints,
+    inside: SparseBlocks,
+    shape: tuple[int, int, int],
+    band: float,
 ) -> SparseBlocks:
     layout = inside.layout
     ids, order = layout.ids_of(torch.from_numpy(coordinates)).sort()
     values = torch.from_numpy(distance)[order]
     # A sample on the surface belongs to the side that occupancy gave it to.
     values.clamp_(min=float(np.finfo(np.float32).tiny))
+    values[~_at_boundary(inside, ids, shape, math.ceil(band))] = band
     values *= 2 * inside.read_blocks(ids)[..., 0] - 1
     varies = (values != values[:, :1]).any(dim=1)
     constants = band * (2 * inside.constants.float() - 1)
     constants[tuple(layout.coordinates_of(ids[~varies]).T)] = values[~varies, :1]
     return SparseBlocks(layout, ids[varies], values[varies][..., None], constants)
+
+
+def _at_boundary(
+    inside: SparseBlocks, ids: Tensor, shape: tuple[int, int, int], reach: int
+) -> Tensor:
+    """Samples of blocks, (q, sample) bool, with one on the other side within ``reach`` steps.
+
+    Beyond the grid all is outside; padding repeats the last samples. Faces elsewhere bound nothing
+    that samples know of: those inside of overlapping parts, and sheets that fall between samples.
+    """
+    layout = inside.layout
+    extent = tuple(n + 2 * reach for n in layout.block_shape)
+    found = torch.empty(len(ids), layout.block_samples, dtype=torch.bool)
+    some = max(1, CHUNK_SAMPLES // math.prod(extent))
+    for first in range(0, len(ids), some):
+        starts = layout.starts_of(ids[first : first + some]) - reach
+        box = inside.read(starts, extent).reshape(len(starts), 1, *extent)
+        for axis, (count, size) in enumerate(zip(extent, shape, strict=True)):
+            place = starts[:, axis, None] + torch.arange(count)
+            view = [len(starts), 1, 1, 1, 1]
+            view[axis + 2] = count
+            box *= ((place >= 0) & (place < size)).reshape(view)
+        window = 2 * reach + 1
+        highest = torch.nn.functional.max_pool3d(box, window, stride=1)
+        lowest = -torch.nn.functional.max_pool3d(-box, window, stride=1)
+        both = (highest != lowest)[:, 0]
+        for axis, (count, size) in enumerate(zip(layout.block_shape, shape, strict=True)):
+            begin = starts[:, axis, None] + reach
+            last = (begin + torch.arange(count)).clamp(max=size - 1) - begin
+            view = [len(starts), 1, 1, 1]
+            view[axis + 1] = count
+            both = both.gather(axis + 1, last.reshape(view).expand_as(both))
+        found[first : first + some] = both.reshape(len(starts), -1)
+    return found
 
 
 @njit(cache=True, nogil=True)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import maximum_filter, minimum_filter
 
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.mesh.triangle_mesh import TriangleMesh
@@ -64,6 +65,10 @@ def test_equals_brute_force_within_the_band(seed: int, band: float) -> None:
     index = np.stack(np.indices(found.shape), axis=-1).reshape(-1, 3).astype(np.float64)
     corners = occupancy.grid.world_to_index(soup)
     truth = np.minimum(brute_force(index, corners), band).reshape(found.shape)
+    inside = occupancy.blocks.to_dense(found.shape)[..., 0].numpy()
+    window = 2 * int(np.ceil(band)) + 1
+    highest, lowest = (f(inside, window, mode="constant") for f in (maximum_filter, minimum_filter))
+    truth[highest == lowest] = band
     np.testing.assert_allclose(np.abs(found), truth, atol=1e-5)
 
 
@@ -81,6 +86,34 @@ def test_the_sign_is_that_of_the_occupancy() -> None:
         again = SparseBlocks.from_dense(torch.from_numpy(found)[..., None], blocks.layout)
         assert torch.equal(blocks.ids, again.ids)
         assert torch.equal(blocks.values, again.values)
+
+
+def test_faces_inside_of_overlapping_parts_bound_nothing() -> None:
+    """Two boxes through each other are one solid, with the field of their union's own mesh.
+
+    But for samples at both, the solid's surface and a face inside of it.
+    """
+    low, high = np.array([0.13, 0.17, 0.19]), np.array([6.13, 5.17, 4.19])
+    middle = np.array([3.31, 5.17, 4.19])
+    parts = joined(box(low, high), box((2.71, 0.17, 0.19), high), box(low, middle))
+    settings = VoxelizeSettings(24)
+    fields = []
+    for mesh in (parts, box(low, high)):
+        occupancy = voxelize_mesh(mesh, settings, block_size=8)
+        fields.append(distances(mesh, occupancy, 1.0)[1])
+    apart = np.abs(fields[0] - fields[1]) > 1e-5
+    assert np.count_nonzero(apart) < 0.02 * apart.size
+    assert np.abs(fields[1][apart]).max() < 1
+    np.testing.assert_array_equal(fields[0] > 0, fields[1] > 0)
+
+
+def test_a_sheet_between_samples_is_not_there() -> None:
+    mesh = box((0, 0, 0.4), (9, 9, 0.45))
+    occupancy = voxelize_mesh(mesh, VoxelizeSettings(10), block_size=8)
+    assert not occupancy.report.inside_fraction
+    blocks, found = distances(mesh, occupancy, 1.0)
+    assert not len(blocks.ids)
+    assert (found == -1).all()
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.31])
