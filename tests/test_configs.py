@@ -17,8 +17,10 @@ from pipelines.config import (
     ShapeRun,
     load_config,
 )
+from pipelines.fidelity import FidelityRun
 from pipelines.growth import GrowthRun
 from pipelines.inside_table import InsideTableRun
+from pipelines.level_rivals import LevelRivalsRun
 from pipelines.shapes import CATALOG
 
 ROOT = Path(__file__).parent.parent
@@ -31,6 +33,8 @@ KINDS = {
     "ablate": AblationRun,
     "learn_from": LearnStartRun,
     "judged_samples": InsideTableRun,
+    "rows": FidelityRun,
+    "shapes": LevelRivalsRun,
 }
 
 

@@ -225,7 +225,7 @@ def test_a_stand_in_says_so_everywhere(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_a_scale_too_coarse_for_a_thin_plate(tmp_path: Path) -> None:
-    run = sphere_run(tmp_path, fit={**FIT, "scales": 3})
+    run = replace(sphere_run(tmp_path, fit={**FIT, "scales": 3}), preset="volume")
     write_mesh(Path(run.shape), box((0, 0, 0), (1, 1, 0.05)))
     folder = run_shape(run, fresh=False, console=Console(quiet=True))
     levels = {level["scale"]: level for level in strict_json(folder / "metrics.json")["lods"]}
