@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated
 
 import tyro
 from rich.console import Console
@@ -26,7 +25,7 @@ from geom_miner import (
     load_model,
     voxelize_mesh,
 )
-from pipelines.command import run_command
+from pipelines.command import StudyArguments, run_command
 from pipelines.config import AblationRun, fit_settings, load_config
 from pipelines.manifest import device_name, make_folder, manifest, portable, write_json, write_text
 from pipelines.records import Record, read_records, write_records
@@ -38,17 +37,8 @@ _SINE = 22
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(StudyArguments):
     """Fit several shapes with one setting changed at a time."""
-
-    config: tyro.conf.Positional[Path]
-    """YAML file of the run."""
-    resolution: int | None = None
-    """Samples along each side, instead of the config's."""
-    output: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
-    """Folder to write, instead of the config's."""
-    fresh: bool = False
-    """Measure anew what an earlier run has measured."""
 
 
 def run_ablation(run: AblationRun, *, fresh: bool, console: Console) -> list[Record]:

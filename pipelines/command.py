@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
 
+import tyro
 from rich.console import Console
 
 from geom_miner import GeomMinerError
+
+
+@dataclass(frozen=True)
+class StudyArguments:
+    """What the studies of several shapes take; each says in its own words what it measures."""
+
+    config: tyro.conf.Positional[Path]
+    """YAML file of the run."""
+    resolution: int | None = None
+    """Samples along each side, instead of the config's."""
+    output: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
+    """Folder to write, instead of the config's."""
+    fresh: bool = False
+    """Measure anew what an earlier run has measured."""
 
 
 def run_command(work: Callable[[Console], None]) -> int:

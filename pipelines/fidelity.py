@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import tyro
@@ -35,7 +35,7 @@ from geom_miner import (
     voxelize_mesh,
     write_mesh,
 )
-from pipelines.command import run_command
+from pipelines.command import StudyArguments, run_command
 from pipelines.config import load_config
 from pipelines.manifest import device_name, make_folder, manifest, portable, write_json, write_text
 from pipelines.pictures import draw_closeups
@@ -72,17 +72,8 @@ class FidelityRun:
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(StudyArguments):
     """Measure how near fits come to the surfaces they were made from."""
-
-    config: tyro.conf.Positional[Path]
-    """YAML file of the run."""
-    resolution: int | None = None
-    """Samples along each side, instead of the config's."""
-    output: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
-    """Folder to write, instead of the config's."""
-    fresh: bool = False
-    """Measure anew what an earlier run has measured."""
 
 
 @dataclass(frozen=True)

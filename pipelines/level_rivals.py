@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import tyro
@@ -32,7 +31,7 @@ from geom_miner import (
     voxelize_mesh,
     write_mesh,
 )
-from pipelines.command import run_command
+from pipelines.command import StudyArguments, run_command
 from pipelines.config import load_config
 from pipelines.manifest import device_name, make_folder, manifest, portable, write_json, write_text
 from pipelines.records import Record, read_records, write_records
@@ -60,17 +59,8 @@ class LevelRivalsRun:
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(StudyArguments):
     """Measure levels of detail and their rivals."""
-
-    config: tyro.conf.Positional[Path]
-    """YAML file of the run."""
-    resolution: int | None = None
-    """Samples along each side, instead of the config's."""
-    output: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
-    """Folder to write, instead of the config's."""
-    fresh: bool = False
-    """Measure anew what an earlier run has measured."""
 
 
 def run_level_rivals(run: LevelRivalsRun, *, fresh: bool, console: Console) -> list[Record]:

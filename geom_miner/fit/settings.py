@@ -142,6 +142,12 @@ _PAPER_IMAGE = FitSettings(
     constant_blocks="fit",
 )  # fmt: skip
 
+# A distance, for the truest surface.
+_SURFACE = FitSettings(
+    width=26, learning_rate=8e-3, schedule="cosine", steps=200, block_tolerance=0.0025**2,
+    add_threshold=0.004**2,
+)  # fmt: skip
+
 PRESETS: dict[str, FitSettings] = {
     # Ours, chosen by measurement; see docs/performance.md.
     "volume": FitSettings(),
@@ -149,16 +155,9 @@ PRESETS: dict[str, FitSettings] = {
     "fast": FitSettings(width=24, learning_rate=6e-3, dead_zone=0.3, coarse_steps=12),
     # A smoother field between the samples: truer normals, at 1.7 times the cost.
     "fine": FitSettings(learning_rate=2e-3, omega=20.0, steps=200),
-    # A distance, for the truest surface: see ``DISTANCE_PRESETS``.
-    "surface": FitSettings(
-        width=26, learning_rate=8e-3, schedule="cosine", steps=200, block_tolerance=0.0025**2,
-        add_threshold=0.004**2,
-    ),
+    "surface": _SURFACE,
     # The same with every voxel on its side, for a little less true a surface.
-    "exact": FitSettings(
-        width=26, learning_rate=8e-3, schedule="cosine", steps=200, block_tolerance=0.0025**2,
-        add_threshold=0.004**2, certify=True,
-    ),
+    "exact": replace(_SURFACE, certify=True),
     "image": FitSettings(width=16, learning_rate=5e-3, coarse_steps=30),
     # Two thirds of the numbers, for about one dB less and three times the time.
     "image-compact": FitSettings(block_size=32, width=20, depth=3, learning_rate=2e-3),
