@@ -14,6 +14,21 @@ import tyro
 from rich.console import Console
 
 from eval import iou_voxel_sparse, surface_metrics
+from eval.runs import (
+    Record,
+    StudyArguments,
+    device_name,
+    load_config,
+    make_folder,
+    manifest,
+    portable,
+    read_records,
+    run_command,
+    write_json,
+    write_records,
+    write_text,
+)
+from eval.shapes import Shape, find_shape
 from geom_miner import (
     FitResult,
     FitSettings,
@@ -25,11 +40,7 @@ from geom_miner import (
     load_model,
     voxelize_mesh,
 )
-from pipelines.command import StudyArguments, run_command
-from pipelines.config import AblationRun, fit_settings, load_config
-from pipelines.manifest import device_name, make_folder, manifest, portable, write_json, write_text
-from pipelines.records import Record, read_records, write_records
-from pipelines.shapes import Shape, find_shape
+from pipelines.config import AblationRun, fit_settings
 
 DEFAULT = "default"
 # Operations of a sine and its cosine by range reduction and polynomials.

@@ -13,10 +13,8 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from eval.runs import load_config, make_folder, manifest, portable, run_command, write_json
 from geom_miner import GeomMinerError, MLPArchitecture, SettingsError, choose_device, fma_peak
-from pipelines.command import run_command
-from pipelines.config import load_config
-from pipelines.manifest import make_folder, manifest, portable, write_json
 from pipelines.timed_fits import FitJob, run_alone
 from pipelines.timed_steps import AUTOGRAD, time_steps
 
@@ -73,8 +71,8 @@ def run_benchmark(run: BenchmarkRun, *, console: Console) -> dict[str, Any]:
         write_json(folder / "bench.json", {**facts, **out})
 
     for dims in run.networks:
-        *network, block_size, blocks = dims
-        architecture = MLPArchitecture(*network, 30.0)  # type: ignore[arg-type]
+        ndim, width, depth, channels, block_size, blocks = dims
+        architecture = MLPArchitecture(ndim, width, depth, channels, 30.0)
         name = f"{'-'.join(map(str, architecture.widths))} x {blocks}"
         rows: dict[str, Any] = {}
         out["steps"][name] = rows

@@ -13,6 +13,16 @@ import tyro
 from rich.console import Console
 
 from eval import collection_report, evaluate_shape_levels
+from eval.runs import (
+    load_config,
+    make_folder,
+    manifest,
+    portable,
+    run_command,
+    write_json,
+    write_text,
+)
+from eval.shapes import mesh_files
 from geom_miner import (
     FitProgress,
     GeomMinerError,
@@ -29,10 +39,7 @@ from geom_miner import (
     voxelize_mesh,
     write_mesh,
 )
-from pipelines.command import run_command
-from pipelines.config import CollectionRun, fit_settings, load_config
-from pipelines.data_folders import mesh_files
-from pipelines.manifest import make_folder, manifest, portable, write_json, write_text
+from pipelines.config import CollectionRun, fit_settings
 
 
 @dataclass(frozen=True)

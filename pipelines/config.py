@@ -1,22 +1,26 @@
-"""YAML files of runs, read strictly into frozen dataclasses."""
+"""What the runs of pipelines can be told, one frozen dataclass each."""
 
 from __future__ import annotations
 
-import dataclasses
-import types
-import typing
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Literal, TypeVar, Union
+from typing import Any, Literal
 
-import yaml
+from eval.runs import check_keys, check_types
+from geom_miner import FitSettings, preset
 
-from geom_miner import FitSettings, SettingsError, preset
+
+class _ChecksItsFit:
+    """A run whose fit's settings are checked as soon as it is made."""
+
+    preset: str
+    fit: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        fit_settings(self)
 
 
 @dataclass(frozen=True)
-class ShapeRun:
+class ShapeRun(_ChecksItsFit):
     """One shape: voxelize, fit, extract, evaluate, report."""
 
     shape: str
@@ -54,7 +58,7 @@ class ShapeRun:
 
 
 @dataclass(frozen=True)
-class ImageRun:
+class ImageRun(_ChecksItsFit):
     """One image: fit, decode, evaluate, report."""
 
     image: str
@@ -72,7 +76,7 @@ class ImageRun:
 
 
 @dataclass(frozen=True)
-class CollectionRun:
+class CollectionRun(_ChecksItsFit):
     """All meshes of a folder at one resolution, one line each."""
 
     folder: str = ""
@@ -92,7 +96,7 @@ class CollectionRun:
 
 
 @dataclass(frozen=True)
-class AblationRun:
+class AblationRun(_ChecksItsFit):
     """What each setting of the fit is worth, on several shapes."""
 
     ablate: list[str]
@@ -112,7 +116,7 @@ class AblationRun:
 
 
 @dataclass(frozen=True)
-class LearnStartRun:
+class LearnStartRun(_ChecksItsFit):
     """A start for the blocks of the finest scale, learned on some shapes, judged on others."""
 
     learn_from: list[str]
@@ -139,85 +143,9 @@ class LearnStartRun:
     """Folder to write."""
 
 
-FitRun = ShapeRun | ImageRun | CollectionRun | AblationRun | LearnStartRun
-Run = TypeVar("Run")
-
-
-def fit_settings(run: FitRun) -> FitSettings:
+def fit_settings(run: _ChecksItsFit) -> FitSettings:
     """The preset with the run's own settings on top."""
     base = preset(run.preset)
-    _check_keys(FitSettings, run.fit, "fit")
-    _check_types(FitSettings, run.fit, "fit")
+    check_keys(FitSettings, run.fit, "fit")
+    check_types(FitSettings, run.fit, "fit")
     return replace(base, **run.fit)
-
-
-def load_config(
-    path: Path | str, kind: type[Run], overrides: Mapping[str, Any] | None = None
-) -> Run:
-    """Read a YAML file into ``kind``; overrides that are not None win.
-
-    Raises
-    ------
-    SettingsError
-        The file is missing or no YAML mapping, or has an unknown key, a missing one, or a value
-        of the wrong type; the message names the file.
-    """
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"cannot read {path}: {error.strerror}; check the path") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = str(error).replace("\n", " ")
-        raise SettingsError(f"{path} is not valid YAML: {reason}") from error
-    if not isinstance(values, dict):
-        raise SettingsError(f"{path} must hold settings as `name: value` lines")
-    given = {key: value for key, value in (overrides or {}).items() if value is not None}
-    try:
-        _check_keys(kind, values, "the run")
-        merged = {**values, **given}
-        _check_types(kind, merged, "the run")
-        _check_missing(kind, merged)
-        run = kind(**merged)
-        if isinstance(run, FitRun):
-            fit_settings(run)
-        return run
-    except SettingsError as error:
-        raise SettingsError(f"{path}: {error}") from error
-
-
-def _check_keys(kind: type, values: Mapping[str, Any], name: str) -> None:
-    known = {entry.name for entry in dataclasses.fields(kind)}
-    unknown = sorted(set(map(str, values)) - known)
-    if unknown:
-        raise SettingsError(
-            f"{name} has no setting {unknown[0]!r}; there are {', '.join(sorted(known))}"
-        )
-
-
-def _check_missing(kind: type, values: Mapping[str, Any]) -> None:
-    for entry in dataclasses.fields(kind):
-        optional = (entry.default, entry.default_factory) != (dataclasses.MISSING,) * 2
-        if not optional and entry.name not in values:
-            raise SettingsError(f"the setting {entry.name} is missing; add `{entry.name}: ...`")
-
-
-def _check_types(kind: type, values: Mapping[str, Any], name: str) -> None:
-    hints = typing.get_type_hints(kind)
-    for key, value in values.items():
-        if not _fits(value, hints[key]):
-            wanted = str(hints[key]).replace("typing.", "")
-            wanted = getattr(hints[key], "__name__", wanted)
-            raise SettingsError(f"{name}'s {key} must be {wanted}, got {value!r}")
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    origin = typing.get_origin(hint)
-    if origin in (Union, types.UnionType):
-        return any(_fits(value, part) for part in typing.get_args(hint))
-    if origin is Literal:
-        return value in typing.get_args(hint)
-    if hint is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, origin or hint)

@@ -16,6 +16,21 @@ import tyro
 from rich.console import Console
 
 from eval import iou_off_grid, iou_voxel_sparse, source_errors
+from eval.runs import (
+    Record,
+    StudyArguments,
+    device_name,
+    load_config,
+    make_folder,
+    manifest,
+    portable,
+    read_records,
+    run_command,
+    write_json,
+    write_records,
+    write_text,
+)
+from eval.shapes import Shape, find_shape
 from geom_miner import (
     FitSettings,
     Occupancy,
@@ -35,12 +50,7 @@ from geom_miner import (
     voxelize_mesh,
     write_mesh,
 )
-from pipelines.command import StudyArguments, run_command
-from pipelines.config import load_config
-from pipelines.manifest import device_name, make_folder, manifest, portable, write_json, write_text
 from pipelines.pictures import draw_closeups
-from pipelines.records import Record, read_records, write_records
-from pipelines.shapes import Shape, find_shape
 
 # What marching cubes makes of the targets themselves, nothing being fitted.
 FLOORS = ("occupancy", "coverage", "distance")

@@ -16,6 +16,18 @@ import tyro
 from rich.console import Console
 
 from eval import growth_figure, iou_voxel_sparse, load_open3d
+from eval.runs import (
+    device_name,
+    in_own_process,
+    load_config,
+    make_folder,
+    manifest,
+    peak_rss_bytes,
+    portable,
+    run_command,
+    write_json,
+    write_text,
+)
 from geom_miner import (
     BlockGrid,
     SettingsError,
@@ -26,17 +38,6 @@ from geom_miner import (
     load_model,
     voxelize_mesh,
 )
-from pipelines.command import run_command
-from pipelines.config import load_config
-from pipelines.manifest import (
-    device_name,
-    make_folder,
-    manifest,
-    peak_rss_bytes,
-    portable,
-    write_json,
-    write_text,
-)
 from pipelines.many_triangles import (
     ask_open3d,
     measure_triangles,
@@ -44,7 +45,6 @@ from pipelines.many_triangles import (
     triangles_report,
     write_subdivided,
 )
-from pipelines.own_process import in_own_process
 from pipelines.same_file import (
     compare_after_kill,
     compare_files,

@@ -23,6 +23,16 @@ from eval import (
     image_report,
     quality_over_time,
 )
+from eval.runs import (
+    load_config,
+    make_folder,
+    manifest,
+    peak_rss_bytes,
+    portable,
+    run_command,
+    write_json,
+    write_text,
+)
 from geom_miner import (
     FitProgress,
     ImageSignal,
@@ -33,16 +43,7 @@ from geom_miner import (
     read_image,
     write_image,
 )
-from pipelines.command import run_command
-from pipelines.config import ImageRun, fit_settings, load_config
-from pipelines.manifest import (
-    make_folder,
-    manifest,
-    peak_rss_bytes,
-    portable,
-    write_json,
-    write_text,
-)
+from pipelines.config import ImageRun, fit_settings
 from pipelines.pictures import time_line, write_picture
 
 # Longest side of one picture in the report's sheet.
@@ -148,7 +149,7 @@ def _thumbnail(samples: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.
         for full, own in zip(shape, samples.shape, strict=False)
     )
     picture = np.rint(np.clip(samples[rows][:, columns], 0, 1) * 255).astype(np.uint8)
-    return picture[..., [0, 0, 0] if picture.shape[-1] < 3 else [0, 1, 2]]
+    return np.asarray(picture[..., [0, 0, 0] if picture.shape[-1] < 3 else [0, 1, 2]])
 
 
 def main() -> int:

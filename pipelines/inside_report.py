@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipelines.records import Record
+from eval.runs import Record
 
 # IoU with winding numbers below which a mesh is named.
 GOOD_IOU = 0.995

@@ -13,13 +13,21 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
+from eval.runs import (
+    Record,
+    load_config,
+    make_folder,
+    manifest,
+    portable,
+    read_records,
+    run_command,
+    write_json,
+    write_records,
+    write_text,
+)
+from eval.shapes import mesh_files
 from geom_miner import GeomMinerError, MeshError, VoxelizeSettings, read_mesh, voxelize_mesh
-from pipelines.command import run_command
-from pipelines.config import load_config
-from pipelines.data_folders import mesh_files
 from pipelines.inside_report import inside_report
-from pipelines.manifest import make_folder, manifest, portable, write_json, write_text
-from pipelines.records import Record, read_records, write_records
 
 
 @dataclass(frozen=True)

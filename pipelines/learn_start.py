@@ -15,6 +15,8 @@ import torch
 import tyro
 from rich.console import Console
 
+from eval.runs import load_config, make_folder, run_command
+from eval.shapes import find_shape
 from geom_miner import (
     FitSettings,
     LearnedStart,
@@ -26,10 +28,7 @@ from geom_miner import (
     try_start,
     voxelize_mesh,
 )
-from pipelines.command import run_command
-from pipelines.config import LearnStartRun, fit_settings, load_config
-from pipelines.manifest import make_folder
-from pipelines.shapes import find_shape
+from pipelines.config import LearnStartRun, fit_settings
 
 # Least saving of block-steps that is worth a file.
 _WORTH = 0.05

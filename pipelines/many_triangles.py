@@ -14,6 +14,8 @@ import torch
 from rich.console import Console
 
 from eval import load_open3d
+from eval.runs import peak_rss_bytes
+from eval.shapes import find_shape
 from geom_miner import (
     Occupancy,
     SampleGrid,
@@ -25,8 +27,6 @@ from geom_miner import (
     winding_numbers,
     write_mesh,
 )
-from pipelines.manifest import peak_rss_bytes
-from pipelines.shapes import find_shape
 from pipelines.warm_up import warm_up
 
 # Samples that Open3D is asked at once.

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from eval import (
     BlockLayer,
+    ImageLevel,
     QualityPoint,
     ShapeLevel,
     View,
@@ -110,7 +111,9 @@ def _quality(level: ShapeLevel) -> str:
     return f"IoU {level.iou_voxel:.4f}{away}"
 
 
-def time_line(levels: Sequence[ShapeLevel], values: Sequence[float]) -> list[QualityPoint]:
+def time_line(
+    levels: Sequence[ShapeLevel | ImageLevel], values: Sequence[float]
+) -> list[QualityPoint]:
     """One point per scale: quality when its fit ended."""
     ends = itertools.accumulate(level.seconds for level in levels)
     return [

@@ -17,6 +17,8 @@ from typing import Any
 
 from rich.console import Console
 
+from eval.runs import in_own_process
+from eval.shapes import find_shape
 from geom_miner import (
     FitSettings,
     Occupancy,
@@ -27,8 +29,6 @@ from geom_miner import (
     preset,
     voxelize_mesh,
 )
-from pipelines.own_process import in_own_process
-from pipelines.shapes import find_shape
 from pipelines.warm_up import warm_up
 
 # Numba's and PyTorch's; both are read when a process starts.

@@ -15,6 +15,17 @@ import tyro
 from rich.console import Console
 
 from eval import ShapeLevel, View, evaluate_shape_levels, shape_report
+from eval.runs import (
+    load_config,
+    make_folder,
+    manifest,
+    peak_rss_bytes,
+    portable,
+    run_command,
+    write_json,
+    write_text,
+)
+from eval.shapes import Shape, find_shape
 from geom_miner import (
     FitProgress,
     FitResult,
@@ -32,18 +43,8 @@ from geom_miner import (
     voxelize_mesh,
     write_mesh,
 )
-from pipelines.command import run_command
-from pipelines.config import ShapeRun, fit_settings, load_config
-from pipelines.manifest import (
-    make_folder,
-    manifest,
-    peak_rss_bytes,
-    portable,
-    write_json,
-    write_text,
-)
+from pipelines.config import ShapeRun, fit_settings
 from pipelines.pictures import draw_shape_pictures
-from pipelines.shapes import Shape, find_shape
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ import torch
 from rich.console import Console
 
 from eval import iou_voxel_sparse, psnr_sparse
+from eval.runs import in_own_process, peak_rss_bytes
+from eval.shapes import find_data_file, find_shape
 from geom_miner import (
     FitSettings,
     ImageSignal,
@@ -26,10 +28,6 @@ from geom_miner import (
     read_image,
     voxelize_mesh,
 )
-from pipelines.data_folders import find_data_file
-from pipelines.manifest import peak_rss_bytes
-from pipelines.own_process import in_own_process
-from pipelines.shapes import find_shape
 
 # How good a decoded signal is, by the name of each measure; larger is better.
 Quality = Callable[[SparseBlocks], dict[str, float]]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from eval.runs import peak_rss_bytes
 from geom_miner import (
     TriangleMesh,
     VoxelizeSettings,
@@ -18,7 +19,6 @@ from geom_miner import (
     voxelize_mesh,
     write_mesh,
 )
-from pipelines.manifest import peak_rss_bytes
 
 _OCTAHEDRON = TriangleMesh(
     np.array([[1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0], [0, 0, 1], [0, 0, -1]], dtype=float),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from rich.console import Console
 
 DATA_VARIABLE = "GEOM_MINER_DATA"
 
@@ -48,3 +50,9 @@ def data_dir() -> Path:
     if folder is None:
         pytest.skip(f"{DATA_VARIABLE} names no folder")
     return folder
+
+
+@pytest.fixture
+def console() -> Console:
+    """A console that remembers; its text is ``console.file.getvalue()``."""
+    return Console(file=io.StringIO(), width=1000, force_terminal=False)

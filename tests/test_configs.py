@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from eval.runs import load_config
+from eval.shapes.find import CATALOG
 from pipelines.benchmark import BenchmarkRun
 from pipelines.config import (
     AblationRun,
@@ -15,13 +17,11 @@ from pipelines.config import (
     ImageRun,
     LearnStartRun,
     ShapeRun,
-    load_config,
 )
 from pipelines.fidelity import FidelityRun
 from pipelines.growth import GrowthRun
 from pipelines.inside_table import InsideTableRun
 from pipelines.level_rivals import LevelRivalsRun
-from pipelines.shapes import CATALOG
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted((ROOT / "configs").glob("*"))

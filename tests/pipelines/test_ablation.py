@@ -13,9 +13,10 @@ import pytest
 from rich.console import Console
 
 import pipelines.ablation
+from eval.runs import load_config
 from geom_miner import SettingsError, write_mesh
 from pipelines.ablation import ablation_report, run_ablation
-from pipelines.config import AblationRun, LearnStartRun, load_config
+from pipelines.config import AblationRun, LearnStartRun
 from pipelines.learn_start import run_learn_start
 from tests.shapes import sphere, torus
 

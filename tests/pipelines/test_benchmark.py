@@ -13,9 +13,9 @@ from PIL import Image
 from rich.console import Console
 
 import pipelines.timed_fits
+from eval.shapes.data_folders import find_data_file
 from geom_miner import MediaError, SettingsError, preset, write_mesh
 from pipelines.benchmark import BenchmarkRun, run_benchmark
-from pipelines.data_folders import find_data_file
 from pipelines.timed_fits import FitJob, run_alone, time_to_quality
 from tests.shapes import sphere
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from eval.runs import load_config
 from geom_miner import SettingsError, preset
-from pipelines.config import CollectionRun, ImageRun, ShapeRun, fit_settings, load_config
+from pipelines.config import CollectionRun, ImageRun, ShapeRun, fit_settings
 
 KINDS = (ShapeRun, ImageRun, CollectionRun)
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from eval.runs import load_config
 from geom_miner import SampleGrid, SettingsError, read_mesh, write_mesh
-from pipelines.config import load_config
 from pipelines.fidelity import FidelityRun, _rows, _seam, fidelity_report, run_fidelity
 from tests.shapes import sphere
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from eval.runs import load_config
 from geom_miner import TriangleMesh, write_mesh
-from pipelines.config import load_config
 from pipelines.level_rivals import (
     MINER,
     OF_FINEST,

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from eval.runs.own_process import in_own_process
 from geom_miner import read_mesh, write_mesh
 from pipelines.many_triangles import ask_open3d, measure_triangles, write_subdivided
-from pipelines.own_process import in_own_process
 from tests.shapes import sphere
 
 needs_open3d = pytest.mark.skipif(

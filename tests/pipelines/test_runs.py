@@ -17,6 +17,7 @@ from rich.console import Console
 
 import pipelines.shape
 from eval import View
+from eval.shapes.find import Shape
 from geom_miner import load_model, read_mesh, write_mesh
 from pipelines import pictures
 from pipelines.collection import main as collection_main
@@ -26,7 +27,6 @@ from pipelines.image import main as image_main
 from pipelines.image import run_image
 from pipelines.shape import main as shape_main
 from pipelines.shape import run_shape
-from pipelines.shapes import Shape
 from tests.shapes import box, sphere
 
 FIT = {"scales": 2, "block_size": 8, "width": 8, "depth": 2, "steps": 100, "coarse_steps": 100}

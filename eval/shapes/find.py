@@ -10,14 +10,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from eval import View
+from eval.shapes.cache import cache_folder, remember_or_check
+from eval.shapes.catalog import CATALOG, STAND_IN_VIEWS, Scan
+from eval.shapes.data_folders import DATA_VARIABLE, data_folders
+from eval.shapes.download import DownloadError, fetch
+from eval.shapes.stand_ins import STAND_INS
+from eval.shapes.unpack import MESH_SUFFIXES, unpack
+from eval.shapes.verify import check_content
 from geom_miner import MeshError, SettingsError, TriangleMesh, read_mesh
-from pipelines.cache import cache_folder, remember_or_check
-from pipelines.catalog import CATALOG, STAND_IN_VIEWS, Scan
-from pipelines.data_folders import DATA_VARIABLE, data_folders
-from pipelines.download import DownloadError, fetch
-from pipelines.stand_ins import STAND_INS
-from pipelines.unpack import MESH_SUFFIXES, unpack
-from pipelines.verify import check_content
 
 OFFLINE_VARIABLE = "GEOM_MINER_OFFLINE"
 

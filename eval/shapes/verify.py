@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines.catalog import Scan
-from pipelines.download import DownloadError
+from eval.shapes.catalog import Scan
+from eval.shapes.download import DownloadError
 
 _LONGEST_HEADER = 1 << 16
 

@@ -12,11 +12,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from eval.shapes.catalog import CATALOG
+from eval.shapes.download import DownloadError
+from eval.shapes.find import STAND_INS, find_shape
 from geom_miner import GeomMinerError, TriangleMesh, write_mesh
-from pipelines import shapes
-from pipelines.catalog import CATALOG
-from pipelines.download import DownloadError
-from pipelines.shapes import find_shape
 
 TETRAHEDRON = TriangleMesh(
     np.array([[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]]),
@@ -31,8 +30,8 @@ def empty_world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GEOM_MINER_DATA", raising=False)
     monkeypatch.delenv("GEOM_MINER_OFFLINE", raising=False)
     monkeypatch.setenv("GEOM_MINER_CACHE", str(tmp_path / "cache"))
-    for name in shapes.STAND_INS:
-        monkeypatch.setitem(shapes.STAND_INS, name, lambda: TETRAHEDRON)
+    for name in STAND_INS:
+        monkeypatch.setitem(STAND_INS, name, lambda: TETRAHEDRON)
     for name, scan in CATALOG.items():
         monkeypatch.setitem(CATALOG, name, replace(scan, address="http://127.0.0.1:9/nothing"))
 

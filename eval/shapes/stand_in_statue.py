@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from eval.shapes.implicit_canvas import Canvas, Field
 from geom_miner import TriangleMesh
-from pipelines.implicit_canvas import Canvas, Field
 
 SPACING = 0.006  # of the samples; more than 400,000 faces
 

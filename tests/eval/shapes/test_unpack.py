@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.download import DownloadError
-from pipelines.unpack import unpack
+from eval.shapes.download import DownloadError
+from eval.shapes.unpack import unpack
 
 MESH = b"ply\nformat ascii 1.0\nelement vertex 0\nelement face 0\nend_header\n"
 

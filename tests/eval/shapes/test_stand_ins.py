@@ -10,10 +10,10 @@ import pytest
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from eval.shapes.solids import together
+from eval.shapes.stand_in_engine import engine_bodies, procedural_engine
+from eval.shapes.stand_in_statue import procedural_statue
 from geom_miner import TriangleMesh
-from pipelines.solids import together
-from pipelines.stand_in_engine import engine_bodies, procedural_engine
-from pipelines.stand_in_statue import procedural_statue
 
 
 def is_closed(mesh: TriangleMesh) -> bool:

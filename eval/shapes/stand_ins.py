@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from eval.shapes.stand_in_engine import procedural_engine
+from eval.shapes.stand_in_statue import procedural_statue
 from geom_miner import TriangleMesh
-from pipelines.stand_in_engine import procedural_engine
-from pipelines.stand_in_statue import procedural_statue
 
 STAND_INS: dict[str, Callable[[], TriangleMesh]] = {
     "procedural-statue": procedural_statue,

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import http.server
-import io
 import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from rich.console import Console
 
 
 @dataclass
@@ -73,9 +71,3 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         yield offer
         listening.shutdown()
         thread.join()
-
-
-@pytest.fixture
-def console() -> Console:
-    """A console that remembers; its text is ``console.file.getvalue()``."""
-    return Console(file=io.StringIO(), width=1000, force_terminal=False)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from pipelines.solids import (
+from eval.shapes.solids import (
     Inset,
     circle,
     gear_outline,

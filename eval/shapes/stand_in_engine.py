@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from geom_miner import TriangleMesh
-from pipelines.solids import (
+from eval.shapes.solids import (
     Floats,
     Inset,
     circle,
@@ -22,6 +21,7 @@ from pipelines.solids import (
     together,
     tube,
 )
+from geom_miner import TriangleMesh
 
 _SHAFT_HEIGHT = 1.0  # of the crankshaft's axis, which both cylinder axes meet
 _CLEARANCE = 0.005

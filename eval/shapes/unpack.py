@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
-from pipelines.download import DownloadError
+from eval.shapes.download import DownloadError
 
 MESH_SUFFIXES = (".ply", ".obj", ".stl", ".off", ".glb")
 _CHUNK = 1 << 20

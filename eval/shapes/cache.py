@@ -7,7 +7,7 @@ import json
 import os
 from pathlib import Path
 
-from pipelines.download import DownloadError
+from eval.shapes.download import DownloadError
 
 HASHES = "hashes.json"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipelines.download import ATTEMPTS, DownloadError, fetch
+from eval.shapes.download import ATTEMPTS, DownloadError, fetch
 
 CONTENT = random.Random(0).randbytes(700_000)
 

@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from eval.shapes.unpack import MESH_SUFFIXES
 from geom_miner import MediaError, SettingsError
-from pipelines.unpack import MESH_SUFFIXES
 
 DATA_VARIABLE = "GEOM_MINER_DATA"
 
