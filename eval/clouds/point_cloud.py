@@ -1,0 +1,73 @@
+"""Points of a surface, with the directions in which it faces outward if they are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from eval.errors import CloudError
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PointCloud:
+    """Points in two or three dimensions, one unit of length.
+
+    Parameters
+    ----------
+    points : (n, d) float64, d 2 or 3, finite; at least one.
+    normals : (n, d) float64 of length 1 pointing outward, or None where none are known. Given
+        normals of any other length but 0 are brought to length 1.
+
+    Raises
+    ------
+    CloudError
+        No points, other shapes, values that are not finite, normals of length 0.
+    """
+
+    points: Floats
+    normals: Floats | None = None
+
+    def __post_init__(self) -> None:
+        points = np.asarray(self.points, dtype=np.float64)
+        if points.ndim != 2 or points.shape[1] not in (2, 3) or not len(points):
+            raise CloudError(f"points must be (n, 2) or (n, 3) with n >= 1, got {points.shape}")
+        if not np.isfinite(points).all():
+            raise CloudError("points must be finite, got NaN or infinity; remove those points")
+        object.__setattr__(self, "points", points)
+        if self.normals is not None:
+            object.__setattr__(self, "normals", _unit(points, self.normals))
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @property
+    def ndim(self) -> int:
+        """2 or 3."""
+        return int(self.points.shape[1])
+
+    @property
+    def bounds(self) -> tuple[Floats, Floats]:
+        """Lowest and highest coordinates, (d,) each."""
+        return self.points.min(axis=0), self.points.max(axis=0)
+
+    @property
+    def diagonal(self) -> float:
+        """Length of the bounding box's diagonal."""
+        low, high = self.bounds
+        return float(np.linalg.norm(high - low))
+
+
+def _unit(points: Floats, normals: npt.ArrayLike) -> Floats:
+    given = np.asarray(normals, dtype=np.float64)
+    if given.shape != points.shape:
+        raise CloudError(f"normals must be {points.shape} like the points, got {given.shape}")
+    lengths = np.linalg.norm(given, axis=1, keepdims=True)
+    if not np.isfinite(lengths).all() or not (lengths > 0).all():
+        raise CloudError(
+            "normals must be finite and longer than 0; remove those points or drop the normals"
+        )
+    return np.asarray(given / lengths)
