@@ -17,7 +17,7 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup test check lint types format lucy thai engine image meshes bench bench-gpu \
-  bench-scale fidelity fidelity-study level-rivals ablation learn-start inside-table clean
+  bench-scale fidelity fidelity-512 fidelity-study decoders level-rivals ablation learn-start inside-table clean
 
 help:  ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z -]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' Makefile
@@ -90,8 +90,14 @@ ablation: $(STAMP)  ## what each setting of a fit is worth, one table (RESOLUTIO
 fidelity: $(STAMP)  ## how near fits come to the surface, beside what the grid allows (RESOLUTION=256)
 	$(BIN)/python -m pipelines.fidelity configs/fidelity.yaml $(if $(RESOLUTION),--resolution $(RESOLUTION))
 
+fidelity-512: $(STAMP)  ## the same at 512^3 for the presets that are used there
+	$(BIN)/python -m pipelines.fidelity configs/fidelity_512.yaml
+
 fidelity-study: $(STAMP)  ## what the settings of preset surface are worth (RESOLUTION=128)
 	$(BIN)/python -m pipelines.fidelity configs/fidelity_study.yaml $(if $(RESOLUTION),--resolution $(RESOLUTION))
+
+decoders: $(STAMP)  ## ways from a fit to a mesh: its samples or between them (RESOLUTION=256)
+	$(BIN)/python -m pipelines.decoders configs/decoders.yaml $(if $(RESOLUTION),--resolution $(RESOLUTION))
 
 level-rivals: $(STAMP)  ## levels of detail beside decimated meshes of as many triangles (RESOLUTION=256)
 	$(BIN)/python -m pipelines.level_rivals configs/level_rivals.yaml $(if $(RESOLUTION),--resolution $(RESOLUTION))

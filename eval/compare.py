@@ -1,4 +1,4 @@
-"""Compare two files: a reconstruction against its reference, two meshes or two images."""
+"""Compare two files: a mesh against a mesh or a scan of it, or an image against an image."""
 
 from __future__ import annotations
 
@@ -15,16 +15,19 @@ MESH_SUFFIXES = (".ply", ".obj", ".stl", ".off", ".glb", ".gltf")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 LENGTHS = ("acc", "comp", "chamfer_l1", "hausdorff", "sampling_distance")
 SQUARES = ("chamfer_l2", "chamfer_sum_sq")
+SCAN_LENGTHS = ("one_sided_scan_chamfer", "one_sided_scan_hausdorff", "sampling_distance")
 
 
 @dataclass(frozen=True)
 class CompareSettings:
-    """Compare a reconstruction with its reference: two meshes or two images."""
+    """Compare a reconstruction with its reference: two meshes, a mesh and a scan of it (points), or
+    two images."""
 
     reconstruction: tyro.conf.Positional[Path]
     """Mesh or image file that is judged."""
     reference: tyro.conf.Positional[Path]
-    """File of the same kind that counts as true."""
+    """File that counts as true, of the same kind; or the scan that a mesh was made from, as .xyz,
+    .npy, .npz or a .ply without faces: distances are then from the scan to the mesh only."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Write JSON instead of a table; infinite values are the text "inf"."""
     samples: int = 1_000_000
@@ -33,27 +36,36 @@ class CompareSettings:
     """Seed of the drawing."""
     threshold: Annotated[float, tyro.conf.arg(name="fscore-threshold")] = 0.005
     """Distance that counts as hit for the F-score, as a share of the reference's diagonal."""
+    iou_mesh: int = 128
+    """Points along each side of the cube on which the insides of two closed meshes are compared;
+    0 leaves that out."""
 
 
 def compare(settings: CompareSettings) -> dict[str, Any]:
-    """Choose by the file extensions what is compared, and do it.
+    """Choose by the files what is compared, and do it.
 
     Returns
     -------
-    For meshes see ``compare_meshes``, for images ``compare_images``.
+    For meshes see ``compare_meshes``, for a mesh and a cloud ``compare_with_scan``, for images
+    ``compare_images``.
 
     Raises
     ------
     GeomMinerError
-        A file cannot be read, the kinds differ, or the images differ in size.
+        A file cannot be read, the kinds do not go together, or the images differ in size.
     """
-    kinds = [_kind(path) for path in (settings.reconstruction, settings.reference)]
-    if kinds[0] != kinds[1]:
+    kinds = _kind(settings.reconstruction), _kind(settings.reference)
+    comparisons = {
+        ("mesh", "mesh"): compare_meshes,
+        ("mesh", "cloud"): compare_with_scan,
+        ("image", "image"): compare_images,
+    }
+    if kinds not in comparisons:
         raise MetricError(
-            f"both files must be meshes or both images, got {kinds[0]} {settings.reconstruction} "
-            f"and {kinds[1]} {settings.reference}"
+            "both files must be meshes or both images, or the reference of a mesh a cloud, got "
+            f"{kinds[0]} {settings.reconstruction} and {kinds[1]} {settings.reference}"
         )
-    return compare_meshes(settings) if kinds[0] == "mesh" else compare_images(settings)
+    return comparisons[kinds](settings)
 
 
 def compare_meshes(settings: CompareSettings) -> dict[str, Any]:
@@ -63,13 +75,17 @@ def compare_meshes(settings: CompareSettings) -> dict[str, Any]:
     -------
     ``world`` and ``relative`` hold acc, comp, chamfer_l1, hausdorff, sampling_distance,
     chamfer_l2 and chamfer_sum_sq (the last two in squared units, or over the squared diagonal);
-    beside them the scores, and the volume and watertightness of each mesh.
+    beside them the scores, and the volume and watertightness of each mesh. iou_mesh is None if a
+    mesh is not closed or none was asked for.
     """
     import numpy as np
 
+    from eval.metrics.iou_mesh import iou_mesh
     from eval.metrics.surface import surface_metrics
-    from geom_miner import diagnose, read_mesh
+    from geom_miner import VoxelizeSettings, diagnose, read_mesh
 
+    if settings.iou_mesh:
+        VoxelizeSettings(settings.iou_mesh)  # refuses what is out of range before the long work
     reconstruction = read_mesh(settings.reconstruction)
     reference = read_mesh(settings.reference)
     low, high = reference.bounds
@@ -85,6 +101,10 @@ def compare_meshes(settings: CompareSettings) -> dict[str, Any]:
         seed=settings.seed,
     )
     found = {"reconstruction": diagnose(reconstruction), "reference": diagnose(reference)}
+    closed = all(diagnosis.closed for diagnosis in found.values())
+    iou = None
+    if settings.iou_mesh and closed:
+        iou = iou_mesh(reconstruction, reference, resolution=settings.iou_mesh)
     relative = {name: metrics[name] / diagonal for name in LENGTHS}
     relative |= {name: metrics[name] / diagonal**2 for name in SQUARES}
     return {
@@ -99,8 +119,43 @@ def compare_meshes(settings: CompareSettings) -> dict[str, Any]:
         "normal_consistency": metrics["normal_consistency"],
         "fscore": metrics["fscore"],
         "fscore_threshold": {"world": threshold, "relative": settings.threshold},
+        "iou_mesh": iou,
+        "iou_mesh_resolution": settings.iou_mesh,
         "volume": {name: diagnosis.volume for name, diagnosis in found.items()},
         "watertight": {name: diagnosis.watertight for name, diagnosis in found.items()},
+    }
+
+
+def compare_with_scan(settings: CompareSettings) -> dict[str, Any]:
+    """Distances from a scan to a mesh, in world units and relative to the scan's diagonal.
+
+    Returns
+    -------
+    ``world`` and ``relative`` hold one_sided_scan_chamfer, one_sided_scan_hausdorff and
+    sampling_distance; beside them the volume and watertightness of the mesh.
+    """
+    from eval.clouds.files import read_cloud
+    from eval.metrics.surface import scan_metrics
+    from geom_miner import diagnose, read_mesh
+
+    reconstruction = read_mesh(settings.reconstruction)
+    scan = read_cloud(settings.reference)
+    if not scan.diagonal > 0:
+        raise MetricError(f"{settings.reference} has no extent; give a scan of a surface")
+    metrics = scan_metrics(scan, reconstruction, settings.samples, settings.seed)
+    diagnosis = diagnose(reconstruction)
+    return {
+        "kind": "scan",
+        "reconstruction": str(settings.reconstruction),
+        "reference": str(settings.reference),
+        "points": len(scan),
+        "samples": settings.samples,
+        "seed": settings.seed,
+        "reference_diagonal": scan.diagonal,
+        "world": metrics,
+        "relative": {name: metrics[name] / scan.diagonal for name in SCAN_LENGTHS},
+        "volume": {"reconstruction": diagnosis.volume},
+        "watertight": {"reconstruction": diagnosis.watertight},
     }
 
 
@@ -150,28 +205,46 @@ def to_table(result: dict[str, Any]) -> Any:
         table.add_row("psnr", f"{result['psnr']:.2f} dB")
         return table
     table = Table("metric", "world units", "of reference diagonal", title=title)
-    table.caption = f"{result['samples']:,} samples on each mesh, seed {result['seed']}"
-    for name in (*LENGTHS, *SQUARES):
+    for name in result["world"]:
         unit = " (squared)" if name in SQUARES else ""
         values = (f"{result[space][name]:.6g}" for space in ("world", "relative"))
         table.add_row(name + unit, *values)
-    thresholds = (f"{result['fscore_threshold'][space]:.6g}" for space in ("world", "relative"))
-    table.add_row("fscore threshold", *thresholds)
+    if result["kind"] == "scan":
+        table.caption = (
+            f"{result['points']:,} points of the scan, {result['samples']:,} samples on the "
+            f"mesh, seed {result['seed']}"
+        )
+    else:
+        table.caption = f"{result['samples']:,} samples on each mesh, seed {result['seed']}"
+        _add_scores(table, result)
     table.add_section()
-    table.add_row("fscore", f"{result['fscore']:.4f}", "")
-    table.add_row("normal_consistency", f"{result['normal_consistency']:.4f}", "")
-    table.add_section()
-    for side in ("reconstruction", "reference"):
+    for side in result["volume"]:
         table.add_row(f"volume of {side}", f"{result['volume'][side]:.6g}", "")
         table.add_row(f"{side} watertight", "yes" if result["watertight"][side] else "no", "")
     return table
 
 
+def _add_scores(table: Any, result: dict[str, Any]) -> None:
+    thresholds = (f"{result['fscore_threshold'][space]:.6g}" for space in ("world", "relative"))
+    table.add_row("fscore threshold", *thresholds)
+    table.add_section()
+    table.add_row("fscore", f"{result['fscore']:.4f}", "")
+    table.add_row("normal_consistency", f"{result['normal_consistency']:.4f}", "")
+    if result["iou_mesh_resolution"]:
+        iou = result["iou_mesh"]
+        said = "a mesh is open" if iou is None else f"{iou:.6f}"
+        table.add_row(f"iou_mesh({result['iou_mesh_resolution']})", said, "")
+
+
 def _kind(path: Path) -> str:
+    from eval.clouds.files import CLOUD_SUFFIXES, holds_cloud
+
     suffix = path.suffix.lower()
-    if suffix in MESH_SUFFIXES:
-        return "mesh"
     if suffix in IMAGE_SUFFIXES:
         return "image"
-    known = " ".join((*MESH_SUFFIXES, *IMAGE_SUFFIXES))
+    if holds_cloud(path):
+        return "cloud"
+    if suffix in MESH_SUFFIXES:
+        return "mesh"
+    known = " ".join(dict.fromkeys((*MESH_SUFFIXES, *CLOUD_SUFFIXES, *IMAGE_SUFFIXES)))
     raise MetricError(f"{path} must end in one of: {known}")

@@ -56,6 +56,9 @@ if TYPE_CHECKING:
     from geom_miner.mesh.diagnose import diagnose as diagnose
     from geom_miner.mesh.files import read_mesh as read_mesh
     from geom_miner.mesh.files import write_mesh as write_mesh
+    from geom_miner.mesh.new_file import new_mesh_file as new_mesh_file
+    from geom_miner.mesh.ply import count_ply_rows as count_ply_rows
+    from geom_miner.mesh.ply import read_ply_vertices as read_ply_vertices
     from geom_miner.mesh.triangle_mesh import TriangleMesh as TriangleMesh
     from geom_miner.model.block_mlps import local_coordinates as local_coordinates
     from geom_miner.model.initialize import initialize_blocks as initialize_blocks
@@ -104,6 +107,7 @@ _HOMES = {
     "WorkBar": "progress",
     "build_pyramid": "grid.pyramid",
     "choose_device": "kernels",
+    "count_ply_rows": "mesh.ply",
     "decimate": "extract.decimate",
     "diagnose": "mesh.diagnose",
     "extract_level": "extract.level_of_detail",
@@ -114,6 +118,7 @@ _HOMES = {
     "fit_to_file": "resumable",
     "learn_start": "fit.learned_start",
     "load_model": "storage.model_file",
+    "new_mesh_file": "mesh.new_file",
     "paired_samples": "grid.sparse",
     "parse_memory": "fit.memory",
     "preset": "fit.settings",
@@ -121,6 +126,7 @@ _HOMES = {
     "target_of": "voxelize.distance_target",
     "read_image": "media.images",
     "read_mesh": "mesh.files",
+    "read_ply_vertices": "mesh.ply",
     "save_model": "storage.model_file",
     "scale_bytes": "storage.model_file",
     "doubled": "grid.pyramid",

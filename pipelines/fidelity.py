@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
 from rich.console import Console
 
 from eval import iou_off_grid, iou_voxel_sparse, source_errors
@@ -20,12 +19,10 @@ from eval.runs import (
     Record,
     StudyArguments,
     device_name,
-    load_config,
     make_folder,
     manifest,
     portable,
     read_records,
-    run_command,
     write_json,
     write_records,
     write_text,
@@ -34,7 +31,6 @@ from eval.shapes import Shape, find_shape
 from geom_miner import (
     FitSettings,
     Occupancy,
-    SampleGrid,
     SettingsError,
     SparseBlocks,
     TriangleMesh,
@@ -51,12 +47,12 @@ from geom_miner import (
     write_mesh,
 )
 from pipelines.pictures import draw_closeups
+from pipelines.seams import seam
+from pipelines.shape_study import study_command
 
 # What marching cubes makes of the targets themselves, nothing being fitted.
 FLOORS = ("occupancy", "coverage", "distance")
 _FLOOR = "{} itself"
-# Points so near to a block's face, and so far from it, in samples, are compared for seams.
-_AT_FACE, _INSIDE = 0.5, 2.0
 
 
 @dataclass(frozen=True)
@@ -203,26 +199,13 @@ def _judged(
     errors = source_errors(mesh, source, samples=run.points, seed=run.seed)
     return {
         **errors.summary(grid.spacing[0]),
-        "seam": _seam(errors.points, errors.distances, grid, values.layout.block_shape),
+        "seam": seam(errors, grid, values.layout.block_shape),
         "iou": iou_voxel_sparse(
             values, truth.blocks.extended(values.layout), shape=grid.shape, threshold=0.5
         ),
         "iou_offgrid_2x": iou_off_grid(values, between.blocks, shape=between.grid.shape),
         "triangles": len(mesh.faces),
     }
-
-
-def _seam(
-    points: np.ndarray[Any, np.dtype[np.float64]],
-    distances: np.ndarray[Any, np.dtype[np.float64]],
-    grid: SampleGrid,
-    block_shape: tuple[int, ...],
-) -> float:
-    """Mean error near the faces of blocks over that well inside of them."""
-    # A face lies half way between the last sample of one block and the first of the next.
-    place = (grid.world_to_index(points) + 0.5) / block_shape
-    away = (np.abs(place - np.round(place)) * block_shape).min(axis=1)
-    return float(distances[away < _AT_FACE].mean() / distances[away > _INSIDE].mean())
 
 
 _COLUMNS: tuple[tuple[str, Callable[[Record, Record, Record], float], str], ...] = (
@@ -303,17 +286,11 @@ def _spread(values: Sequence[float], form: str) -> str:
 def main() -> int:
     """Run from the command line."""
 
-    def work(console: Console) -> None:
-        arguments = tyro.cli(Arguments, prog="python -m pipelines.fidelity")
-        overrides = {"resolution": arguments.resolution, "output": arguments.output}
-        run = load_config(arguments.config, FidelityRun, overrides)
-        records = run_fidelity(run, fresh=arguments.fresh, console=console)
-        console.print(
-            fidelity_report(records, run.against), markup=False, highlight=False, soft_wrap=True
-        )
-        console.print(f"Wrote {run.output}/: records.jsonl, report.md, manifest.json", markup=False)
+    def work(run: FidelityRun, fresh: bool, console: Console) -> str:
+        records = run_fidelity(run, fresh=fresh, console=console)
+        return fidelity_report(records, run.against)
 
-    return run_command(work)
+    return study_command("python -m pipelines.fidelity", Arguments, FidelityRun, work)
 
 
 if __name__ == "__main__":

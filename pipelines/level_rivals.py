@@ -12,25 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tyro
 from rich.console import Console
 
 from eval import source_errors
-from eval.runs import (
-    Record,
-    StudyArguments,
-    device_name,
-    load_config,
-    make_folder,
-    manifest,
-    portable,
-    read_records,
-    run_command,
-    write_json,
-    write_records,
-    write_text,
-)
-from eval.shapes import Shape, find_shape
+from eval.runs import Record, StudyArguments, device_name
+from eval.shapes import Shape
 from geom_miner import (
     MeshError,
     TriangleMesh,
@@ -46,6 +32,7 @@ from geom_miner import (
     voxelize_mesh,
     write_mesh,
 )
+from pipelines.shape_study import study_command, study_shapes
 
 MINER, OF_SOURCE, OF_FINEST = "level of detail", "source, decimated", "level 0, decimated"
 
@@ -75,31 +62,10 @@ class Arguments(StudyArguments):
 
 def run_level_rivals(run: LevelRivalsRun, *, fresh: bool, console: Console) -> list[Record]:
     """A record for every shape, level and mesh; those of shapes measured before are kept."""
-    folder = make_folder(Path(run.output))
-    book = folder / "records.jsonl"
-    known = [] if fresh else read_records(book)
-    records: list[Record] = []
-    for name in run.shapes:
-        shape = find_shape(name, console=console)
-        facts = {
-            "shape": shape.name,
-            "faces": shape.faces,
-            "resolution": run.resolution,
-            "preset": run.preset,
-            "points": run.points,
-            "seed": run.seed,
-        }
-        own = [r for r in known if facts.items() <= r.items()]
-        if not own:
-            console.print(f"  {shape.name}", highlight=False, markup=False)
-            own = [{**facts, **record} for record in _measure(shape, run)]
-            known += own
-            write_records(book, known)
-        records += own
-    facts = manifest(config=portable(run), seed=run.seed, device="cpu", backend="cpu")
-    write_json(folder / "manifest.json", facts)
-    write_text(folder / "report.md", rivals_report(records))
-    return records
+    return study_shapes(
+        run, lambda shape: _measure(shape, run), rivals_report,
+        facts=("resolution", "preset", "points", "seed"), fresh=fresh, console=console,
+    )  # fmt: skip
 
 
 def _measure(shape: Shape, run: LevelRivalsRun) -> list[Record]:
@@ -207,15 +173,11 @@ def rivals_report(records: Sequence[Record]) -> str:
 def main() -> int:
     """Run from the command line."""
 
-    def work(console: Console) -> None:
-        arguments = tyro.cli(Arguments, prog="python -m pipelines.level_rivals")
-        overrides = {"resolution": arguments.resolution, "output": arguments.output}
-        run = load_config(arguments.config, LevelRivalsRun, overrides)
-        records = run_level_rivals(run, fresh=arguments.fresh, console=console)
-        console.print(rivals_report(records), markup=False, highlight=False, soft_wrap=True)
-        console.print(f"Wrote {run.output}/: records.jsonl, report.md, manifest.json", markup=False)
+    def work(run: LevelRivalsRun, fresh: bool, console: Console) -> str:
+        records = run_level_rivals(run, fresh=fresh, console=console)
+        return rivals_report(records)
 
-    return run_command(work)
+    return study_command("python -m pipelines.level_rivals", Arguments, LevelRivalsRun, work)
 
 
 if __name__ == "__main__":

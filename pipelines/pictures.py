@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from eval import (
     BlockLayer,
@@ -26,6 +27,8 @@ from geom_miner import TriangleMesh, load_model, read_mesh, write_image
 _WIDTH, _HEIGHT = 420, 560
 # Pixels of a closer look, and how much closer it is.
 _CLOSEUP, _ZOOM = 640, 8
+# Pixels of the whole by which the place for it is chosen.
+_OVERVIEW = 400
 
 
 def draw_shape_pictures(
@@ -77,7 +80,7 @@ def draw_shape_pictures(
 
 
 def draw_closeups(path: Path, view: View, meshes: Mapping[str, TriangleMesh]) -> None:
-    """Write meshes side by side, by their captions, where the first one has most detail.
+    """Write meshes side by side, by their captions, where there is most to see.
 
     Parameters
     ----------
@@ -93,16 +96,24 @@ def draw_closeups(path: Path, view: View, meshes: Mapping[str, TriangleMesh]) ->
 
 
 def _closer(view: View, mesh: TriangleMesh) -> View:
-    """A part of the view around the place where vertices are densest."""
+    """The part of the view that the shape fills and in which its shading differs most."""
     assert view.half_size is not None
-    half = max(view.half_size) / _ZOOM
-    seen = mesh.vertices @ view.axes.T
-    bins = [max(1, round(float(np.ptp(seen[:, axis])) / half)) for axis in (0, 1)]
-    counts, *edges = np.histogram2d(seen[:, 0], seen[:, 1], bins=bins)
-    cell = np.unravel_index(counts.argmax(), counts.shape)
-    middle = [float(edge[k] + edge[k + 1]) / 2 for edge, k in zip(edges, cell, strict=True)]
-    x, y, z = (np.array([*middle, float(np.median(seen[:, 2]))]) @ view.axes).tolist()
-    return replace(view, center=(x, y, z), half_size=(half, half))
+    whole = max(view.half_size)
+    side = _OVERVIEW // _ZOOM
+    square = replace(view, half_size=(whole, whole))
+    picture = render_mesh(
+        mesh, width=_OVERVIEW, height=_OVERVIEW, view=square, crease_degrees=0.0
+    ).astype(np.float64)
+    shape = picture.any(axis=2) & (picture != picture[0, 0]).any(axis=2)
+    windows = sliding_window_view(picture.mean(axis=2), (side, side))[::2, ::2]
+    filled = sliding_window_view(shape, (side, side))[::2, ::2].mean(axis=(2, 3))
+    contrast = windows.std(axis=(2, 3)) * (filled >= min(0.98, filled.max()))
+    row, column = np.unravel_index(contrast.argmax(), contrast.shape)
+    right = (2 * int(column) + side / 2) / _OVERVIEW * 2 - 1
+    up = 1 - (2 * int(row) + side / 2) / _OVERVIEW * 2
+    center = np.asarray(view.center) + whole * (right * view.axes[0] + up * view.axes[1])
+    x, y, z = center.tolist()
+    return replace(view, center=(x, y, z), half_size=(whole / _ZOOM, whole / _ZOOM))
 
 
 def _quality(level: ShapeLevel) -> str:

@@ -43,8 +43,8 @@ class SourceErrors:
         if not len(self.distances):
             return {"surface_error_voxels": None, "normal_error_degrees": None}
         return {
-            "surface_error_voxels": _spread(self.distances / voxel),
-            "normal_error_degrees": _spread(self.angles),
+            "surface_error_voxels": spread(self.distances / voxel),
+            "normal_error_degrees": spread(self.angles),
         }
 
 
@@ -62,12 +62,6 @@ def source_errors(
     BackendUnavailable
         libigl is not installed.
     """
-    try:
-        import igl
-    except ImportError as error:
-        raise BackendUnavailable(
-            "distances to a source mesh need libigl; install geom_miner[eval]"
-        ) from error
     cloud = sample_surface(reconstruction, samples, seed)
     corners = source.triangles
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
@@ -76,14 +70,35 @@ def source_errors(
     faces = np.ascontiguousarray(source.faces[length > 0], dtype=np.int64)
     if not len(cloud) or not len(faces):
         return SourceErrors(np.zeros(0), np.zeros(0), np.zeros((0, 3)))
-    squares, nearest, _ = igl.point_mesh_squared_distance(cloud.points, source.vertices, faces)
-    unit = (normals[length > 0] / length[length > 0, None])[np.asarray(nearest).reshape(-1)]
+    distances, nearest = nearest_faces(cloud.points, source.vertices, faces)
+    unit = (normals[length > 0] / length[length > 0, None])[nearest]
     cosines = np.clip(np.einsum("ij,ij->i", unit, cloud.normals), -1.0, 1.0)
-    distances = np.sqrt(np.maximum(np.asarray(squares).reshape(-1), 0.0))
     return SourceErrors(distances, np.degrees(np.arccos(cosines)), cloud.points)
 
 
-def _spread(values: Floats) -> dict[str, float]:
+def nearest_faces(
+    points: Floats, vertices: Floats, faces: npt.NDArray[np.int64]
+) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Distance of each point (n, 3) to the nearest of some triangles, and which that is.
+
+    Raises
+    ------
+    BackendUnavailable
+        libigl is not installed.
+    """
+    try:
+        import igl
+    except ImportError as error:
+        raise BackendUnavailable(
+            "distances to a mesh need libigl; install geom_miner[eval]"
+        ) from error
+    squares, nearest, _ = igl.point_mesh_squared_distance(points, vertices, faces)
+    distances = np.sqrt(np.maximum(np.asarray(squares).reshape(-1), 0.0))
+    return distances, np.asarray(nearest, dtype=np.int64).reshape(-1)
+
+
+def spread(values: Floats) -> dict[str, float]:
+    """Mean, median, 95 % and largest of at least one value."""
     return {
         "mean": float(values.mean()),
         "median": float(np.median(values)),

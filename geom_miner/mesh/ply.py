@@ -74,17 +74,7 @@ def read_ply(path: Path) -> TriangleMesh:
     MeshError
         The file is no PLY, damaged, cut short, or holds no faces.
     """
-    data = _mapped(path)
-    byte_order, elements, offset = _parse_header(data, path)
-    if byte_order:
-        reader: _BinaryBody | _AsciiBody = _BinaryBody(path, data, offset, byte_order)
-    else:
-        reader = _AsciiBody(path, data[offset:])
-    columns: dict[str, _Columns] = {}
-    for element in elements:
-        columns[element.name] = reader.read(element)
-        if {"vertex", "face"} <= columns.keys():
-            break
+    columns = _read_elements(path, {"vertex", "face"})
     given = [columns.get("vertex", {}).get(axis) for axis in "xyz"]
     axes = [axis for axis in given if isinstance(axis, np.ndarray) and axis.ndim == 1]
     if len(axes) < 3:
@@ -100,6 +90,29 @@ def read_ply(path: Path) -> TriangleMesh:
     return TriangleMesh(vertices, faces)
 
 
+def read_ply_vertices(path: Path) -> dict[str, npt.NDArray[np.float64]]:
+    """Read what vertices have one number of, by property: x, y, z, nx, ...; (v,) each.
+
+    Raises
+    ------
+    MeshError
+        The file is no PLY, damaged or cut short.
+    OSError
+        It cannot be opened.
+    """
+    columns = _read_elements(path, {"vertex"}).get("vertex", {})
+    return {
+        name: column.astype(np.float64)
+        for name, column in columns.items()
+        if isinstance(column, np.ndarray) and column.ndim == 1
+    }
+
+
+def count_ply_rows(path: Path) -> dict[str, int]:
+    """Rows of every element by the word of the header alone; errors as ``read_ply_vertices``."""
+    return {element.name: element.count for element in _parse_header(_mapped(path), path)[1]}
+
+
 def write_ply(
     stream: IO[bytes], mesh: TriangleMesh, *, comments: Sequence[str] = (), double: bool = False
 ) -> None:
@@ -107,6 +120,22 @@ def write_ply(
     counts = len(mesh.vertices), len(mesh.faces)
     slabs = [mesh.vertices], [mesh.faces]
     write_ply_slabs(stream, counts, *slabs, comments=comments, double=double)
+
+
+def _read_elements(path: Path, wanted: set[str]) -> dict[str, _Columns]:
+    """Elements by name, up to the last of those that are wanted."""
+    data = _mapped(path)
+    byte_order, elements, offset = _parse_header(data, path)
+    if byte_order:
+        reader: _BinaryBody | _AsciiBody = _BinaryBody(path, data, offset, byte_order)
+    else:
+        reader = _AsciiBody(path, data[offset:])
+    columns: dict[str, _Columns] = {}
+    for element in elements:
+        columns[element.name] = reader.read(element)
+        if wanted <= columns.keys():
+            break
+    return columns
 
 
 def _mapped(path: Path) -> Bytes:
@@ -120,7 +149,7 @@ def _mapped(path: Path) -> Bytes:
 def _parse_header(data: Bytes, path: Path) -> tuple[str, list[_Element], int]:
     """Byte order ("" for ascii), elements, and where the body starts."""
     if data[:4] not in (b"ply\n", b"ply\r"):
-        raise MeshError(f"{path} is not a PLY file, though named so; export the mesh as PLY")
+        raise MeshError(f"{path} is not a PLY file, though named so; export it as PLY")
     end = data.find(b"end_header", 0, _MAX_HEADER)
     stop = data.find(b"\n", end) + 1 if end >= 0 else 0
     if not stop:
@@ -144,11 +173,10 @@ def _parse_header(data: Bytes, path: Path) -> tuple[str, list[_Element], int]:
                 raise ValueError(words[0])
         except (IndexError, KeyError, ValueError) as error:
             raise MeshError(
-                f"{path} has a header line that is no PLY: {line.strip()[:60]!r}; "
-                "export the mesh again"
+                f"{path} has a header line that is no PLY: {line.strip()[:60]!r}; export it again"
             ) from error
     if byte_order is None:
-        raise MeshError(f"{path} has no format line in its header; export the mesh again")
+        raise MeshError(f"{path} has no format line in its header; export it again")
     return byte_order, elements, stop
 
 
@@ -266,7 +294,7 @@ class _AsciiBody:
                 self.numbers = np.fromstring(text.decode("ascii"), dtype=np.float64, sep=" ")
             except (DeprecationWarning, ValueError) as error:
                 raise MeshError(
-                    f"{path} has something else than numbers in its data; export the mesh again"
+                    f"{path} has something else than numbers in its data; export it again"
                 ) from error
 
     def read(self, element: _Element) -> _Columns:

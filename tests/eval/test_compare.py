@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from eval import PointCloud, write_cloud
 from eval.__main__ import main
-from geom_miner import write_mesh
+from geom_miner import TriangleMesh, write_mesh
 from tests.shapes import box
 
 SAMPLES = ("--samples", "20000")
@@ -48,6 +49,9 @@ def test_json_of_two_meshes(meshes: tuple[str, str]) -> None:
     assert result["watertight"] == {"reconstruction": True, "reference": True}
     assert result["fscore"] == 0
     assert result["fscore_threshold"]["world"] == pytest.approx(0.005 * diagonal)
+    # The cube is 1.224 wide, its cells 0.0096: a side of 1 holds 104 or 105, one of 1.2 holds 126.
+    assert result["iou_mesh_resolution"] == 128
+    assert (104 / 126) ** 3 <= result["iou_mesh"] <= (105 / 125) ** 3
 
 
 def test_a_table_names_both_spaces(
@@ -55,8 +59,66 @@ def test_a_table_names_both_spaces(
 ) -> None:
     assert main(["compare", *meshes, *SAMPLES]) == 0
     out = capsys.readouterr().out
-    for words in ("world units", "of reference diagonal", "chamfer_l1", "hausdorff", "20,000"):
+    for words in ("world units", "of reference diagonal", "chamfer_l1", "iou_mesh(128)", "20,000"):
         assert words in out
+
+
+def test_iou_is_left_out_where_it_means_nothing_or_is_not_wanted(
+    meshes: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", *meshes, *SAMPLES, "--iou-mesh", "0"]) == 0
+    assert "iou_mesh" not in capsys.readouterr().out
+    assert main(["compare", *meshes, *SAMPLES, "--iou-mesh", "10", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["iou_mesh"] == 512 / 1000
+    # A box without its lid.
+    write_mesh(meshes[0], TriangleMesh(box().vertices, box().faces[:-2]))
+    assert main(["compare", *meshes, *SAMPLES]) == 0
+    assert "a mesh is open" in capsys.readouterr().out
+    assert main(["compare", *meshes, *SAMPLES, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["iou_mesh"] is None
+
+
+@pytest.mark.parametrize("suffix", [".ply", ".xyz", ".npy", ".npz"])
+def test_a_scan_as_reference(
+    meshes: tuple[str, str], suffix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Points of one face, 0.25 above the large box: the other faces do not count.
+    x, y = np.random.default_rng(0).random((2, 500))
+    scan = str(Path(meshes[0]).with_suffix(f".scan{suffix}"))
+    write_cloud(scan, PointCloud(np.stack([x, y, np.full(500, 1.35)], axis=1)))
+    assert main(["compare", meshes[0], scan, "--json", *SAMPLES]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["kind"], result["points"]) == ("scan", 500)
+    names = ("one_sided_scan_chamfer", "one_sided_scan_hausdorff", "sampling_distance")
+    assert tuple(result["world"]) == tuple(result["relative"]) == names
+    excess = 6 * 1.44 / np.pi / 20_000 / (2 * 0.25)  # of the mean, for samples beside
+    assert 0.25 < result["world"]["one_sided_scan_chamfer"] < 0.25 + 1.2 * excess
+    assert 0.25 < result["world"]["one_sided_scan_hausdorff"] < 0.25 + 15 * excess
+    diagonal = result["reference_diagonal"]
+    assert diagonal == pytest.approx(2**0.5, rel=0.01)
+    for name in names:
+        assert result["relative"][name] == pytest.approx(result["world"][name] / diagonal)
+    assert result["watertight"] == {"reconstruction": True}
+    assert main(["compare", meshes[0], scan, *SAMPLES]) == 0
+    out = capsys.readouterr().out
+    for words in (*names, "world units", "500 points of the scan", "20,000 samples"):
+        assert words in out
+
+
+def test_a_scan_is_no_reconstruction_and_has_an_extent(
+    meshes: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    point = str(tmp_path / "point.xyz")
+    write_cloud(point, PointCloud(np.zeros((4, 3))))
+    for pair, words in (
+        ((point, meshes[0]), "got cloud"),
+        ((meshes[0], point), "has no extent"),
+        ((meshes[0], str(tmp_path / "none.npz")), "does not exist"),
+    ):
+        assert main(["compare", *pair]) == 1
+        err = capsys.readouterr().err
+        assert words in err
+        assert err.count("\n") == 1
 
 
 def test_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -99,7 +161,12 @@ def test_failures_are_one_sentence(
 def test_settings_out_of_range_are_one_sentence(
     meshes: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for extra in (("--samples", "0"), ("--fscore-threshold", "0"), ("--seed", "-1")):
+    for extra in (
+        ("--samples", "0"),
+        ("--fscore-threshold", "0"),
+        ("--seed", "-1"),
+        ("--iou-mesh", "1"),
+    ):
         assert main(["compare", *meshes, *extra]) == 1
         assert capsys.readouterr().err.count("\n") == 1
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from rich.console import Console
 
 from eval.runs import load_config
-from geom_miner import SampleGrid, SettingsError, read_mesh, write_mesh
-from pipelines.fidelity import FidelityRun, _rows, _seam, fidelity_report, run_fidelity
+from geom_miner import SettingsError, read_mesh, write_mesh
+from pipelines.fidelity import FidelityRun, _rows, fidelity_report, run_fidelity
 from tests.shapes import sphere
 
 QUIET = Console(quiet=True)
@@ -61,14 +60,6 @@ def test_rows_are_measured_once_and_beside_their_floors(run: FidelityRun) -> Non
     floor = next(line for line in text.splitlines() if line.startswith("| distance itself"))
     assert floor.split("|")[2:5] == [" 1.00 ", " 1.00 ", " 1.00 "]
     assert text == fidelity_report(list(records.values()), "binary")
-
-
-def test_seams_compare_errors_at_block_faces_with_those_inside() -> None:
-    """Blocks of 8 samples: a face lies at 7.5, the middle of a block at 3.5."""
-    grid = SampleGrid((16, 16, 16), (1.0, 1.0, 1.0), (-0.5, -0.5, -0.5))
-    points = np.array([[7.4, 3.5, 3.5], [3.5, 7.9, 3.5], [3.5, 3.5, 3.5], [11.0, 3.5, 12.0]])
-    distances = np.array([0.3, 0.5, 0.1, 0.3])
-    assert _seam(points, distances, grid, (8, 8, 8)) == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,15 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.transform import Rotation
 
 import eval
-from eval import MetricError, SurfaceSamples, match_clouds, surface_metrics
+from eval import (
+    MetricError,
+    PointCloud,
+    SurfaceSamples,
+    cloud_metrics,
+    match_clouds,
+    scan_metrics,
+    surface_metrics,
+)
 from geom_miner import TriangleMesh
 from tests.shapes import box, sphere
 
@@ -22,11 +30,24 @@ NONE = np.zeros((0, 3))
 DISTANCES = ("acc", "comp", "chamfer_l1", "chamfer_l2", "chamfer_sum_sq", "hausdorff")
 
 
-def clouds(max_size: int = 12) -> st.SearchStrategy[Floats]:
+Pair = tuple[Floats, Floats]
+
+
+def clouds(ndim: int, max_size: int = 12) -> st.SearchStrategy[Floats]:
     coordinates = st.floats(-8, 8, width=16)
     return st.integers(1, max_size).flatmap(
-        lambda n: arrays(np.float64, (n, 3), elements=coordinates)
+        lambda n: arrays(np.float64, (n, ndim), elements=coordinates)
     )
+
+
+# Two clouds of two dimensions, or of three.
+pairs = st.sampled_from([2, 3]).flatmap(lambda d: st.tuples(clouds(d), clouds(d)))
+
+
+def rotation(ndim: int, seed: int) -> Floats:
+    if ndim == 3:
+        return Rotation.random(rng=np.random.default_rng(seed)).as_matrix()
+    return Rotation.from_euler("z", seed % 360, degrees=True).as_matrix()[:2, :2]
 
 
 def slow(a: Floats, b: Floats) -> dict[str, float]:
@@ -56,16 +77,17 @@ def fast(a: Floats, b: Floats) -> dict[str, float]:
     return found
 
 
-@settings(max_examples=50, deadline=None)
-@given(a=clouds(), b=clouds())
-def test_fast_equals_slow(a: Floats, b: Floats) -> None:
+@settings(max_examples=50)
+@given(pair=pairs)
+def test_fast_equals_slow(pair: Pair) -> None:
     # The tree sums squares in another order: a few units in the last place, no more.
-    assert fast(a, b) == pytest.approx(slow(a, b), rel=1e-14, abs=1e-300)
+    assert fast(*pair) == pytest.approx(slow(*pair), rel=1e-14, abs=1e-300)
 
 
-@settings(max_examples=25, deadline=None)
-@given(a=clouds(), b=clouds())
-def test_swapping_the_clouds_swaps_acc_and_comp_only(a: Floats, b: Floats) -> None:
+@settings(max_examples=25)
+@given(pair=pairs)
+def test_swapping_the_clouds_swaps_acc_and_comp_only(pair: Pair) -> None:
+    a, b = pair
     one, other = match_clouds(a, b), match_clouds(b, a)
     assert (one.acc, one.comp) == (other.comp, other.acc)
     for name in DISTANCES[2:]:
@@ -73,15 +95,43 @@ def test_swapping_the_clouds_swaps_acc_and_comp_only(a: Floats, b: Floats) -> No
     assert one.fscore(1.5) == pytest.approx(other.fscore(1.5), rel=1e-15)
 
 
-@settings(max_examples=25, deadline=None)
-@given(a=clouds(), b=clouds(), seed=st.integers(0, 2**32 - 1))
-def test_moving_both_clouds_changes_nothing(a: Floats, b: Floats, seed: int) -> None:
-    turn = Rotation.random(rng=np.random.default_rng(seed)).as_matrix()
-    shift = np.array([3.0, -2.0, 0.5])
-    moved = match_clouds(a @ turn.T + shift, b @ turn.T + shift)
-    still = match_clouds(a, b)
+@settings(max_examples=25)
+@given(pair=pairs, seed=st.integers(0, 2**32 - 1))
+def test_moving_both_clouds_changes_nothing(pair: Pair, seed: int) -> None:
+    turn, shift = rotation(pair[0].shape[1], seed), np.array([3.0, -2.0, 0.5])
+    moved = match_clouds(*(each @ turn.T + shift[: each.shape[1]] for each in pair))
+    still = match_clouds(*pair)
     for name in DISTANCES:
         assert getattr(moved, name) == pytest.approx(getattr(still, name), rel=1e-9, abs=1e-13)
+
+
+@settings(max_examples=25)
+@given(pair=pairs, exponent=st.integers(-20, 20))
+def test_distances_scale_with_the_clouds(pair: Pair, exponent: int) -> None:
+    scale = 2.0**exponent
+    scaled, unscaled = match_clouds(*(each * scale for each in pair)), match_clouds(*pair)
+    for name in DISTANCES:
+        power = 2 if name in ("chamfer_l2", "chamfer_sum_sq") else 1
+        # A power of two: every bit of the fraction stays.
+        assert getattr(scaled, name) == getattr(unscaled, name) * scale**power
+    assert scaled.fscore(1.5 * scale) == unscaled.fscore(1.5)
+
+
+@settings(max_examples=25)
+@given(ndim=st.sampled_from([2, 3]), seed=st.integers(0, 2**32 - 1))
+def test_normal_consistency_is_symmetric_and_turns_with_the_surfaces(ndim: int, seed: int) -> None:
+    rng, turn = np.random.default_rng(seed), rotation(ndim, seed)
+    a, b = (PointCloud(*rng.standard_normal((2, n, ndim))) for n in (9, 12))
+    value = eval.normal_consistency(a, b)
+    matches = match_clouds(a.points, b.points)
+    there = np.abs((a.normals * b.normals[matches.in_reference]).sum(axis=1)).mean()
+    back = np.abs((b.normals * a.normals[matches.in_reconstruction]).sum(axis=1)).mean()
+    assert value == pytest.approx((there + back) / 2, rel=1e-14)
+    assert value == pytest.approx(eval.normal_consistency(b, a), rel=1e-14)
+    flipped = PointCloud(a.points, -a.normals)
+    assert value == pytest.approx(eval.normal_consistency(flipped, b), rel=1e-14)
+    moved = [PointCloud(c.points @ turn.T * 3 + 1, c.normals @ turn.T) for c in (a, b)]
+    assert value == pytest.approx(eval.normal_consistency(*moved), rel=1e-9)
 
 
 def test_identical_clouds_are_at_distance_zero() -> None:
@@ -127,6 +177,22 @@ def test_concentric_spheres_are_at_the_difference_of_radii() -> None:
     assert found["normal_consistency"] == pytest.approx(1.0, abs=2e-3)
 
 
+def test_concentric_circles_are_at_the_difference_of_radii() -> None:
+    def circle(radius: float, n: int) -> PointCloud:
+        angle = 2 * math.pi * np.arange(n) / n
+        around = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        return PointCloud(radius * around, around)
+
+    n = 4000
+    matches = match_clouds(circle(1.5, n).points, circle(1.0, n).points)
+    assert [matches.acc, matches.comp, matches.hausdorff] == pytest.approx([0.5] * 3, rel=1e-12)
+    # Half a step apart at most: (pi / n)^2 * 1.5 / 2 more than the difference, over 1/2.
+    odd = match_clouds(circle(1.5, n).points, circle(1.0, n + 1).points)
+    assert 0.5 < odd.chamfer_l1 < odd.hausdorff < 0.5 + 1.5 * (math.pi / n) ** 2
+    consistency = eval.normal_consistency(circle(1.5, n), circle(1.0, n + 1))
+    assert math.cos(math.pi / n) <= consistency < 1
+
+
 def test_two_samplings_of_one_surface_are_at_the_sampling_distance() -> None:
     shape = box((0, 0, 0), (2, 1, 1))
     found = surface_metrics(shape, shape, threshold=0.1, samples=50_000)
@@ -134,10 +200,63 @@ def test_two_samplings_of_one_surface_are_at_the_sampling_distance() -> None:
     assert found["chamfer_l1"] == pytest.approx(found["sampling_distance"], rel=0.02)
 
 
+def test_a_scan_is_measured_one_way_only() -> None:
+    shape = sphere(1.0, subdivisions=5)
+    directions = np.random.default_rng(0).standard_normal((5000, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    # The upper half, 0.2 outside: what lies below the scan is not held against the surface.
+    scan = PointCloud(1.2 * directions * np.sign(directions[:, 2:]))
+    found = scan_metrics(scan, shape, samples=50_000)
+    # Facets lie at most 2.3e-4 inside; a sample s beside the nearest point is at
+    # sqrt(0.2^2 + 1.2 s^2), where s^2 has an exponential distribution of mean area / (pi n).
+    excess = 1.2 * shape.area / (math.pi * 50_000) / (2 * 0.2)
+    assert 0.2 < found["one_sided_scan_chamfer"] < 0.2 + 2.3e-4 + 1.1 * excess
+    assert 0.2 + excess < found["one_sided_scan_hausdorff"] < 0.2 + 2.3e-4 + 15 * excess
+    assert found["sampling_distance"] == pytest.approx(0.5 * math.sqrt(shape.area / 50_000))
+    assert found == scan_metrics(scan, shape, 50_000, 0)
+    assert found != scan_metrics(scan, shape, 50_000, 1)
+
+
+def test_a_scan_of_the_surface_is_at_the_sampling_distance() -> None:
+    shape = box((0, 0, 0), (2, 1, 1))
+    scan = PointCloud(eval.sample_surface(shape, 20_000, 9).points)
+    found = scan_metrics(scan, shape, samples=50_000)
+    assert found["one_sided_scan_chamfer"] == pytest.approx(found["sampling_distance"], rel=0.02)
+
+
+def test_nothing_is_infinitely_far_from_a_scan() -> None:
+    nothing = TriangleMesh(np.eye(3), np.zeros((0, 3), dtype=int))
+    found = scan_metrics(PointCloud(np.ones((3, 3))), nothing, samples=10)
+    assert found["one_sided_scan_chamfer"] == found["one_sided_scan_hausdorff"] == math.inf
+
+
+def test_a_dense_cloud_stands_for_its_mesh() -> None:
+    shape, other = sphere(1.0, subdivisions=4), sphere(1.1, subdivisions=4)
+    drawn = eval.sample_cloud(other, 20_000, 5)
+    found = cloud_metrics(shape, drawn, threshold=0.15, samples=20_000)
+    meshes = surface_metrics(shape, other, threshold=0.15, samples=20_000)
+    assert found.keys() == meshes.keys()
+    for name in ("acc", "comp", "chamfer_l1", "chamfer_l2", "normal_consistency", "fscore"):
+        assert found[name] == pytest.approx(meshes[name], rel=2e-3)
+    bare = cloud_metrics(shape, PointCloud(drawn.points), threshold=0.15, samples=20_000)
+    assert bare == {name: found[name] for name in found if name != "normal_consistency"}
+
+
+def test_normals_that_are_missing_are_said() -> None:
+    bare, full = PointCloud(np.ones((2, 3))), PointCloud(np.ones((2, 3)), np.ones((2, 3)))
+    with pytest.raises(MetricError, match="reference must have normals"):
+        eval.normal_consistency(full, bare)
+    one = SurfaceSamples(np.ones((2, 3)), np.ones((1, 3)))
+    with pytest.raises(MetricError, match="reconstruction must have one normal per point"):
+        eval.normal_consistency(one, full)
+
+
 def test_equal_seeds_give_equal_numbers() -> None:
     a, b = sphere(1.0, subdivisions=2), box()
     first, again = (surface_metrics(a, b, threshold=0.1, samples=500, seed=4) for _ in range(2))
     assert first == again
+    with pytest.raises(MetricError, match="seed must be >= 0"):
+        surface_metrics(a, b, threshold=0.1, samples=500, seed=-1)
 
 
 def test_normals_are_compared_by_absolute_cosine() -> None:
@@ -174,7 +293,8 @@ def test_inputs_are_left_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [np.full((2, 3), np.nan), np.array([[0, 0, np.inf]]), np.ones((2, 2))]
+    "bad",
+    [np.full((2, 3), np.nan), np.array([[0, 0, np.inf]]), np.ones((2, 2)), np.ones((2, 4))],
 )
 def test_bad_points_are_refused(bad: Floats) -> None:
     for pair in ((bad, np.ones((1, 3))), (np.ones((1, 3)), bad)):

@@ -1,0 +1,252 @@
+"""Point cloud files: PLY, text columns, and NumPy arrays.
+
+Nothing is guessed and nothing unpickled; what is written keeps every digit of float64.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+
+from eval.clouds.point_cloud import PointCloud
+from eval.errors import CloudError
+from geom_miner import MeshError, count_ply_rows, new_mesh_file, read_ply_vertices
+
+Floats = npt.NDArray[np.float64]
+StrPath = str | os.PathLike[str]
+
+CLOUD_SUFFIXES = (".ply", ".xyz", ".npy", ".npz")
+
+# Columns of a table, and how many of them are the position; the others are the normal.
+_POSITIONS = {2: 2, 3: 3, 4: 2, 6: 3}
+_COMMENTS = ("#", "//")
+
+
+def read_cloud(path: StrPath) -> PointCloud:
+    """Read a point cloud in the format of the file's extension.
+
+    ``.ply``: the vertices, by x, y and, if there is one, z, with normals if nx, ny (and nz) are
+    there; of a mesh its vertices, whatever its faces. ``.xyz``: a point a line, numbers parted by
+    blanks or commas; lines that begin with # or // are comments. ``.npy``: an array of numbers.
+    These two have 3 columns (x y z) or 6 (x y z nx ny nz), in two dimensions 2 (x y) or 4
+    (x y nx ny). ``.npz``: arrays ``points`` (n, 2) or (n, 3) and, if there are any, ``normals``.
+
+    Raises
+    ------
+    CloudError
+        The file is missing, empty, damaged, of unknown format or columns, or what it holds is no
+        ``PointCloud``; one sentence that names the file and what to do.
+    """
+    path = Path(path)
+    # Normals too long for float64 are refused as infinite ones.
+    with _told_of(path), np.errstate(over="ignore"):
+        return _READERS[_known_suffix(path)](path)
+
+
+def write_cloud(path: StrPath, cloud: PointCloud) -> None:
+    """Write a point cloud as ``read_cloud`` reads it, completely or not at all.
+
+    Raises
+    ------
+    CloudError
+        The extension is unknown, or the file cannot be written; an earlier file of this name is
+        left as it was.
+    """
+    path = Path(path)
+    write = _WRITERS[_known_suffix(path)]
+    try:
+        with new_mesh_file(path) as stream:
+            write(stream, cloud)
+    except MeshError as error:
+        raise CloudError(str(error)) from error
+
+
+def holds_cloud(path: StrPath) -> bool:
+    """Whether a file is a point cloud by its extension; PLY, if its header promises no faces.
+
+    Raises
+    ------
+    CloudError
+        A PLY file is missing, empty or damaged.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".ply":
+        return path.suffix.lower() in CLOUD_SUFFIXES
+    with _told_of(path):
+        return not count_ply_rows(path).get("face", 0)
+
+
+@contextlib.contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    """Turn whatever reading a file raises into one sentence that names it."""
+    try:
+        if path.is_dir():
+            raise CloudError(f"{path} is a folder; give a point cloud file inside it")
+        if path.stat().st_size == 0:
+            raise CloudError(f"{path} is empty (0 bytes); copy or export it again")
+        yield
+    except FileNotFoundError as error:
+        raise CloudError(f"{path} does not exist; check the path") from error
+    except OSError as error:
+        raise CloudError(f"{path} cannot be read: {error.strerror or error}") from error
+    except MemoryError as error:
+        raise CloudError(f"{path} does not fit into memory; take fewer of its points") from error
+    except (CloudError, MeshError) as error:
+        named = str(path) in str(error)
+        raise CloudError(str(error) if named else f"{path}: {error}") from error
+
+
+def _known_suffix(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix not in CLOUD_SUFFIXES:
+        known = ", ".join(CLOUD_SUFFIXES)
+        raise CloudError(f"{path} has the extension {suffix or '(none)'}; point clouds are {known}")
+    return suffix
+
+
+def _read_ply(path: Path) -> PointCloud:
+    columns = read_ply_vertices(path)
+    axes = [axis for axis in "xyz" if axis in columns]
+    if axes[:2] != ["x", "y"]:
+        raise CloudError(f"{path} has no vertices with x and y; export it again")
+    normals = [columns[f"n{axis}"] for axis in axes if f"n{axis}" in columns]
+    points = np.stack([columns[axis] for axis in axes], axis=1)
+    return PointCloud(points, np.stack(normals, axis=1) if len(normals) == len(axes) else None)
+
+
+def _read_xyz(path: Path) -> PointCloud:
+    with _text(path) as stream, warnings.catch_warnings():
+        # Of no lines at all NumPy gives no rows, and a warning.
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            table = np.loadtxt((words for _, words in _rows(stream)), comments=None, ndmin=2)
+        except ValueError as error:
+            raise _bad_line(path) from error
+    if not np.isfinite(table).all():
+        raise _bad_line(path)
+    return _from_table(table)
+
+
+def _text(path: Path) -> IO[str]:
+    return open(path, encoding="utf-8-sig", errors="replace")
+
+
+def _rows(stream: IO[str]) -> Iterator[tuple[int, str]]:
+    """Numbers of the lines that hold a point, from 1, and their words parted by blanks."""
+    for number, line in enumerate(stream, 1):
+        if line.strip() and not line.lstrip().startswith(_COMMENTS):
+            yield number, line.replace(",", " ")
+
+
+def _bad_line(path: Path) -> CloudError:
+    """What is wrong with the first line that is not as the others."""
+    columns = None
+    with _text(path) as stream:
+        for number, line in _rows(stream):
+            where, words = f"{path}, line {number},", line.split()
+            try:
+                values = [float(word) for word in words]
+            except ValueError:
+                what = line.strip()[:40]
+                return CloudError(f"{where} is no row of numbers: {what!r}; correct or remove it")
+            if not all(map(math.isfinite, values)):
+                return CloudError(f"{where} holds NaN or infinity; remove that point")
+            columns = columns or len(words)
+            if len(words) != columns:
+                return CloudError(
+                    f"{where} has {len(words)} numbers where the lines before have {columns}; "
+                    "the file is cut short or damaged, copy or export it again"
+                )
+    return CloudError(f"{path} is no table of numbers; export it again")
+
+
+def _read_npy(path: Path) -> PointCloud:
+    with _parsed(path, "NPY", "numpy.save"):
+        # Mapped, so that nothing is allocated on the word of the header.
+        table = np.lib.format.open_memmap(path, mode="r")
+    return _from_table(_numbers(path, "the array", table))
+
+
+def _read_npz(path: Path) -> PointCloud:
+    arrays = {}
+    with _parsed(path, "NPZ", "numpy.savez"), zipfile.ZipFile(path) as archive:
+        for name in ("points", "normals"):
+            if f"{name}.npy" in archive.namelist():
+                with archive.open(f"{name}.npy") as stream:
+                    arrays[name] = np.lib.format.read_array(stream, allow_pickle=False)
+    if "points" not in arrays:
+        raise CloudError(f"{path} has no array named points; save it with points=")
+    return PointCloud(**{name: _numbers(path, name, array) for name, array in arrays.items()})
+
+
+@contextlib.contextmanager
+def _parsed(path: Path, kind: str, remedy: str) -> Iterator[None]:
+    """Turn whatever parsing a file of arrays raises into one sentence."""
+    try:
+        yield
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
+        # NumPy and zipfile let errors of every kind out of their parsers; they all mean this.
+        raise CloudError(
+            f"{path} is no whole {kind} file of numbers (damaged, cut short, or Python objects, "
+            f"which are not unpickled); save it again with {remedy}"
+        ) from error
+
+
+def _numbers(path: Path, name: str, array: npt.NDArray[np.generic]) -> Floats:
+    if array.dtype.kind not in "fiu":
+        raise CloudError(f"{path}: {name} must hold real numbers, got {array.dtype}")
+    return np.array(array, dtype=np.float64)
+
+
+def _from_table(table: Floats) -> PointCloud:
+    if not table.size:
+        raise CloudError("there are no points; export it again")
+    positions = _POSITIONS.get(table.shape[1]) if table.ndim == 2 else None
+    if positions is None:
+        raise CloudError(
+            "points must have 2 (x y), 3 (x y z), 4 (x y nx ny) or 6 (x y z nx ny nz) columns, "
+            f"got an array of shape {table.shape}; remove the other columns"
+        )
+    return PointCloud(table[:, :positions], table[:, positions:] if table.shape[1] > 3 else None)
+
+
+def _table(cloud: PointCloud) -> Floats:
+    return np.hstack([cloud.points] if cloud.normals is None else [cloud.points, cloud.normals])
+
+
+def _write_ply(stream: IO[bytes], cloud: PointCloud) -> None:
+    table = _table(cloud)
+    axes = "xyz"[: cloud.ndim]
+    names = [*axes, *(f"n{axis}" for axis in axes)][: table.shape[1]]
+    lines = ["ply", "format binary_little_endian 1.0", f"element vertex {len(cloud)}"]
+    lines += [*(f"property double {name}" for name in names), "end_header", ""]
+    stream.write("\n".join(lines).encode("ascii"))
+    stream.write(np.ascontiguousarray(table, dtype="<f8").data)
+
+
+def _write_xyz(stream: IO[bytes], cloud: PointCloud) -> None:
+    np.savetxt(stream, _table(cloud), fmt="%.17g")
+
+
+def _write_npy(stream: IO[bytes], cloud: PointCloud) -> None:
+    np.save(stream, _table(cloud), allow_pickle=False)
+
+
+def _write_npz(stream: IO[bytes], cloud: PointCloud) -> None:
+    normals = {} if cloud.normals is None else {"normals": cloud.normals}
+    np.savez(stream, allow_pickle=False, points=cloud.points, **normals)
+
+
+_READERS = dict(zip(CLOUD_SUFFIXES, (_read_ply, _read_xyz, _read_npy, _read_npz), strict=True))
+_WRITERS = dict(zip(CLOUD_SUFFIXES, (_write_ply, _write_xyz, _write_npy, _write_npz), strict=True))

@@ -1,0 +1,226 @@
+"""Every search against the table of all distances, on the processor and where there is a GPU."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from eval.errors import MetricError
+from eval.metrics import nearest
+from eval.metrics.nearest import (
+    find_nearest,
+    kaolin_pick,
+    nearest_by_pick,
+    nearest_by_tree,
+    pick_by_differences,
+)
+from geom_miner import SettingsError
+
+Floats = npt.NDArray[np.float64]
+KAOLIN = "kaolin.metrics.pointcloud"
+# How much farther than the nearest a neighbor chosen in float32 may be, of half the longest side.
+FLOAT32 = 2.0**-18
+
+pairs = st.integers(2, 3).flatmap(
+    lambda d: st.tuples(
+        *(
+            st.integers(1, 20).flatmap(
+                lambda n: arrays(np.float64, (n, d), elements=st.floats(-8, 8, width=16))
+            )
+            for _ in range(2)
+        )
+    )
+)
+
+
+def scattered(n: int, d: int, seed: int) -> Floats:
+    return np.random.default_rng(seed).random((n, d))
+
+
+def slow(points: Floats, cloud: Floats) -> Floats:
+    return np.sqrt(((points[:, None] - cloud[None]) ** 2).sum(axis=2)).min(axis=1)
+
+
+def half_side(points: Floats, cloud: Floats) -> float:
+    both = np.concatenate([points, cloud])
+    return float(np.ptp(both, axis=0).max()) / 2
+
+
+def check(
+    found: tuple[Floats, npt.NDArray[np.int64]], points: Floats, cloud: Floats, slack: float
+) -> None:
+    """Distances are those to the points named, and no farther than the nearest by more."""
+    distances, indices = found
+    assert distances.dtype == np.float64
+    assert indices.dtype == np.int64
+    np.testing.assert_allclose(
+        distances, np.linalg.norm(points - cloud[indices], axis=1), rtol=1e-14, atol=0
+    )
+    true = slow(points, cloud)
+    assert (distances >= true * (1 - 1e-14)).all()
+    assert (distances <= true * (1 + 1e-14) + slack).all()
+
+
+@given(pair=pairs)
+def test_the_tree_finds_the_nearest(pair: tuple[Floats, Floats]) -> None:
+    check(nearest_by_tree(*pair), *pair, slack=0)
+
+
+@settings(max_examples=50)
+@given(pair=pairs, tile=st.integers(1, 100))
+def test_differences_find_the_nearest(pair: tuple[Floats, Floats], tile: int) -> None:
+    def pick(points: torch.Tensor, cloud: torch.Tensor) -> torch.Tensor:
+        return pick_by_differences(points, cloud, tile=tile)
+
+    check(nearest_by_pick(*pair, pick, "cpu"), *pair, FLOAT32 * half_side(*pair))
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_the_tensor_search_equals_the_tree(d: int) -> None:
+    # Multiples of 2**-20 stay what they are in float32, and so do their differences.
+    points, cloud = (np.round(scattered(2000, d, seed) * 2**20) / 2**20 for seed in (0, 1))
+    by_tree, by_tensor = (
+        nearest_by_tree(points, cloud),
+        nearest_by_pick(points, cloud, pick_by_differences, "cpu"),
+    )
+    np.testing.assert_array_equal(by_tree[1], by_tensor[1])
+    np.testing.assert_allclose(by_tree[0], by_tensor[0], rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("d", [2, 3])
+@pytest.mark.parametrize("scale", [1e-100, 1.0, 1e100])
+def test_near_points_far_from_the_origin_keep_their_distances(d: int, scale: float) -> None:
+    cloud = (scattered(500, d, 0) + 1e4) * scale
+    points = cloud[::-1] + scattered(500, d, 1) * 1e-5 * scale
+    found = nearest_by_pick(points, cloud, pick_by_differences, "cpu")
+    np.testing.assert_array_equal(found[1], np.arange(500)[::-1])
+    np.testing.assert_allclose(found[0], nearest_by_tree(points, cloud)[0], rtol=1e-12, atol=0)
+
+
+def test_clouds_larger_than_a_tile() -> None:
+    points, cloud = scattered(30, 3, 2), scattered(40_000, 3, 3)
+    found = nearest_by_pick(points, cloud, pick_by_differences, "cpu")
+    assert found[1].max() > 1 << 14  # the nearest of some are not among the first columns
+    check(found, points, cloud, FLOAT32 / 2)
+
+
+def test_one_place_for_all_points() -> None:
+    points = np.full((4, 2), 3.25)
+    for found in (
+        nearest_by_tree(points, points),
+        nearest_by_pick(points, points, pick_by_differences, "cpu"),
+    ):
+        assert found[0].tolist() == [0.0] * 4
+
+
+def test_an_empty_cloud_is_infinitely_far() -> None:
+    distances, indices = find_nearest(np.zeros((3, 2)), np.zeros((0, 2)))
+    assert distances.tolist() == [np.inf] * 3
+    assert indices.tolist() == [-1] * 3
+
+
+def test_no_points_have_no_neighbors() -> None:
+    none, some = np.zeros((0, 3)), np.zeros((5, 3))
+    for found in (
+        find_nearest(none, some),
+        nearest_by_pick(some[:0], some, pick_by_differences, "cpu"),
+    ):
+        assert [len(each) for each in found] == [0, 0]
+
+
+def test_inputs_are_left_alone() -> None:
+    points, cloud = scattered(50, 3, 4), scattered(60, 3, 5)
+    copies = points.copy(), cloud.copy()
+    nearest_by_tree(points, cloud)
+    nearest_by_pick(points, cloud, pick_by_differences, "cpu")
+    assert np.array_equal(points, copies[0])
+    assert np.array_equal(cloud, copies[1])
+
+
+def test_unknown_devices_are_refused() -> None:
+    with pytest.raises(MetricError, match="device must be cpu or cuda, got 'tpu'"):
+        find_nearest(np.zeros((1, 3)), np.zeros((1, 3)), device="tpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_missing_gpu_is_said() -> None:
+    with pytest.raises(SettingsError, match="no CUDA GPU"):
+        find_nearest(np.zeros((1, 3)), np.zeros((1, 3)), device="cuda")
+
+
+def _sided_distance(first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Kaolin's signature: batches of three coordinates in, squared distances and indices out."""
+    assert first.shape[::2] == second.shape[::2] == (1, 3)
+    assert first.dtype == second.dtype == torch.float32
+    assert first.is_contiguous()
+    assert second.is_contiguous()
+    squares = (first[:, :, None] - second[:, None]).square().sum(dim=3)
+    return tuple(squares.min(dim=2))  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("d", [2, 3])
+def test_kaolin_is_called_as_it_wants_to_be(d: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType(KAOLIN)
+    module.sided_distance = _sided_distance  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, KAOLIN, module)
+    pick = kaolin_pick()
+    assert pick is not None
+    points, cloud = scattered(70, d, 6), scattered(80, d, 7)
+    check(nearest_by_pick(points, cloud, pick, "cpu"), points, cloud, FLOAT32 / 2)
+
+
+def test_a_place_holder_is_not_kaolin(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("kaolin", "kaolin.metrics"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    monkeypatch.setitem(sys.modules, KAOLIN, ModuleType(KAOLIN))
+    assert kaolin_pick() is None
+    monkeypatch.setitem(sys.modules, KAOLIN, None)
+    assert kaolin_pick() is None
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_the_switch_takes_kaolin_where_it_is(found: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    import geom_miner
+
+    taken = []
+
+    def noted(name: str) -> nearest.Pick:
+        def pick(points: torch.Tensor, cloud: torch.Tensor) -> torch.Tensor:
+            taken.append(name)
+            return pick_by_differences(points, cloud)
+
+        return pick
+
+    ours, theirs = noted("ours"), noted("theirs")
+    monkeypatch.setattr(geom_miner, "choose_device", {"cuda": "cpu"}.__getitem__)
+    monkeypatch.setattr(nearest, "pick_by_differences", ours)
+    monkeypatch.setattr(nearest, "kaolin_pick", lambda: theirs if found else None)
+    find_nearest(scattered(3, 3, 0), scattered(3, 3, 1), device="cuda")
+    assert taken == ["theirs" if found else "ours"]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("d", [2, 3])
+def test_a_gpu_finds_the_nearest(d: int) -> None:
+    points, cloud = scattered(3000, d, 8), scattered(4000, d, 9)
+    check(find_nearest(points, cloud, device="cuda"), points, cloud, FLOAT32 / 2)
+    ours = nearest_by_pick(points, cloud, pick_by_differences, "cuda")
+    check(ours, points, cloud, FLOAT32 / 2)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("d", [2, 3])
+def test_kaolin_agrees_with_ours(d: int) -> None:
+    pick = kaolin_pick()
+    if pick is None:
+        pytest.skip("Kaolin is not installed")
+    points, cloud = scattered(3000, d, 10), scattered(4000, d, 11)
+    check(nearest_by_pick(points, cloud, pick, "cuda"), points, cloud, FLOAT32 / 2)
