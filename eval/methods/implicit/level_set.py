@@ -1,0 +1,180 @@
+"""The zero set of a function, cut out on a grid that is looked at only near the surface."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eval.clouds.point_cloud import Floats
+from eval.methods.implicit.contour_lines import closed_contours
+from eval.methods.protocol import Contours
+from geom_miner import BlockGrid, SampleGrid, SparseBlocks, TriangleMesh, extract_mesh
+
+Function = Callable[[Tensor], Tensor]
+"""Values (n,) at points (n, ndim) float32; negative inside."""
+
+MARGIN = 0.1
+"""Of the extraction box on every side, as a share of the points' longest side."""
+# Samples along a block, and of these the ones that a coarse sample stands for; both as powers of
+# 2. Small blocks waste little beside the surface.
+_BLOCK, _COARSE = 3, 2
+# Points evaluated at once: the values of a wide layer stay within a few tens of MB.
+_CHUNK = 1 << 15
+
+
+def extraction_grid(low: Floats, high: Floats, resolution: int) -> SampleGrid:
+    """Equally spaced samples over the box around (low, high), enlarged by MARGIN.
+
+    Parameters
+    ----------
+    low, high : (ndim,) corners of the points' bounding box.
+    resolution : samples along the longest side of the enlarged box, >= 8.
+    """
+    margin = MARGIN * float((high - low).max())
+    sides = high - low + 2 * margin
+    spacing = float(sides.max()) / resolution
+    shape = np.ceil(sides / spacing - 1e-9).astype(int)
+    origin = (low + high - shape * spacing) / 2
+    return SampleGrid(tuple(shape.tolist()), (spacing,) * len(shape), tuple(origin.tolist()))
+
+
+def extract_level_set(function: Function, grid: SampleGrid, device: str) -> TriangleMesh | Contours:
+    """The zero set of a function on a grid: triangles of three dimensions, lines of two.
+
+    Where the zero set leaves the grid it is closed along the grid's border: what lies beyond
+    counts as outside. In three dimensions see ``narrow_band`` for what may be missed.
+
+    Parameters
+    ----------
+    function : evaluated without derivatives, on the device.
+    grid : of the samples, two or three dimensions.
+    """
+    if grid.ndim == 2:
+        every = torch.cartesian_prod(*(torch.arange(n) for n in grid.shape))
+        values = _evaluate(function, grid, every, device).reshape(grid.shape)
+        return Contours(closed_contours(values.double().numpy(), grid))
+    band = narrow_band(function, grid, device)
+    threads = torch.get_num_threads()
+    try:
+        return extract_mesh(band, grid, iso_level=0.0)
+    finally:
+        # Numba's first parallel loop sets them for all that use OpenMP.
+        torch.set_num_threads(threads)
+
+
+def narrow_band(function: Function, grid: SampleGrid, device: str) -> SparseBlocks:
+    """Minus the function near its zero set, and its sign elsewhere: inside is higher.
+
+    Coarse samples, one for every four along an axis, tell where to begin: at those from which
+    the zero set is within a step if the function goes on as steeply as the steepest of its
+    differences on either side along each axis. From there the surface is followed: blocks are
+    added until no sign changes across the side of an evaluated one. So every part of the surface
+    that comes within a coarse cell of such a sample is found whole, as on the dense grid; a part
+    may be missed if it is smaller than a coarse cell of 4 samples, encloses no coarse sample and
+    is not announced by small values around it.
+    """
+    layout = BlockGrid.covering(grid.shape, (2**_BLOCK,) * grid.ndim)
+    coarse = _coarse_samples(function, grid, layout, device)
+    begin = _near_zero(coarse)
+    per_block = 2 ** (_BLOCK - _COARSE)
+    signs = torch.where(_split(coarse, per_block)[..., 0] < 0, 1.0, -1.0)
+    band = _Band(function, grid, layout, device, signs)
+    fresh = _split(begin, per_block).any(dim=-1)
+    while bool(fresh.any()):
+        fresh = band.add(fresh)
+    return band.blocks()
+
+
+@dataclass
+class _Band:
+    """Evaluated blocks, and the sign of the others: 1 inside, -1 outside, shape counts."""
+
+    function: Function
+    grid: SampleGrid
+    layout: BlockGrid
+    device: str
+    signs: Tensor
+
+    def __post_init__(self) -> None:
+        self._slots = torch.full(self.layout.counts, -1, dtype=torch.int64)
+        self._values: list[Tensor] = []
+        self._coordinates: list[Tensor] = []
+
+    def add(self, fresh: Tensor) -> Tensor:
+        """Evaluate blocks marked in (*counts) bool; marks the ones into which signs change."""
+        coordinates = fresh.nonzero()
+        ndim, block = self.layout.ndim, self.layout.block_shape
+        inner = torch.cartesian_prod(*(torch.arange(n) for n in block))
+        size = torch.tensor(block)
+        index = (coordinates * size)[:, None] + inner
+        values = _evaluate(self.function, self.grid, index.reshape(-1, ndim), self.device)
+        values = -values.reshape(len(coordinates), *block)
+        self._slots[fresh] = torch.arange(len(coordinates)) + sum(map(len, self._values))
+        self._values.append(values)
+        self._coordinates.append(coordinates)
+        found = torch.zeros_like(fresh)
+        counts = torch.tensor(self.layout.counts)
+        for axis, (step, side) in itertools.product(range(ndim), ((-1, 0), (1, -1))):
+            beside = coordinates.clone()
+            beside[:, axis] += step
+            exists = (beside[:, axis] >= 0) & (beside[:, axis] < counts[axis])
+            beside = beside[exists]
+            inside = values[exists].select(axis + 1, side).flatten(1) >= 0
+            other = self.signs[tuple(beside.T)] > 0
+            changes = (inside != other[:, None]).any(dim=1)
+            found[tuple(beside[changes].T)] = True
+        return found & (self._slots < 0)
+
+    def blocks(self) -> SparseBlocks:
+        """All of it, as marching cubes takes it."""
+        coordinates = torch.cat([*self._coordinates, torch.empty(0, self.layout.ndim).long()])
+        values = torch.cat([*self._values, torch.empty(0, *self.layout.block_shape)])
+        ids, order = self.layout.ids_of(coordinates).sort()
+        rows = values.flatten(1)[order][..., None].contiguous()
+        return SparseBlocks(self.layout, ids, rows, self.signs[..., None].contiguous())
+
+
+def _coarse_samples(function: Function, grid: SampleGrid, layout: BlockGrid, device: str) -> Tensor:
+    """Values at the centers of groups of samples, over whole blocks."""
+    shape = tuple(n >> _COARSE for n in layout.shape)
+    coarse = SampleGrid(shape, tuple(s * 2**_COARSE for s in grid.spacing), grid.origin)
+    index = torch.cartesian_prod(*(torch.arange(n) for n in shape))
+    return _evaluate(function, coarse, index, device).reshape(shape)
+
+
+def _near_zero(values: Tensor) -> Tensor:
+    """Where the steepest differences along the axes reach zero within one step."""
+    steep = torch.zeros_like(values)
+    for axis in range(values.ndim):
+        if values.shape[axis] > 1:
+            change = values.diff(dim=axis).abs().transpose(0, axis)
+            none = torch.zeros_like(change[:1])
+            either = torch.maximum(torch.cat([change, none]), torch.cat([none, change]))
+            steep += either.transpose(0, axis).square()
+    return values.square() <= steep
+
+
+def _split(values: Tensor, size: int) -> Tensor:
+    """Values (*shape) as (*counts, size**ndim) of cubes of that size, which fit the shape."""
+    ndim = values.ndim
+    cut = values.reshape([n for side in values.shape for n in (side // size, size)])
+    return cut.permute(*range(0, 2 * ndim, 2), *range(1, 2 * ndim, 2)).flatten(ndim)
+
+
+def _evaluate(function: Function, grid: SampleGrid, index: Tensor, device: str) -> Tensor:
+    """Values (n,) float32 on the CPU at sample indices (n, ndim)."""
+    spacing, origin = (
+        torch.tensor(numbers, dtype=torch.float64) for numbers in (grid.spacing, grid.origin)
+    )
+    values = torch.empty(len(index))
+    with torch.no_grad():
+        for first in range(0, len(index), _CHUNK):
+            rows = slice(first, first + _CHUNK)
+            points = ((index[rows] + 0.5) * spacing + origin).float()
+            values[rows] = function(points.to(device)).cpu()
+    return values
