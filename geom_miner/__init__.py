@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from geom_miner.grid.samples import SampleGrid as SampleGrid
     from geom_miner.grid.sparse import SparseBlocks as SparseBlocks
     from geom_miner.grid.sparse import paired_samples as paired_samples
+    from geom_miner.grid.target import Target as Target
     from geom_miner.kernels import choose_device as choose_device
     from geom_miner.kernels.architecture import MLPArchitecture as MLPArchitecture
     from geom_miner.kernels.peak import fma_peak as fma_peak
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from geom_miner.storage.model_file import save_model as save_model
     from geom_miner.storage.model_file import scale_bytes as scale_bytes
     from geom_miner.voxelize.distance_target import target_of as target_of
+    from geom_miner.voxelize.field_target import field_target as field_target
     from geom_miner.voxelize.occupancy import Occupancy as Occupancy
     from geom_miner.voxelize.occupancy import VoxelizeReport as VoxelizeReport
     from geom_miner.voxelize.occupancy import voxelize_mesh as voxelize_mesh
@@ -101,6 +103,7 @@ _HOMES = {
     "SettingsError": "errors",
     "SparseBlocks": "grid.sparse",
     "StartTrial": "fit.learned_start",
+    "Target": "grid.target",
     "TriangleMesh": "mesh.triangle_mesh",
     "VoxelizeReport": "voxelize.occupancy",
     "VoxelizeSettings": "voxelize.settings",
@@ -113,6 +116,7 @@ _HOMES = {
     "extract_level": "extract.level_of_detail",
     "extract_mesh": "extract.isosurface",
     "extract_mesh_dense": "extract.isosurface",
+    "field_target": "voxelize.field_target",
     "finest_residuals": "fit.learned_start",
     "fit_signal": "fit.coarse_to_fine",
     "fit_to_file": "resumable",
