@@ -7,6 +7,7 @@
 #                (default: the one pip is configured with)
 #   RESOLUTION   voxels along the longest side (default: chosen by the run, larger on a GPU)
 #   IMAGE        picture for `make image`
+#   CONFIG       file for `make evaluate` (default: configs/eval/default.yaml)
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,7 +18,8 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup test check lint types format lucy thai engine image meshes bench bench-gpu \
-  bench-scale fidelity fidelity-512 fidelity-study decoders level-rivals ablation learn-start inside-table clean
+  bench-scale fidelity fidelity-512 fidelity-study decoders level-rivals \
+  ablation learn-start inside-table evaluate clean
 
 help:  ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z -]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' Makefile
@@ -107,6 +109,9 @@ learn-start: $(STAMP)  ## learn where block MLPs start, from meshes in GEOM_MINE
 
 inside-table: $(STAMP)  ## which test decides inside for each mesh, and how right it is (RESOLUTION=256)
 	$(BIN)/python -m pipelines.inside_table configs/inside_table.yaml $(if $(RESOLUTION),--resolution $(RESOLUTION))
+
+evaluate: $(STAMP)  ## methods by shapes by budgets, and one page about them (CONFIG=configs/eval/srb.yaml)
+	$(BIN)/python -m eval batch $(or $(CONFIG),configs/eval/default.yaml) $(if $(RESOLUTION),--resolution $(RESOLUTION))
 
 clean:  ## remove caches and build products; keeps .venv and runs
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

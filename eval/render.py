@@ -34,6 +34,7 @@ def render_mesh(
     supersampling: int = 3,
     crease_degrees: float = 40.0,
     ground_shadow: bool = False,
+    transparent: bool = False,
     seed: int = 0,
 ) -> Picture:
     """Render a mesh as matte clay under soft light with ambient occlusion.
@@ -46,16 +47,19 @@ def render_mesh(
     supersampling : rays along each side of a pixel, >= 1; each hit casts seven more for light.
     crease_degrees : neighboring faces that bend less share smooth normals; 0 is flat.
     ground_shadow : let the mesh darken the floor below it.
+    transparent : leave the background out, so that the picture suits paper of any color.
     seed : of the light's sampling; the same seed gives the same picture.
 
     Returns
     -------
     (height, width, 3) uint8, sRGB; a mesh without faces in a framed view is background only.
+    Transparent, (height, width, 4): the last channel is the share of the pixel that is covered,
+    and the color is that of the covered part alone.
 
     Raises
     ------
     MetricError
-        A size is below 1, or colors do not fit the vertices.
+        A size is below 1, colors do not fit the vertices, or a shadow is to fall on no floor.
     BackendUnavailable
         embreex is not installed.
     """
@@ -63,6 +67,8 @@ def render_mesh(
         raise MetricError(
             f"width, height and supersampling must be >= 1, got {width}, {height}, {supersampling}"
         )
+    if transparent and ground_shadow:
+        raise MetricError("a transparent picture has no floor for a shadow; ask for one of the two")
     view = view or View()
     if view.center is None or view.half_size is None:
         view = view.framing(mesh)
@@ -70,7 +76,8 @@ def render_mesh(
     assert view.half_size is not None
     background = _linear(np.array(BACKGROUND, dtype=np.float32))
     if not len(mesh.faces):
-        return np.broadcast_to(_encode(background), (height, width, 3)).copy()
+        color = np.zeros(4, dtype=np.uint8) if transparent else _encode(background)
+        return np.broadcast_to(color, (height, width, len(color))).copy()
 
     # Camera coordinates in which the picture is two units high.
     free = 1 - 2 * MARGIN
@@ -95,13 +102,18 @@ def render_mesh(
         xy = np.stack([np.broadcast_to(x, shape), np.broadcast_to(y, shape)], axis=-1)
         pixels = len(rows) * width
         offset = np.random.default_rng(seed_of_band).random((pixels, 2), dtype=np.float32)
-        light = stage.look(
+        light, covered = stage.look(
             xy.reshape(-1, 2).astype(np.float32),
             order=np.tile(np.arange(per_pixel), pixels),
             offset=np.repeat(offset, per_pixel, axis=0),
-            background=background,
+            background=np.zeros(3, dtype=np.float32) if transparent else background,
         )
-        return _encode(light.reshape(len(rows), width, per_pixel, 3).mean(axis=2))
+        mean = light.reshape(len(rows), width, per_pixel, 3).mean(axis=2)
+        if not transparent:
+            return _encode(mean)
+        share = covered.reshape(len(rows), width, per_pixel).mean(axis=2)[..., None]
+        alpha = (share * 255 + 0.5).astype(np.uint8)
+        return np.concatenate([_encode(mean / np.maximum(share, 1e-6)), alpha], axis=2)
 
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         return np.concatenate(list(pool.map(band, starts, seeds)))
@@ -139,8 +151,8 @@ class _Stage:
         order: npt.NDArray[np.int64],
         offset: Floats,
         background: Floats,
-    ) -> Floats:
-        """Linear color along the viewing rays through ``xy``, (n, 3)."""
+    ) -> tuple[Floats, npt.NDArray[np.bool_]]:
+        """Linear color along the viewing rays through ``xy``, (n, 3), and which hit, (n,)."""
         origins = np.column_stack([xy, np.full(len(xy), self.near, dtype=np.float32)])
         directions = np.zeros_like(origins)
         directions[:, 2] = -1
@@ -156,7 +168,7 @@ class _Stage:
         if self.ground is not None:
             missed = np.flatnonzero(face < 0)
             result[missed] *= self._floor_light(origins[missed], order[missed], offset[missed])
-        return result
+        return result, face >= 0
 
     def _normals(self, face: npt.NDArray[np.int32], barycentric: Floats) -> tuple[Floats, Floats]:
         """Smooth and flat unit normals of hits, both toward the viewer."""

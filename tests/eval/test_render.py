@@ -139,7 +139,29 @@ def test_a_mesh_without_faces_is_background_in_a_framed_view() -> None:
         render_mesh(empty, width=5, height=4)
 
 
+def test_a_transparent_picture_over_paper_is_the_picture() -> None:
+    plain = render_mesh(BALL, width=60, height=60, view=FRONT).astype(float)
+    clear = render_mesh(BALL, width=60, height=60, view=FRONT, transparent=True)
+    assert clear.shape == (60, 60, 4)
+    alpha = clear[..., 3:] / 255
+    assert alpha[30, 30] == 1.0
+    assert alpha[0, 0] == 0.0
+    # Colors are mixed in linear light; inside and outside nothing is mixed.
+    whole = (alpha == 1) | (alpha == 0)
+    over = alpha * clear[..., :3] + (1 - alpha) * PAPER
+    assert np.abs(over - plain)[np.broadcast_to(whole, over.shape)].max() <= 1
+    linear = [((image / 255) ** 2.2) for image in (clear[..., :3], plain)]
+    mixed = alpha * linear[0] + (1 - alpha) * (PAPER / 255) ** 2.2
+    assert np.abs(mixed - linear[1]).max() < 0.03
+    empty = TriangleMesh(np.zeros((0, 3)), np.zeros((0, 3), dtype=int))
+    nothing = render_mesh(empty, width=5, height=4, view=FRONT.framing(BALL), transparent=True)
+    assert not nothing.any()
+    assert nothing.shape == (4, 5, 4)
+
+
 def test_bad_requests_are_refused() -> None:
+    with pytest.raises(MetricError, match="no floor"):
+        render_mesh(BALL, width=4, height=4, transparent=True, ground_shadow=True)
     with pytest.raises(MetricError, match="must be >= 1"):
         render_mesh(BALL, width=0, height=4)
     with pytest.raises(MetricError, match="colors must have shape"):

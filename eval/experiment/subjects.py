@@ -1,0 +1,231 @@
+"""What a batch is about: meshes and point clouds, found, or stood in for and said so."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from eval.clouds.files import read_cloud
+from eval.clouds.point_cloud import PointCloud
+from eval.experiment.settings import BatchRun, ShapeEntry
+from eval.experiment.topology import topology
+from eval.runs import make_folder
+from eval.shapes import CATALOG, DATA_VARIABLE, Shape, find_shape, mesh_files
+from eval.shapes.data_folders import data_folders
+from eval.view import View
+from geom_miner import GeomMinerError, SettingsError, write_mesh
+
+CLOUD_SUFFIXES = (".ply", ".xyz", ".npy", ".npz")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A mesh or a cloud, and what a report has to say about it.
+
+    Parameters
+    ----------
+    name : fit for folders, unique in the run.
+    title : as a report prints it.
+    file : what the cells read.
+    cloud : True if it holds points only.
+    source : where it comes from, in one phrase, without any folder of this machine.
+    wanted : titles of the scans it stands in for; empty where nothing is stood in for.
+    terms : license and citation, in one phrase.
+    character : sharp, scan or "".
+    view : how to look at it.
+    digest : of all its numbers; what makes it itself.
+    diagonal, longest : of its bounding box, world units.
+    facts : faces and topology of a mesh; points and normals of a cloud.
+    """
+
+    name: str
+    title: str
+    file: Path
+    cloud: bool
+    source: str
+    wanted: tuple[str, ...]
+    terms: str
+    character: str
+    view: View
+    digest: str
+    diagonal: float
+    longest: float
+    facts: dict[str, Any]
+
+    @property
+    def stand_in(self) -> bool:
+        return bool(self.wanted)
+
+
+def gather(run: BatchRun, folder: Path, console: Console) -> tuple[list[Subject], list[str]]:
+    """Find what the run is about; meshes are written into the run's folder for its cells.
+
+    Returns
+    -------
+    The subjects, and a sentence for each one that could not be had.
+
+    Raises
+    ------
+    SettingsError
+        None could be had.
+    """
+    found: list[Subject] = []
+    missing: list[str] = []
+    for entry in run.shape_entries:
+        try:
+            for subject in _subjects(entry, run, folder, console):
+                _add(found, subject)
+        except GeomMinerError as error:
+            missing.append(str(error).rstrip("."))
+            console.print(f"left out: {error}", style="yellow", markup=False, soft_wrap=True)
+    if not found:
+        raise SettingsError(f"nothing to reconstruct: {'; '.join(missing)}")
+    return found, missing
+
+
+def _add(found: list[Subject], subject: Subject) -> None:
+    """Add a subject; one and the same stand-in for two scans is one subject."""
+    for at, other in enumerate(found):
+        if (other.name, other.digest) == (subject.name, subject.digest):
+            found[at] = replace(other, wanted=tuple(dict.fromkeys(other.wanted + subject.wanted)))
+            return
+    names = {other.name for other in found}
+    if subject.name in names:
+        raise SettingsError(
+            f"two different shapes are called {subject.name}; rename one of the files"
+        )
+    found.append(subject)
+
+
+def _subjects(
+    entry: ShapeEntry, run: BatchRun, folder: Path, console: Console
+) -> Iterator[Subject]:
+    if entry.cloud is not None:
+        yield _cloud(_find_cloud(entry.cloud, run.cloud_folder), entry)
+    elif entry.clouds is not None:
+        for path in _cloud_files(Path(entry.clouds).expanduser()):
+            yield _cloud(path, entry)
+    elif entry.folder is not None:
+        for path in mesh_files(entry.folder).values():
+            yield _mesh(find_shape(str(path), console=console), entry, folder)
+    else:
+        shape = find_shape(str(entry.shape), console=console)
+        yield _mesh(shape, entry, folder)
+        if shape.stand_in:
+            instead = _first_found(entry.instead, console)
+            if instead is not None:
+                yield _mesh(instead, entry, folder)
+
+
+def _first_found(names: Sequence[Any], console: Console) -> Shape | None:
+    for name in map(str, names):
+        try:
+            shape = find_shape(name, console=console)
+        except GeomMinerError:
+            continue
+        if not shape.stand_in:
+            return shape
+    return None
+
+
+def _mesh(shape: Shape, entry: ShapeEntry, folder: Path) -> Subject:
+    low, high = shape.mesh.bounds
+    name = _plain(shape.name)
+    file = make_folder(folder / name) / "source.ply"
+    write_mesh(file, shape.mesh, double=True)
+    asked = CATALOG.get(str(entry.shape).lower())
+    terms = f"License: {shape.license.rstrip('.')}." + (
+        f" {shape.citation}." if shape.citation else ""
+    )
+    return Subject(
+        name=name,
+        title=shape.title,
+        file=file,
+        cloud=False,
+        source=shape.source,
+        wanted=(asked.title,) if shape.stand_in and asked else (),
+        terms=terms,
+        character=entry.character,
+        view=_view(shape.view, entry.view),
+        digest=_digest(shape.mesh.vertices, shape.mesh.faces.astype(np.int64)),
+        diagonal=float(np.linalg.norm(high - low)),
+        longest=float((high - low).max()),
+        facts={"faces": shape.faces, **topology(shape.mesh)},
+    )
+
+
+def _cloud(path: Path, entry: ShapeEntry) -> Subject:
+    cloud = read_cloud(path)
+    if cloud.ndim != 3:
+        raise SettingsError(f"{path.name} has points of two dimensions; batches take three")
+    low, high = cloud.bounds
+    return Subject(
+        name=_plain(path.stem),
+        title=path.stem,
+        file=path,
+        cloud=True,
+        source=path.name,
+        wanted=(),
+        terms="Terms as its owner states.",
+        character=entry.character,
+        view=_view(View(up="y"), entry.view),
+        digest=_digest(*_arrays(cloud)),
+        diagonal=cloud.diagonal,
+        longest=float((high - low).max()),
+        facts={"points": len(cloud), "normals": cloud.normals is not None},
+    )
+
+
+def _find_cloud(name: str, further: str) -> Path:
+    """A cloud by its path, or by its stem in the folders for clouds, then in those for meshes."""
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    data = data_folders()
+    siblings = [folder.parent / "points" for folder in data]
+    for folder in [*([Path(further).expanduser()] if further else []), *siblings, *data]:
+        for file in _cloud_files(folder) if folder.is_dir() else []:
+            if file.stem.lower() == name.lower():
+                return file
+    raise SettingsError(
+        f"there is no point cloud {name}; give its path, or put it into a folder named by "
+        f"{DATA_VARIABLE} or into a folder points beside one"
+    )
+
+
+def _cloud_files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise SettingsError(f"{folder} is no folder; give one that holds point clouds")
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in CLOUD_SUFFIXES)
+
+
+def _view(own: View, changes: dict[str, Any]) -> View:
+    try:
+        return replace(own, **changes)
+    except TypeError as error:
+        raise SettingsError(
+            f"a view has azimuth, elevation and up, got {', '.join(changes)}"
+        ) from error
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "shape"
+
+
+def _arrays(cloud: PointCloud) -> Iterator[np.ndarray[Any, np.dtype[Any]]]:
+    return (array for array in (cloud.points, cloud.normals) if array is not None)
+
+
+def _digest(*arrays: np.ndarray[Any, np.dtype[Any]]) -> str:
+    state = hashlib.sha256()
+    for array in arrays:
+        state.update(f"{array.dtype}{array.shape}".encode())
+        state.update(np.ascontiguousarray(array).data)
+    return state.hexdigest()[:16]

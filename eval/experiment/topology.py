@@ -1,0 +1,43 @@
+"""How a mesh hangs together: closed or not, in how many parts, with how many handles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from geom_miner import TriangleMesh, diagnose
+
+
+def topology(mesh: TriangleMesh) -> dict[str, Any]:
+    """Watertightness, parts, Euler characteristic and genus.
+
+    Vertices of equal position count as one. The Euler characteristic V - E + F is that of the
+    whole mesh; the genus of a watertight one is the sum over its parts, parts - Euler / 2, and
+    None of any other. Faces with two equal corners are left out.
+
+    Returns
+    -------
+    dict with watertight, parts, euler, genus.
+    """
+    found = diagnose(mesh)
+    euler = euler_characteristic(mesh)
+    genus = found.parts - euler // 2 if found.watertight and euler % 2 == 0 else None
+    return {
+        "watertight": found.watertight,
+        "parts": found.parts,
+        "euler": euler,
+        # A vertex at which two sheets touch is counted once and makes the sum meaningless.
+        "genus": genus if genus is None or genus >= 0 else None,
+    }
+
+
+def euler_characteristic(mesh: TriangleMesh) -> int:
+    """Vertices less edges plus faces, positions merged, unused vertices left out."""
+    _, merged = np.unique(mesh.vertices, axis=0, return_inverse=True)
+    faces = merged.reshape(-1)[mesh.faces]
+    a, b, c = faces.T
+    faces = faces[(a != b) & (b != c) & (c != a)]
+    sides = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1).astype(np.int64)
+    edges = np.unique(sides[:, 0] * len(mesh.vertices) + sides[:, 1])
+    return len(np.unique(faces)) - len(edges) + len(faces)

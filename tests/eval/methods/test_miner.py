@@ -1,0 +1,254 @@
+"""MINER as one method among others: what it says is of its file, from whatever it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from eval.clouds.point_cloud import PointCloud
+from eval.errors import MethodError
+from eval.methods import Budget, Grid, Options, Reconstruction, Source, find_method
+from eval.methods.miner import MINER, _fit_preset, _within
+from geom_miner import (
+    BlockGrid,
+    SampleGrid,
+    SparseBlocks,
+    TriangleMesh,
+    diagnose,
+    extract_level,
+    load_model,
+    preset,
+)
+from tests.eval.methods.clouds import plate_cloud, sphere_cloud
+from tests.shapes import sphere, torus
+
+CENTER = (3.0, -1.0, 2.0)
+BALL = sphere(1.0, CENTER, 4)
+RESOLUTION = 32
+VOXEL = 2.0 / (0.98 * RESOLUTION)
+
+
+def mesh_of(found: Reconstruction) -> TriangleMesh:
+    assert isinstance(found.surface, TriangleMesh)
+    return found.surface
+
+
+def ball_grid(level: float = 0.5) -> Grid:
+    """1 - distance from the center, so that ``level`` is the surface of a ball of 1 - level."""
+    grid = SampleGrid((32,) * 3, (2 / 32,) * 3, (-1.0,) * 3)
+    places = grid.index_to_world(np.stack(np.indices(grid.shape), axis=-1))
+    values = torch.from_numpy(1 - np.linalg.norm(places, axis=-1)).float()[..., None]
+    return Grid(SparseBlocks.from_dense(values, BlockGrid((2,) * 3, (16,) * 3)), grid, level)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Threads that wait for one another cost more than they bring to fits as small as these."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("miner") / "model.miner"
+
+
+@pytest.fixture(scope="module")
+def told() -> list[tuple[float, str]]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def ball(place: Path, told: list[tuple[float, str]]) -> Reconstruction:
+    """The ball of BALL, fitted to a file that is kept."""
+    return MINER.reconstruct(
+        BALL,
+        Options(
+            resolution=RESOLUTION,
+            checkpoint=place,
+            progress=lambda share, words: told.append((share, words)),
+        ),
+    )
+
+
+def check_ball(found: Reconstruction, off: float) -> None:
+    """It is closed and in place, by ``off`` voxels in the mean."""
+    mesh = mesh_of(found)
+    errors = np.abs(np.linalg.norm(mesh.vertices - CENTER, axis=1) - 1) / VOXEL
+    assert errors.mean() < off
+    assert diagnose(mesh).watertight
+    assert mesh.volume == pytest.approx(4 / 3 * np.pi, rel=0.03)
+
+
+def test_a_mesh_comes_back_closed_and_in_place(ball: Reconstruction) -> None:
+    check_ball(ball, 0.03)
+    assert ball.notes == (
+        "Inside was decided by parity: the mesh is closed and no parts overlap, so parity is "
+        "right.",
+    )
+
+
+@pytest.mark.parametrize(("name", "off"), [("compact", 0.03), ("fast", 0.25)])
+def test_so_do_points(name: str, off: float) -> None:
+    cloud = sphere_cloud(3000, center=CENTER)
+    again = PointCloud(cloud.points.repeat(2, axis=0), np.repeat(cloud.normals, 2, axis=0))
+    found = MINER.reconstruct(again, Options(name, resolution=RESOLUTION))
+    check_ball(found, off)
+    assert found.notes[0].startswith("The points are 0.97 voxels apart and scatter by 0.00 voxels")
+
+
+def test_points_of_a_torus_give_its_genus() -> None:
+    corners = torus().triangles
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    points = PointCloud(corners.mean(axis=1), normals)
+    mesh = mesh_of(MINER.reconstruct(points, Options(resolution=RESOLUTION)))
+    assert diagnose(mesh).watertight
+    edges = 3 * len(mesh.faces) // 2
+    assert len(mesh.vertices) - edges + len(mesh.faces) == 0
+
+
+def test_the_level_of_a_grid_is_where_its_surface_is() -> None:
+    mesh = mesh_of(MINER.reconstruct(ball_grid(0.3), Options()))
+    radii = np.linalg.norm(mesh.vertices, axis=1)
+    assert np.abs(radii - 0.7).mean() < 0.1 * 2 / 32
+
+
+def test_what_is_told_is_of_the_file(
+    ball: Reconstruction, place: Path, told: list[tuple[float, str]]
+) -> None:
+    model = load_model(place)
+    assert ball.bytes == place.stat().st_size
+    assert ball.parameters == model.num_parameters
+    assert 0 < ball.bytes - 4 * model.num_parameters < 20_000
+    mesh = extract_level(model, 0)
+    np.testing.assert_array_equal(mesh.vertices, mesh_of(ball).vertices)
+    np.testing.assert_array_equal(mesh.faces, mesh_of(ball).faces)
+    assert ball.steps == 500
+    assert ball.peak_rss_bytes > 50e6
+    assert min(ball.timings.prepare, ball.timings.fit, ball.timings.mesh) > 0
+    shares = [share for share, _ in told]
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < 0.1
+    assert shares[-1] == 1
+    words = {words for _, words in told}
+    assert {"voxelizing", "measuring distances", "fitting scale 0", "meshing"} <= words
+
+
+def test_what_is_fitted_is_not_fitted_again(ball: Reconstruction, place: Path) -> None:
+    before = place.stat().st_mtime_ns
+    said: set[str] = set()
+    options = Options(
+        resolution=RESOLUTION, checkpoint=place, progress=lambda _, words: said.add(words)
+    )
+    again = MINER.reconstruct(BALL, options)
+    np.testing.assert_array_equal(mesh_of(again).vertices, mesh_of(ball).vertices)
+    assert again.steps == ball.steps
+    assert place.stat().st_mtime_ns == before
+    assert not [words for words in said if words.startswith("fitting")]
+
+
+def test_an_interrupted_fit_goes_on(ball: Reconstruction, tmp_path: Path) -> None:
+    path = tmp_path / "model.miner"
+
+    def interrupt(share: float, words: str) -> None:
+        if words == "fitting scale 1":
+            raise KeyboardInterrupt
+
+    options = Options(resolution=RESOLUTION, checkpoint=path)
+    with pytest.raises(KeyboardInterrupt):
+        MINER.reconstruct(BALL, replace(options, progress=interrupt))
+    assert (tmp_path / "model.miner.part").exists()
+    assert not path.exists()
+    said: set[str] = set()
+    resumed = MINER.reconstruct(BALL, replace(options, progress=lambda _, words: said.add(words)))
+    assert "fitting scale 1" in said
+    assert "fitting scale 3" not in said
+    np.testing.assert_array_equal(mesh_of(resumed).vertices, mesh_of(ball).vertices)
+    assert resumed.steps == ball.steps
+
+
+@pytest.mark.parametrize("name", MINER.presets)
+@pytest.mark.parametrize("steps", [4, 5, 61, 400, 100_000])
+def test_steps_are_shared_among_the_scales(name: str, steps: int) -> None:
+    whole = preset(_fit_preset(BALL, Options(name)))
+    part = _within(whole, steps)
+    total = part.steps + (part.scales - 1) * part.coarse_steps
+    assert total <= steps
+    if steps == 100_000:
+        assert part == whole
+    else:
+        assert total > 0.9 * min(steps, whole.steps + 3 * whole.coarse_steps) - 4
+        assert part.steps <= whole.steps
+        assert part.coarse_steps <= whole.coarse_steps
+    assert replace(part, steps=whole.steps, coarse_steps=whole.coarse_steps) == whole
+
+
+def test_a_budget_of_steps_is_what_is_done_and_the_seed_decides() -> None:
+    def reconstruct(seed: int) -> Reconstruction:
+        return MINER.reconstruct(
+            BALL, Options(resolution=RESOLUTION, seed=seed, budget=Budget(steps=100))
+        )
+
+    first, second = reconstruct(0), reconstruct(1)
+    assert first.steps == second.steps == 100
+    assert not np.array_equal(mesh_of(first).vertices, mesh_of(second).vertices)
+
+
+def test_seconds_cut_the_fit_and_that_is_said() -> None:
+    options = Options(resolution=RESOLUTION, budget=Budget(seconds=1e-3))
+    found = MINER.reconstruct(BALL, options)
+    # One round at each scale.
+    assert found.notes[1:] == (
+        "The budget of 0.001 seconds ended at scale 3; steps done: 20 at scale 3, 20 at scale 2, "
+        "20 at scale 1, 20 at scale 0.",
+    )
+    assert found.steps == 80
+
+
+def test_ample_seconds_change_nothing(ball: Reconstruction) -> None:
+    options = Options(resolution=RESOLUTION, budget=Budget(seconds=1000))
+    whole = MINER.reconstruct(BALL, options)
+    assert whole.notes == ball.notes
+    assert whole.steps == ball.steps
+    np.testing.assert_array_equal(mesh_of(whole).vertices, mesh_of(ball).vertices)
+
+
+def inward(cloud: PointCloud) -> PointCloud:
+    assert cloud.normals is not None
+    return PointCloud(cloud.points, -cloud.normals)
+
+
+FLAT = SampleGrid((32, 32), (1.0, 1.0), (0.0, 0.0))
+PICTURE = Grid(SparseBlocks.from_dense(torch.rand(32, 32, 1), BlockGrid((2, 2), (16, 16))), FLAT)
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "sentence"),
+    [
+        (sphere(), Options("best"), "preset of miner must be one of compact, .*, got 'best'"),
+        (PointCloud(sphere_cloud(50).points), Options(), "needs a normal for every point"),
+        (PointCloud([[0.0, 0], [1, 0]], [[1.0, 0], [1, 0]]), Options(), "3 dimensions, got 2"),
+        (PointCloud(np.zeros((50, 3)), np.ones((50, 3))), Options(), "more than 16, got 1"),
+        (inward(sphere_cloud(500)), Options(resolution=32), "normals point inward"),
+        (plate_cloud(1e-3), Options(resolution=32), "enclose nothing"),
+        (ball_grid(), Options("exact"), "not for the values of a grid"),
+        (ball_grid(2.0), Options(), "no surface came out"),
+        (PICTURE, Options(), "a grid of 3 axes"),
+        (sphere(), Options(budget=Budget(steps=3)), "steps must be at least 4"),
+    ],
+)
+def test_what_it_cannot_do_is_said(source: Source, options: Options, sentence: str) -> None:
+    with pytest.raises(MethodError, match=sentence):
+        MINER.reconstruct(source, options)
+
+
+def test_it_is_found_by_name() -> None:
+    assert find_method("miner") is MINER
+    assert next(iter(MINER.presets)) == "compact"
