@@ -77,8 +77,9 @@ def stand_in_notices(finished: Finished) -> list[str]:
 
 def provenance(finished: Finished) -> list[str]:
     """Hardware, versions, commit and settings, a line each."""
-    facts, run = finished.manifest, finished.run
-    hardware = dict.fromkeys(r["hardware"] for r in finished.records if r["failure"] is None)
+    facts, run, records = finished.manifest, finished.run, finished.records
+    commits = dict.fromkeys(r["commit"] or "none, run outside a checkout" for r in records)
+    hardware = dict.fromkeys(r["hardware"] for r in records if r["failure"] is None)
     pace = (
         "one cell after another"
         if run.jobs == 1
@@ -91,7 +92,7 @@ def provenance(finished: Finished) -> list[str]:
         f"{run.timeout:g} s; a run that is more than {run.failed_above:g} % of the diagonal away "
         "counts as failed.",
         f"Versions: {versions}.",
-        f"Commit: {facts['commit'] or 'none, run outside a checkout'}.",
+        f"Commit: {', '.join(commits)}.",
     ]
 
 

@@ -20,6 +20,8 @@ from eval.guarded.process import run_guarded
 from eval.runs import Record, make_folder, manifest, read_records, write_json, write_records
 from geom_miner import SettingsError, WorkBar, choose_device
 
+_BOOK = "records.jsonl"
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -65,12 +67,12 @@ def run_batch(
     cells = list(_cells(run, subjects, contenders, device))
     if not cells:
         raise SettingsError("no method of the run can be given any of its shapes")
-    book = folder / "records.jsonl"
-    known = [] if fresh else read_records(book)
+    known = [] if fresh else read_records(folder / _BOOK)
     known = [record for record in known if _usable(record, folder) and not (retry and _bad(record))]
-    _measure([cell for cell in cells if _find(known, cell) is None], run, book, known, console)
     facts = manifest(config=_portable(run), seed=min(run.seeds), device=device, backend="auto")
     write_json(folder / "manifest.json", facts)
+    new = [cell for cell in cells if _find(known, cell) is None]
+    _measure(new, run, {"jobs": run.jobs, "commit": facts["commit"]}, known, console)
     records = [found for cell in cells if (found := _find(known, cell)) is not None]
     return Finished(run, folder, subjects, missing, cells, records, facts)
 
@@ -107,17 +109,24 @@ def _cells(
 
 
 def _measure(
-    cells: Sequence[Cell], run: BatchRun, book: Path, known: list[Record], console: Console
+    cells: Sequence[Cell], run: BatchRun, way: Record, known: list[Record], console: Console
 ) -> None:
-    """Run cells, ``run.jobs`` at a time, and add their records to those known."""
+    """Run cells, ``run.jobs`` at a time, and add their records to those known.
+
+    Parameters
+    ----------
+    way : of measuring, which every record tells though it doesn't decide the result.
+    """
     if not cells:
         return
     total = sum(cell.expected_seconds for cell in cells)
     done = 0.0
     shares: dict[str, float] = {}
 
+    folder = Path(run.output)
+
     def attempt(cell: Cell, tell: Callable[[float], None]) -> Record:
-        return _attempt(cell, book.parent, run, tell)
+        return {**way, **_attempt(cell, folder, run.timeout, tell)}
 
     with WorkBar(console, "cells") as bar:
         bar(0, total)
@@ -131,7 +140,7 @@ def _measure(
                 record = event.result
                 known[:] = [other for other in known if other["cell"] != record["cell"]]
                 known.append(record)
-                write_records(book, known)
+                write_records(folder / _BOOK, known)
                 _tell(console, cell, record)
                 shares.pop(cell.mesh_file, None)
                 done += cell.expected_seconds
@@ -140,9 +149,14 @@ def _measure(
                 bar(done + sum(shares.values()), total)
 
 
-def _attempt(cell: Cell, folder: Path, run: BatchRun, tell: Callable[[float], None]) -> Record:
-    """The record of a cell, whatever happens in it."""
-    record: Record = {"cell": cell.facts, "jobs": run.jobs, "failure": None}
+def _attempt(cell: Cell, folder: Path, seconds: float, tell: Callable[[float], None]) -> Record:
+    """The record of a cell, whatever happens in it.
+
+    Parameters
+    ----------
+    seconds : after which either of its processes is ended.
+    """
+    record: Record = {"cell": cell.facts, "failure": None}
     facts = asdict(cell.job(folder))
     make_folder((folder / cell.mesh_file).parent)
     try:
@@ -151,10 +165,10 @@ def _attempt(cell: Cell, folder: Path, run: BatchRun, tell: Callable[[float], No
             {},
             facts,
             name=cell.contender.label,
-            seconds=run.timeout,
+            seconds=seconds,
             progress=lambda share, _: tell(share),
         )
-        judged = run_guarded(judge, {}, facts, name="Judging the mesh", seconds=run.timeout)
+        judged = run_guarded(judge, {}, facts, name="Judging the mesh", seconds=seconds)
     except MethodError as error:
         return {**record, "failure": _sentence(str(error), folder)}
     np.save(folder / errors_file(cell.mesh_file), judged.arrays["errors"], allow_pickle=False)

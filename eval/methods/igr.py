@@ -50,8 +50,8 @@ _PRESETS = {
     "compact": Preset(
         "a small network, good after some minutes on two cores",
         NetworkSettings(depth=4, width=256, skip=2),
-        Schedule(steps=4000, rate=2e-3, halve_every=500, floor=1e-5),
-        SampleCounts(surface=1024, anywhere=128, box=1.2),
+        Schedule(steps=5000, rate=5e-3, halve_every=600, floor=1e-5),
+        SampleCounts(surface=512, anywhere=64, box=1.2),
     ),
     "paper": Preset(
         "the paper's network and 100,000 steps, for a GPU",

@@ -2,9 +2,8 @@
 
 The gradient comes from one sweep back through the layers, and what a loss on it means for the
 parameters from one sweep forward and one back: six products of matrices a layer, the fewest there
-are, and no intermediate result beyond those products' own. Automatic differentiation twice over
-takes the same products, but several times the memory traffic around them; pushing a tangent for
-every axis forward takes twice the products.
+are. Automatic differentiation twice over takes the same products and more steps around them;
+pushing a tangent for every axis forward takes twice the products in three dimensions.
 """
 
 from __future__ import annotations

@@ -55,8 +55,7 @@ def extract_level_set(function: Function, grid: SampleGrid, device: str) -> Tria
     grid : of the samples, two or three dimensions.
     """
     if grid.ndim == 2:
-        every = torch.cartesian_prod(*(torch.arange(n) for n in grid.shape))
-        values = _evaluate(function, grid, every, device).reshape(grid.shape)
+        values = _evaluate_all(function, grid, device)
         return Contours(closed_contours(values.double().numpy(), grid))
     band = narrow_band(function, grid, device)
     threads = torch.get_num_threads()
@@ -101,7 +100,7 @@ class _Band:
     signs: Tensor
 
     def __post_init__(self) -> None:
-        self._slots = torch.full(self.layout.counts, -1, dtype=torch.int64)
+        self._evaluated = torch.zeros(self.layout.counts, dtype=torch.bool)
         self._values: list[Tensor] = []
         self._coordinates: list[Tensor] = []
 
@@ -109,12 +108,9 @@ class _Band:
         """Evaluate blocks marked in (*counts) bool; marks the ones into which signs change."""
         coordinates = fresh.nonzero()
         ndim, block = self.layout.ndim, self.layout.block_shape
-        inner = torch.cartesian_prod(*(torch.arange(n) for n in block))
-        size = torch.tensor(block)
-        index = (coordinates * size)[:, None] + inner
-        values = _evaluate(self.function, self.grid, index.reshape(-1, ndim), self.device)
-        values = -values.reshape(len(coordinates), *block)
-        self._slots[fresh] = torch.arange(len(coordinates)) + sum(map(len, self._values))
+        starts = coordinates * torch.tensor(block)
+        values = -_evaluate(self.function, self.grid, starts, block, self.device)
+        self._evaluated |= fresh
         self._values.append(values)
         self._coordinates.append(coordinates)
         found = torch.zeros_like(fresh)
@@ -128,7 +124,7 @@ class _Band:
             other = self.signs[tuple(beside.T)] > 0
             changes = (inside != other[:, None]).any(dim=1)
             found[tuple(beside[changes].T)] = True
-        return found & (self._slots < 0)
+        return found & ~self._evaluated
 
     def blocks(self) -> SparseBlocks:
         """All of it, as marching cubes takes it."""
@@ -142,9 +138,8 @@ class _Band:
 def _coarse_samples(function: Function, grid: SampleGrid, layout: BlockGrid, device: str) -> Tensor:
     """Values at the centers of groups of samples, over whole blocks."""
     shape = tuple(n >> _COARSE for n in layout.shape)
-    coarse = SampleGrid(shape, tuple(s * 2**_COARSE for s in grid.spacing), grid.origin)
-    index = torch.cartesian_prod(*(torch.arange(n) for n in shape))
-    return _evaluate(function, coarse, index, device).reshape(shape)
+    spacing = tuple(s * 2**_COARSE for s in grid.spacing)
+    return _evaluate_all(function, SampleGrid(shape, spacing, grid.origin), device)
 
 
 def _near_zero(values: Tensor) -> Tensor:
@@ -166,15 +161,27 @@ def _split(values: Tensor, size: int) -> Tensor:
     return cut.permute(*range(0, 2 * ndim, 2), *range(1, 2 * ndim, 2)).flatten(ndim)
 
 
-def _evaluate(function: Function, grid: SampleGrid, index: Tensor, device: str) -> Tensor:
-    """Values (n,) float32 on the CPU at sample indices (n, ndim)."""
-    spacing, origin = (
-        torch.tensor(numbers, dtype=torch.float64) for numbers in (grid.spacing, grid.origin)
-    )
-    values = torch.empty(len(index))
+def _evaluate_all(function: Function, grid: SampleGrid, device: str) -> Tensor:
+    """Values (*shape) float32 on the CPU at every sample."""
+    starts = torch.zeros(grid.shape[0], grid.ndim, dtype=torch.int64)
+    starts[:, 0] = torch.arange(grid.shape[0])
+    planes = _evaluate(function, grid, starts, (1, *grid.shape[1:]), device)
+    return planes.reshape(grid.shape)
+
+
+def _evaluate(
+    function: Function, grid: SampleGrid, starts: Tensor, extent: tuple[int, ...], device: str
+) -> Tensor:
+    """Values (q, *extent) float32 on the CPU in equal boxes of samples from starts (q, ndim)."""
+    inner = torch.cartesian_prod(*(torch.arange(n) for n in extent))
+    spacing = torch.tensor(grid.spacing, dtype=torch.float64)
+    origin = torch.tensor(grid.origin, dtype=torch.float64)
+    values = torch.empty(len(starts), len(inner))
+    together = max(1, _CHUNK // len(inner))
     with torch.no_grad():
-        for first in range(0, len(index), _CHUNK):
-            rows = slice(first, first + _CHUNK)
-            points = ((index[rows] + 0.5) * spacing + origin).float()
-            values[rows] = function(points.to(device)).cpu()
-    return values
+        for first in range(0, len(starts), together):
+            rows = slice(first, first + together)
+            index = (starts[rows, None] + inner).reshape(-1, grid.ndim)
+            points = ((index + 0.5) * spacing + origin).float().to(device)
+            values[rows] = function(points).reshape(-1, len(inner)).cpu()
+    return values.reshape(len(starts), *extent)

@@ -110,16 +110,29 @@ def train(
     state = TrainingState(network, optimizer, generator)
     if checkpoint is not None:
         checkpoint.restore(state)
-    start = saved = reported = time.monotonic()
-    before = state.seconds
-    parts: dict[str, float] = {}
+    before, start = state.seconds, time.monotonic()
+    now = reported = saved = start
+    loss: Loss | None = None
 
     def share_done() -> float:
         of_steps = state.steps / limit if limit else 0.0
         return max(of_steps, state.seconds / budget.seconds if budget.seconds else 0.0)
 
-    with interrupt_flag() as interrupted:
-        while (share := share_done()) < 1:
+    def tell(loss: Loss) -> dict[str, float]:
+        parts = _finite(loss, state.steps)
+        if progress is not None:
+            progress(min(share_done(), 1.0), _words(state.steps, parts))
+        return parts
+
+    with interrupts_held() as interrupted:
+        while not interrupted() and (share := share_done()) < 1:
+            if loss is not None and now - reported >= _REPORT_SECONDS:
+                tell(loss)
+                reported = now
+            if loss is not None and checkpoint is not None and now - saved >= _SAVE_SECONDS:
+                _finite(loss, state.steps)
+                checkpoint.save(state)
+                saved = now
             for group in optimizer.param_groups:
                 group["lr"] = schedule.rate_at(share)
             loss = objective(network, draw(generator))
@@ -128,42 +141,35 @@ def train(
             optimizer.step()
             now = time.monotonic()
             state.steps, state.seconds = state.steps + 1, before + now - start
-            share = share_done()
-            if share >= 1 or now - reported >= _REPORT_SECONDS or interrupted():
-                reported = now
-                parts = _finite(loss, state.steps)
-                if progress is not None:
-                    progress(min(share, 1.0), _words(state.steps, parts))
-            if checkpoint is not None and (
-                share >= 1 or now - saved >= _SAVE_SECONDS or interrupted()
-            ):
-                _finite(loss, state.steps)
-                checkpoint.save(state)
-                saved = now
-            if interrupted():
-                raise KeyboardInterrupt
+        parts = {} if loss is None else tell(loss)
+        if loss is not None and checkpoint is not None:
+            checkpoint.save(state)
     return Trained(state.steps, state.seconds, parts)
 
 
 @contextlib.contextmanager
-def interrupt_flag() -> Iterator[Callable[[], bool]]:
-    """A question whether the user has interrupted, instead of an exception at any moment.
+def interrupts_held() -> Iterator[Callable[[], bool]]:
+    """A question whether the user has interrupted, which ends the block only when it is over.
 
-    Only the main thread is ever interrupted; in another one the answer is always no.
+    Held is what Python itself would do, in the main thread; there is nothing to hold elsewhere,
+    nor where interrupts are ignored or another's business.
     """
     asked = threading.Event()
 
     def note(_: int, __: FrameType | None) -> None:
         asked.set()
 
-    if threading.current_thread() is not threading.main_thread():
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield asked.is_set
         return
-    earlier = signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGINT, note)
     try:
         yield asked.is_set
     finally:
-        signal.signal(signal.SIGINT, earlier)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if asked.is_set():
+        raise KeyboardInterrupt
 
 
 def _finite(loss: Loss, steps: int) -> dict[str, float]:

@@ -21,7 +21,7 @@ Ints = npt.NDArray[np.integer]
 _CELL, _CLOSE = 16, 4
 # Width of the Gaussian that weighs points, in spacings: on clean points, for each spacing of noise
 # more, and at most. Measured on Lucy and fandisk, 200,000 and 20,000 points, without noise and with
-# a sixth to one spacing of it: each is within a fifth of the best width for each cloud.
+# a sixth to one spacing of it: distances are within a third of what the best width gives.
 _WIDTH, _WIDTH_PER_NOISE, _WIDEST = 0.7, 3.0, 2.5
 # Points that are weighed: those within 1.6 widths, and no fewer than fit a sphere well.
 _REACH, _FEWEST = 1.6, 12

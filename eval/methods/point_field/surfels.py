@@ -74,13 +74,14 @@ def voronoi_areas(points: Floats, normals: Floats, distances: Floats, neighbors:
         offsets = points[index] - points[some, None]
         along, across = tangents(normals[some])
         flat = np.stack([(offsets @ t[..., None])[..., 0] for t in (along, across)], axis=-1)
+        # Those of another sheet, and one right above the point, are moved out of the way.
         facing = (normals[index] @ normals[some, :, None])[..., 0] > 0
+        half_squares = 0.5 * np.square(flat).sum(axis=-1)
+        flat[~facing | (half_squares == 0)] = 0
+        half_squares[half_squares == 0] = 1
         # Along a direction the line half-way to a neighbor is at half its squared distance over
-        # its distance along the direction.
-        ahead = flat @ directions
-        half_squares = 0.5 * np.square(flat).sum(axis=-1)[..., None]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            border = np.where((ahead > 0) & facing[..., None], half_squares / ahead, np.inf)
-        radius = np.minimum(border.min(axis=1), distances[some, -1:])
+        # its distance along the direction; so the nearest line has the largest inverse.
+        inverse = ((flat / half_squares[..., None]) @ directions).max(axis=1)
+        radius = 1 / np.maximum(inverse, 1 / distances[some, -1:])
         areas[some] = (np.pi / _DIRECTIONS) * np.square(radius).sum(axis=1)
     return areas

@@ -80,6 +80,7 @@ def made(cell: Cell, distance: float, *, total: float = 10.0, error: float = 0.0
     return {
         "cell": cell.facts,
         "jobs": 1,
+        "commit": "abc123",
         "failure": None,
         "title": cell.contender.method,
         "measures": measures(distance, cloud=cell.subject.cloud, error=error),
@@ -96,7 +97,7 @@ def made(cell: Cell, distance: float, *, total: float = 10.0, error: float = 0.0
 
 
 def failed(cell: Cell, words: str) -> Record:
-    return {"cell": cell.facts, "jobs": 1, "failure": words}
+    return {"cell": cell.facts, "jobs": 1, "commit": "def456", "failure": words}
 
 
 def finished(

@@ -70,6 +70,8 @@ def test_cells_at_a_time_are_said_not_to_be_comparable() -> None:
     for jobs, words in ((1, "one cell after another"), (2, "seconds can't be compared")):
         run = finished([subject("cup")], METHODS, outcome, jobs=jobs)
         assert words in provenance(run)[0]
+        # One record was measured with another commit.
+        assert provenance(run)[3] == "Commit: abc123, def456."
         assert ("can't be compared" in markdown_report(run, rows_of(run), {})) == (jobs == 2)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 import torch
@@ -49,10 +50,12 @@ def ball_grid(level: float = 0.5) -> Grid:
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
     """Threads that wait for one another cost more than they bring to fits as small as these."""
-    before = torch.get_num_threads()
+    before = torch.get_num_threads(), numba.get_num_threads()
     torch.set_num_threads(1)
+    numba.set_num_threads(1)
     yield
-    torch.set_num_threads(before)
+    torch.set_num_threads(before[0])
+    numba.set_num_threads(before[1])
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +242,7 @@ PICTURE = Grid(SparseBlocks.from_dense(torch.rand(32, 32, 1), BlockGrid((2, 2), 
         (inward(sphere_cloud(500)), Options(resolution=32), "normals point inward"),
         (plate_cloud(1e-3), Options(resolution=32), "enclose nothing"),
         (ball_grid(), Options("exact"), "not for the values of a grid"),
-        (ball_grid(2.0), Options(), "no surface came out"),
+        (ball_grid(2.0), Options(budget=Budget(steps=4)), "no surface came out"),
         (PICTURE, Options(), "a grid of 3 axes"),
         (sphere(), Options(budget=Budget(steps=3)), "steps must be at least 4"),
     ],

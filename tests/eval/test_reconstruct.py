@@ -1,0 +1,219 @@
+"""`python -m eval reconstruct`: what goes to a method, what comes out of the command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eval.__main__ import main
+from eval.clouds.files import write_cloud
+from eval.clouds.point_cloud import PointCloud
+from eval.methods import METHODS, Options, Source
+from geom_miner import TriangleMesh, read_mesh, write_mesh
+from tests.eval import fake_method
+from tests.eval.fake_method import FAKE, FAKE_OF_MESHES, LINE
+from tests.eval.methods.clouds import sphere_cloud
+from tests.shapes import box
+
+
+@pytest.fixture(autouse=True)
+def _known(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("FAKE", "FAKE_OF_MESHES"):
+        monkeypatch.setitem(METHODS, name.lower(), (fake_method.__name__, name))
+    FAKE.asked.clear()
+    FAKE_OF_MESHES.asked.clear()
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    path = tmp_path / "scan.ply"
+    write_cloud(path, sphere_cloud(100))
+    return path
+
+
+@pytest.fixture
+def mesh(tmp_path: Path) -> Path:
+    path = tmp_path / "box.ply"
+    write_mesh(path, box())
+    return path
+
+
+def asked() -> tuple[Source, Options]:
+    (only,) = FAKE.asked + FAKE_OF_MESHES.asked
+    return only
+
+
+def command(source: Path, output: Path, *more: str, method: str = "fake") -> list[str]:
+    return ["reconstruct", "--method", method, str(source), "-o", str(output), *more]
+
+
+def test_a_scan_becomes_a_mesh_and_a_table(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "mesh.ply"
+    assert main(command(scan, output)) == 0
+    written = read_mesh(output)
+    np.testing.assert_array_equal(written.faces, box().faces)
+    assert b"scan.ply reconstructed by Fake (Nobody 1999)" in output.read_bytes()
+    source, options = asked()
+    assert isinstance(source, PointCloud)
+    np.testing.assert_array_equal(source.points, sphere_cloud(100).points)
+    assert source.normals is not None
+    assert (options.preset, options.seed, options.resolution) == ("plain", 0, 256)
+    assert (options.budget.seconds, options.budget.steps) == (None, None)
+    out = capsys.readouterr().out
+    for words in ("vertices", "20.0 s", "21.5 s", "123 MB", "89,000", "none", "A box is all"):
+        assert words in out
+    assert {path.name for path in tmp_path.iterdir()} == {"scan.ply", "mesh.ply"}
+
+
+def test_every_option_reaches_the_method(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output, checkpoint = tmp_path / "mesh.ply", tmp_path / "kept"
+    options = ["--seconds", "2.5", "--steps", "70", "--seed", "3", "--resolution", "64"]
+    options += ["--ignore-normals", "--device", "cpu", "--checkpoint", str(checkpoint), "--json"]
+    assert main(command(scan, output, *options)) == 0
+    source, given = asked()
+    assert isinstance(source, PointCloud)
+    assert source.normals is None
+    assert (given.budget.seconds, given.budget.steps) == (2.5, 70)
+    assert (given.seed, given.resolution, given.device) == (3, 64, "cpu")
+    assert given.checkpoint == checkpoint
+    # A checkpoint that was named stays.
+    assert (tmp_path / "kept.part").exists()
+    assert json.loads(capsys.readouterr().out) == {
+        "source": str(scan),
+        "output": str(output),
+        "method": "fake",
+        "preset": "plain",
+        "seed": 3,
+        "resolution": 64,
+        "device": "cpu",
+        "vertices": 8,
+        "faces": 12,
+        "seconds": {"prepare": 1.0, "fit": 20.0, "mesh": 0.5, "total": 21.5},
+        "peak_rss_bytes": 123_000_000,
+        "parameters": 4567,
+        "bytes": 89_000,
+        "steps": 70,
+        "notes": ["A box is all it knows."],
+    }
+
+
+def test_points_are_drawn_on_a_mesh(mesh: Path, tmp_path: Path) -> None:
+    options = ["--as", "points", "--samples", "500", "--seed", "2"]
+    assert main(command(mesh, tmp_path / "out.ply", *options)) == 0
+    source, _ = asked()
+    assert isinstance(source, PointCloud)
+    assert len(source) == 500
+    assert source.normals is not None
+    # Each lies on the face of the unit box that its normal belongs to.
+    axis = np.abs(source.normals).argmax(axis=1)
+    rows = np.arange(500)
+    outward = (source.normals[rows, axis] + 1) / 2
+    np.testing.assert_allclose(source.points[rows, axis], outward, atol=1e-6)
+
+
+def test_a_mesh_is_a_mesh_to_a_method_that_takes_one(mesh: Path, tmp_path: Path) -> None:
+    assert main(command(mesh, tmp_path / "out.ply", method="fake_of_meshes")) == 0
+    source, _ = asked()
+    assert isinstance(source, TriangleMesh)
+    assert len(source.faces) == 12
+
+
+def test_points_in_two_dimensions_become_lines(tmp_path: Path) -> None:
+    scan, output = tmp_path / "scan.npy", tmp_path / "lines.npz"
+    np.save(scan, LINE)
+    assert main(command(scan, output)) == 0
+    with np.load(output) as found:
+        assert sorted(found.files) == ["line_0", "line_1"]
+        np.testing.assert_array_equal(found["line_0"], LINE)
+        np.testing.assert_array_equal(found["line_1"], 2 * LINE)
+
+
+def test_an_interrupt_leaves_a_checkpoint_and_says_so(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "mesh.ply"
+    assert main(command(scan, output, "--preset", "interrupted", "--steps", "5")) == 130
+    kept = tmp_path / "mesh.ply.fake.checkpoint.part"
+    assert kept.exists()
+    assert not output.exists()
+    said = capsys.readouterr().err
+    assert f"interrupted; {kept} has what is done, run the same command again" in said
+    assert "Traceback" not in said
+    # It is gone once it has served.
+    assert main(command(scan, output, "--steps", "5")) == 0
+    assert not kept.exists()
+
+
+def test_an_interrupt_with_nothing_done_says_that(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(scan, tmp_path / "mesh.ply", "--preset", "interrupted")) == 130
+    assert "interrupted before there was anything to keep" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "method", "sentence"),
+    [
+        (["--preset", "broken"], "fake", "error: no surface came out; try another day"),
+        ([], "fakes", "error: method must be one of miner, poisson, igr"),
+        (["--seconds", "-1"], "fake", "error: seconds must be positive and finite, got -1.0"),
+        (["-o", "mesh.obj"], "fake", "error: output must end in .ply for points in 3 dimensions"),
+        (["-o", "no/such/mesh.ply"], "fake", "error: no/such is no folder"),
+    ],
+)
+def test_what_goes_wrong_is_one_sentence(
+    more: list[str],
+    method: str,
+    sentence: str,
+    scan: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(command(scan, tmp_path / "mesh.ply", *more, method=method)) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith(sentence)
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+    assert not (tmp_path / "mesh.ply").exists()
+
+
+def test_files_of_the_wrong_kind_are_refused(
+    mesh: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(mesh, tmp_path / "out.ply")) == 1
+    assert "takes points and" in capsys.readouterr().err
+    assert main(command(tmp_path / "no.ply", tmp_path / "out.ply")) == 1
+    assert "no.ply does not exist" in capsys.readouterr().err
+    assert main(command(tmp_path / "no.txt", tmp_path / "out.ply")) == 1
+    assert "has the extension .txt" in capsys.readouterr().err
+    flat = tmp_path / "flat.npy"
+    np.save(flat, LINE)
+    assert main(command(flat, tmp_path / "out.npz", method="poisson")) == 1
+    assert "poisson works in 3 dimensions and" in capsys.readouterr().err
+    assert not FAKE.asked
+
+
+def test_a_real_method_by_the_command_line(mesh: Path, tmp_path: Path) -> None:
+    output = tmp_path / "ball.ply"
+    arguments = command(mesh, output, "--resolution", "32", "--steps", "100", method="miner")
+    done = subprocess.run(
+        [sys.executable, "-m", "eval", *arguments, "--device", "cpu", "--json"],
+        capture_output=True, text=True, timeout=120, check=False,
+        cwd=Path(__file__).parents[2],
+        # Threads that wait for one another cost more than they bring here.
+        env={**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    facts = json.loads(done.stdout)
+    assert facts["steps"] == 100
+    assert read_mesh(output).volume == pytest.approx(1, rel=0.05)
