@@ -97,6 +97,8 @@ def iou_off_grid(
     truth = truth.extended(layout)
     varying = torch.cat([varying_when_upsampled(prediction), truth.ids]).sort().values
     varying = torch.unique_consecutive(varying)
+    # Blocks of nothing but padding have no weight.
+    varying = varying[(layout.starts_of(varying) < torch.tensor(shape)).all(dim=1)]
     inside, true = doubled(prediction.constants) >= threshold, truth.constants >= 0.5
     weight = _true_samples(layout, shape)
     weight[tuple(layout.coordinates_of(varying).T)] = 0
