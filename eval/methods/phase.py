@@ -29,6 +29,8 @@ FREQUENCIES = 6
 """k of the Fourier features."""
 # Cells that Ω is divided into, about: 64 along an axis of three.
 _CELLS = 2**18
+# Share of the data that a transition reaches; the others may be noise.
+_FELT = 0.99
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class PhaseSettings:
     Parameters
     ----------
     epsilon : ε at the end; its root is the width of the transition.
-    widest : while data are far from the surface, √ε is the root mean square of |w| on them, at
-        most this: the density's derivative falls off as exp(-|w| / √ε), so that only a wide
+    widest : while data are far from the surface, √ε is as large as |w| on all but 1 % of them,
+        up to this: the density's derivative falls off as exp(-|w| / √ε), so that only a wide
         transition feels them. No more than √epsilon keeps ε constant.
     reconstruction : λ / √ε, which is kept as ε comes down. With the mean form it must be more
         than 2 |S| / |Ω|, about 2, for a surface of area |S| to be cheaper than none.
@@ -66,7 +68,7 @@ class PhaseSettings:
     widest: float = 0.3
     reconstruction: float = 15.0
     normals: float = 1.0
-    eikonal: float = 1.0
+    eikonal: float = 0.1
     norm: losses.Norm = "l2"
     form: Literal["mean", "integral"] = "mean"
     unknown: Literal["distance", "density"] = "distance"
@@ -234,7 +236,7 @@ class PhaseObjective:
         settings = self.settings
         if settings.widest <= settings.width:
             return settings.epsilon
-        off = float(on_data.detach().square().mean().sqrt())
+        off = float(on_data.detach().abs().quantile(_FELT))
         return max(min(off, settings.widest), settings.width) ** 2
 
     def fields(
@@ -278,7 +280,7 @@ _PRESETS = {
         NetworkSettings(depth=8, width=512, skip=4),
         Schedule(steps=100_000, rate=5e-3, halve_every=2000, floor=5e-6),
         SampleCounts(surface=7000, anywhere=100_000, box=1.2),
-        PhaseSettings(epsilon=0.01, widest=0.1, unknown="density", ball=0.01, pairs=4, near=0.0),
+        PhaseSettings(epsilon=0.01, widest=0.1, unknown="density", ball=0.1, pairs=4, near=0.0),
     ),
 }
 
