@@ -144,8 +144,8 @@ _PAPER_IMAGE = FitSettings(
 
 # A distance, for the truest surface.
 _SURFACE = FitSettings(
-    width=26, learning_rate=8e-3, schedule="cosine", steps=200, block_tolerance=0.001**2,
-    add_threshold=0.004**2,
+    width=26, learning_rate=8e-3, schedule="cosine", steps=200, coarse_steps=200,
+    block_tolerance=0.001**2, add_threshold=0.004**2,
 )  # fmt: skip
 
 PRESETS: dict[str, FitSettings] = {
