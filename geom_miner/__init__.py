@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from geom_miner.extract.isosurface import extract_mesh_dense as extract_mesh_dense
     from geom_miner.extract.level_of_detail import extract_level as extract_level
     from geom_miner.extract.level_of_detail import write_level_ply as write_level_ply
+    from geom_miner.extract.sharpen import sharpen as sharpen
     from geom_miner.fit.coarse_to_fine import fit_signal as fit_signal
     from geom_miner.fit.history import ScaleHistory as ScaleHistory
     from geom_miner.fit.learned_start import LearnedStart as LearnedStart
@@ -133,6 +134,7 @@ _HOMES = {
     "read_ply_vertices": "mesh.ply",
     "save_model": "storage.model_file",
     "scale_bytes": "storage.model_file",
+    "sharpen": "extract.sharpen",
     "doubled": "grid.pyramid",
     "upsample": "grid.pyramid",
     "upsample_blocks": "grid.pyramid",

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,7 @@ from geom_miner import (
     load_model,
     local_coordinates,
     preset,
+    sharpen,
     target_of,
     upsample,
     upsample_blocks,
@@ -45,10 +47,12 @@ from pipelines.shape_study import study_command, study_shapes
 
 # The rows' names.
 SAMPLES = "samples (what extract does)"
+SHARPENED = "samples, sharpened (extract --sharp)"
 DOUBLED = "samples, interpolated to twice as many"
 BETWEEN = "block MLPs asked between the samples"
 COARSER = "scale 1 alone"
 EXACT = "exact distance, nothing fitted"
+EXACT_SHARPENED = "exact distance, sharpened"
 EXACT_FINER = "exact distance on twice the samples"
 
 
@@ -125,7 +129,9 @@ def _ways(
     model: Representation, occupancy: Occupancy, finer: Occupancy, source: TriangleMesh
 ) -> Iterator[tuple[str, _Decoded]]:
     grid, decoded = occupancy.grid, model.decode(0)
+    finish = partial(sharpen, voxel=grid.spacing[0])
     yield SAMPLES, _Decoded(decoded, grid, 1)
+    yield SHARPENED, _Decoded(decoded, grid, 1, finish)
     yield DOUBLED, _Decoded(upsample(decoded), finer.grid, 0)
     yield BETWEEN, _Decoded(between_samples(model), finer.grid, 0)
     yield COARSER, _Decoded(model.decode(1), grid.at_scale(1), 2)
@@ -134,6 +140,8 @@ def _ways(
         exact = target_of(source, voxels, settings, scales=1)
         assert not isinstance(exact, SparseBlocks)
         yield name, _Decoded(exact.scales[0], voxels.grid, doublings)
+        if name == EXACT:
+            yield EXACT_SHARPENED, _Decoded(exact.scales[0], voxels.grid, doublings, finish)
 
 
 def _measure(shape: Shape, run: DecodersRun) -> list[Record]:

@@ -27,6 +27,7 @@ from geom_miner import (
     load_model,
     preset,
     read_mesh,
+    sharpen,
     target_for,
     target_of,
     voxelize_mesh,
@@ -35,6 +36,7 @@ from geom_miner import (
 from pipelines.shape_study import study_command, study_shapes
 
 MINER, OF_SOURCE, OF_FINEST = "level of detail", "source, decimated", "level 0, decimated"
+SHARPENED = "level of detail, sharpened"
 
 
 @dataclass(frozen=True)
@@ -79,19 +81,28 @@ def _measure(shape: Shape, run: LevelRivalsRun) -> list[Record]:
         fit_to_file(target, occupancy.grid, settings, path)
         made = time.perf_counter() - began
         model = load_model(path)
-        levels: dict[int, tuple[TriangleMesh, float]] = {}
+        levels: dict[int, list[tuple[str, TriangleMesh, float]]] = {}
         for scale in range(model.num_scales):
             began = time.perf_counter()
-            mesh = _as_filed(extract_level(model, scale), Path(scratch))
-            levels[scale] = mesh, time.perf_counter() - began
+            mesh = extract_level(model, scale)
+            meshed = time.perf_counter() - began
+            levels[scale] = [(MINER, _as_filed(mesh, Path(scratch)), meshed)]
+            if target_for(run.preset) == "distance":
+                sharp = sharpen(mesh, model.grid.at_scale(scale).spacing[0])
+                seconds = time.perf_counter() - began
+                levels[scale].append((SHARPENED, _as_filed(sharp, Path(scratch)), seconds))
     voxel = occupancy.grid.spacing[0]
+    finest = levels[0][0][1]
     records = []
-    for scale, (mesh, seconds) in levels.items():
+    for scale, meshes in levels.items():
+        # All levels come from one fit, which each is charged with.
+        for name, mesh, seconds in meshes:
+            if len(mesh.faces):
+                records.append(_judged(name, scale, mesh, made + seconds, shape.mesh, voxel, run))
+        mesh = meshes[0][1]
         if not len(mesh.faces):
             continue
-        # All levels come from one fit, which each is charged with.
-        records.append(_judged(MINER, scale, mesh, made + seconds, shape.mesh, voxel, run))
-        for rival, whole in ((OF_SOURCE, shape.mesh), (OF_FINEST, levels[0][0])):
+        for rival, whole in ((OF_SOURCE, shape.mesh), (OF_FINEST, finest)):
             if len(mesh.faces) < len(whole.faces):
                 began = time.perf_counter()
                 try:
@@ -139,8 +150,9 @@ def rivals_report(records: Sequence[Record]) -> str:
         f"Shapes: {', '.join(shapes)}. Distances are means over {first['points']:,} points in "
         "voxels of level of detail 0: from the mesh to the source's triangles, and back; normals "
         "are the mean of both directions, in degrees. A level is charged with the whole fit, which "
-        "all levels share, and its own meshing; a decimated mesh with the collapse alone. Rivals "
-        "are missing where they would need more triangles than there are, or a closed mesh. "
+        "all levels share, and its own meshing; a decimated mesh with the collapse alone. "
+        "Sharpened is a level with its sharp edges put back (extract --sharp), in more triangles. "
+        "Rivals are missing where they would need more triangles than there are, or a closed mesh. "
         f"Medians over the shapes that have all three meshes of a level; preset {first['preset']}, "
         f"on {first['hardware']}.",
         "",
@@ -152,7 +164,7 @@ def rivals_report(records: Sequence[Record]) -> str:
         here = [r for r in records if r["scale"] == scale]
         kinds = (MINER, OF_SOURCE, OF_FINEST) if scale else (MINER, OF_SOURCE)
         complete = [s for s in shapes if {r["mesh"] for r in here if r["shape"] == s} >= {*kinds}]
-        for kind in kinds:
+        for kind in (*kinds, SHARPENED):
             own = [r for r in here if r["mesh"] == kind and r["shape"] in complete]
             if own:
                 cells = " | ".join(f"{np.median([r[key] for r in own]):.3g}" for key in keys)

@@ -164,6 +164,9 @@ class Extract:
     """File format of the meshes."""
     iso_level: float = 0.5
     """Value of the surface; inside is higher."""
+    sharp: bool = False
+    """Give meshes the sharp edges and corners that marching cubes cuts off. For models of a
+    distance (presets surface and exact); needs the memory for the whole mesh."""
     triangles: int | None = None
     """Most triangles that each mesh may have: finer ones are decimated and stay closed, with this
     many or one fewer; coarser ones stay as they are. Needs libigl, and the memory for the whole
@@ -185,6 +188,11 @@ class Extract:
         representation = representation.to(_device(self.device))
         if representation.grid.ndim != 3:
             raise SettingsError(f"{self.model} holds no volume, so it has no surface; use decode")
+        if self.sharp and representation.info.get("target") != "distance":
+            raise SettingsError(
+                f"{self.model} holds no distance, which alone tells where sharp edges run; fit it "
+                "with --target distance, or leave --sharp out"
+            )
         _make_folder(self.output)
         rows = []
         for scale in sorted(wanted or range(representation.num_scales), reverse=True):
@@ -204,10 +212,11 @@ class Extract:
     ) -> tuple[dict[str, Any], list[str]]:
         """Write one mesh; facts about it for the answer, and what else there is to say."""
         from geom_miner.extract.level_of_detail import extract_level, write_level_ply
+        from geom_miner.extract.sharpen import sharpen
         from geom_miner.mesh.files import write_mesh
 
         comments = _mesh_comments(representation.info, scale)
-        if self.format == "ply" and self.triangles is None:
+        if self.format == "ply" and self.triangles is None and not self.sharp:
             vertices, faces = write_level_ply(
                 path,
                 representation,
@@ -220,14 +229,19 @@ class Extract:
         mesh = extract_level(representation, scale, iso_level=self.iso_level, on_progress=bar)
         facts: dict[str, Any] = {}
         remarks = []
+        if self.sharp:
+            smooth, mesh = mesh, sharpen(mesh, representation.grid.at_scale(scale).spacing[0])
+            facts["vertices_on_edges"] = len(mesh.vertices) - len(smooth.vertices)
+            if mesh is smooth:
+                remarks.append("no sharp edge found; the mesh is as without --sharp.")
         if self.triangles is not None:
             mesh, report = _decimate(mesh, self.triangles)
-            facts = {
+            facts |= {
                 "triangles_asked": report.asked,
                 "triangles_before": report.before,
                 "watertight": report.result.watertight,
             }
-            remarks = [report.sentence()]
+            remarks.append(report.sentence())
         write_mesh(path, mesh, comments=comments)
         return {"vertices": len(mesh.vertices), "faces": len(mesh.faces), **facts}, remarks
 

@@ -1,1 +1,1 @@
-"""From decoded occupancy to triangle meshes."""
+"""From decoded samples to triangle meshes: isosurface, sharp edges, fewer triangles."""

@@ -12,6 +12,7 @@ import pytest
 from geom_miner import diagnose, extract_level, load_model, read_mesh, write_mesh
 from geom_miner.extract.isosurface import Isosurface
 from tests.cli.conftest import Run
+from tests.shapes import box
 
 
 @pytest.mark.parametrize("lod", [0, 1])
@@ -127,4 +128,65 @@ def test_a_bad_budget_is_said_before_any_work(
     outcome = run("extract", made / "sphere.miner", "-o", tmp_path / "out", "--triangles", 100)
     assert outcome.status == 1
     assert "install geom_miner[decimate]" in outcome.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_sharp_edges_come_back_in_every_format(tmp_path: Path, run: Run) -> None:
+    write_mesh(tmp_path / "box.stl", box((0, 0, 0), (3, 4, 5)))
+    model = tmp_path / "box.miner"
+    outcome = run("fit", tmp_path / "box.stl", "-o", model, "--resolution", 48, "--scales", 2)
+    assert outcome.status == 0, outcome.err
+    volumes = {}
+    for folder, extra in (("cut", []), ("sharp", ["--sharp"])):
+        for form in ("ply", "obj"):
+            outcome = run(
+                *("extract", model, "-o", tmp_path / folder, "--lod", 0, "--json"),
+                *("--format", form, *extra),
+            )
+            assert outcome.status == 0, outcome.err
+            (row,) = json.loads(outcome.out)
+            mesh = read_mesh(row["file"])
+            assert diagnose(mesh).watertight
+            volumes[folder, form] = mesh.volume
+            assert ("vertices_on_edges" in row) == (folder == "sharp")
+    assert row["vertices_on_edges"] > 100
+    assert volumes["sharp", "ply"] == pytest.approx(volumes["sharp", "obj"])
+    assert abs(volumes["sharp", "ply"] - 60) < abs(volumes["cut", "ply"] - 60) / 4
+
+
+def test_sharp_edges_are_kept_by_decimation(tmp_path: Path, run: Run) -> None:
+    write_mesh(tmp_path / "box.stl", box((0, 0, 0), (3, 4, 5)))
+    model = tmp_path / "box.miner"
+    run("fit", tmp_path / "box.stl", "-o", model, "--resolution", 48, "--scales", 2)
+    outcome = run(
+        *("extract", model, "-o", tmp_path, "--lod", 0, "--sharp", "--triangles", 200, "--json")
+    )
+    assert outcome.status == 0, outcome.err
+    (row,) = json.loads(outcome.out)
+    assert (row["faces"], row["watertight"]) == (200, True)
+    assert read_mesh(row["file"]).volume == pytest.approx(60, rel=2e-3)
+
+
+def test_without_a_sharp_edge_the_mesh_is_the_same_file(
+    made: Path, tmp_path: Path, run: Run
+) -> None:
+    for folder, extra in (("cut", []), ("sharp", ["--sharp"])):
+        outcome = run("extract", made / "sphere.miner", "-o", tmp_path / folder, "--lod", 0, *extra)
+        assert outcome.status == 0, outcome.err
+    assert "no sharp edge found" in outcome.err
+    cut, sharp = ((tmp_path / folder / "lod_0.ply").read_bytes() for folder in ("cut", "sharp"))
+    assert cut == sharp
+
+
+def test_only_a_distance_tells_sharp_edges(tmp_path: Path, run: Run) -> None:
+    write_mesh(tmp_path / "box.stl", box())
+    model = tmp_path / "box.miner"
+    outcome = run(
+        *("fit", tmp_path / "box.stl", "-o", model, "--resolution", 16, "--scales", 1),
+        *("--preset", "fast"),
+    )
+    assert outcome.status == 0, outcome.err
+    outcome = run("extract", model, "-o", tmp_path / "out", "--sharp")
+    assert outcome.status == 1
+    assert "--target distance" in outcome.err
     assert not (tmp_path / "out").exists()

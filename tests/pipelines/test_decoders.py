@@ -27,6 +27,7 @@ from pipelines.decoders import (
     EXACT,
     EXACT_FINER,
     SAMPLES,
+    SHARPENED,
     DecodersRun,
     between_samples,
     decoders_report,
@@ -94,6 +95,7 @@ def test_the_study_of_a_ball(tmp_path: Path) -> None:
     assert text == (tmp_path / "run/report.md").read_text(encoding="utf-8")
     assert text.count(f"| {BETWEEN} |") == 2
     # A ball has no sharp edge.
+    assert error(SHARPENED) == error(SAMPLES)
     assert found[SAMPLES]["edge_error_voxels"] is None
     assert run_decoders(run, fresh=False, console=QUIET) == records
 

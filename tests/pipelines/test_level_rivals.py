@@ -13,6 +13,7 @@ from pipelines.level_rivals import (
     MINER,
     OF_FINEST,
     OF_SOURCE,
+    SHARPENED,
     LevelRivalsRun,
     rivals_report,
     run_level_rivals,
@@ -37,12 +38,13 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> LevelRivalsRun:
 def test_rivals_have_as_many_triangles(closed: LevelRivalsRun) -> None:
     records = run_level_rivals(closed, fresh=False, console=QUIET)
     by_scale = {s: {r["mesh"]: r for r in records if r["scale"] == s} for s in range(4)}
-    assert set(by_scale[0]) == {MINER, OF_SOURCE}
+    assert set(by_scale[0]) == {MINER, SHARPENED, OF_SOURCE}
     for scale in (1, 2, 3):
         meshes = by_scale[scale]
-        assert set(meshes) == {MINER, OF_SOURCE, OF_FINEST}
+        assert set(meshes) == {MINER, SHARPENED, OF_SOURCE, OF_FINEST}
         triangles = meshes[MINER]["triangles"]
-        assert all(triangles - 1 <= m["triangles"] <= triangles for m in meshes.values())
+        for rival in (OF_SOURCE, OF_FINEST):
+            assert triangles - 1 <= meshes[rival]["triangles"] <= triangles
         assert meshes[OF_SOURCE]["to_source_voxels"] < meshes[MINER]["to_source_voxels"]
         assert by_scale[scale - 1][MINER]["triangles"] > triangles
     book = Path(closed.output) / "records.jsonl"
@@ -59,7 +61,7 @@ def test_an_open_source_has_no_decimated_rival(tmp_path: Path) -> None:
     records = run_level_rivals(
         study(tmp_path, TriangleMesh(whole.vertices, whole.faces[1:])), fresh=True, console=QUIET
     )
-    assert {r["mesh"] for r in records} == {MINER, OF_FINEST}
+    assert {r["mesh"] for r in records} == {MINER, SHARPENED, OF_FINEST}
 
 
 def test_the_shipped_configuration_is_sound() -> None:

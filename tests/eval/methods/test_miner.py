@@ -26,7 +26,7 @@ from geom_miner import (
     preset,
 )
 from tests.eval.methods.clouds import plate_cloud, sphere_cloud
-from tests.shapes import sphere, torus
+from tests.shapes import box, sphere, torus
 
 CENTER = (3.0, -1.0, 2.0)
 BALL = sphere(1.0, CENTER, 4)
@@ -133,7 +133,7 @@ def test_what_is_told_is_of_the_file(
     mesh = extract_level(model, 0)
     np.testing.assert_array_equal(mesh.vertices, mesh_of(ball).vertices)
     np.testing.assert_array_equal(mesh.faces, mesh_of(ball).faces)
-    assert ball.steps == 500
+    assert ball.steps == 800
     assert ball.peak_rss_bytes > 50e6
     assert min(ball.timings.prepare, ball.timings.fit, ball.timings.mesh) > 0
     shares = [share for share, _ in told]
@@ -255,3 +255,13 @@ def test_what_it_cannot_do_is_said(source: Source, options: Options, sentence: s
 def test_it_is_found_by_name() -> None:
     assert find_method("miner") is MINER
     assert next(iter(MINER.presets)) == "compact"
+
+
+def test_the_sharp_preset_puts_edges_back() -> None:
+    source = box((0, 0, 0), (3, 4, 5))
+
+    def volume(name: str) -> float:
+        options = Options(name, resolution=RESOLUTION)
+        return float(mesh_of(MINER.reconstruct(source, options)).volume)
+
+    assert abs(volume("sharp") - 60) < abs(volume("compact") - 60) / 3
