@@ -41,6 +41,7 @@ from geom_miner import (
     load_model,
     preset,
     read_mesh,
+    sharpen,
     target_for,
     target_of,
     voxelize_mesh,
@@ -62,7 +63,8 @@ class FidelityRun:
     shapes: list[str]
     """Named shapes or paths."""
     rows: dict[str, Any]
-    """Name of a row, and its ``preset``, ``target`` and settings that differ from the preset."""
+    """Name of a row, and its ``preset``, ``target``, settings that differ from the preset, and
+    ``sharp: true`` for a mesh whose sharp edges are put back."""
     against: str
     """Row whose numbers and time the others' are relative to."""
     drawn: list[str] = field(default_factory=list)
@@ -88,7 +90,13 @@ class _Row:
 
     target: str
     settings: FitSettings | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
+    sharp: bool = False
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What a record of this row is told by."""
+        facts: dict[str, Any] = {"target": self.target, "sharp": self.sharp}
+        return facts | {"settings": asdict(self.settings) if self.settings else None}
 
 
 def run_fidelity(run: FidelityRun, *, fresh: bool, console: Console) -> list[Record]:
@@ -130,21 +138,22 @@ def run_fidelity(run: FidelityRun, *, fresh: bool, console: Console) -> list[Rec
 
 
 def _rows(run: FidelityRun) -> dict[str, _Row]:
-    rows = {
-        _FLOOR.format(target): _Row(target, facts={"target": target, "settings": None})
-        for target in FLOORS
-    }
+    rows = {_FLOOR.format(target): _Row(target) for target in FLOORS}
     for name, changes in run.rows.items():
         if name in rows or not isinstance(changes, dict):
             raise SettingsError(f"rows must map names to settings, got {name}: {changes!r}")
         changes = dict(changes)
         base = str(changes.pop("preset", "surface"))
         target = str(changes.pop("target", target_for(base)))
+        sharp = changes.pop("sharp", False)
+        if not isinstance(sharp, bool) or (sharp and target != "distance"):
+            raise SettingsError(
+                f"sharp must be true or false, and true for a distance alone, got {name}: {sharp!r}"
+            )
         unknown = sorted(set(changes) - set(asdict(preset(base))))
         if unknown:
             raise SettingsError(f"row {name} has no setting {unknown[0]!r}")
-        settings = replace(preset(base), **changes)
-        rows[name] = _Row(target, settings, {"target": target, "settings": asdict(settings)})
+        rows[name] = _Row(target, replace(preset(base), **changes), sharp)
     if run.against not in run.rows:
         raise SettingsError(f"against must be one of the rows, got {run.against!r}")
     if not set(run.drawn) <= set(rows):
@@ -185,6 +194,8 @@ def _measure(shape: Shape, way: _Row, run: FidelityRun) -> tuple[TriangleMesh, R
         record["seconds"] = sum(entry.seconds for entry in result.history)
         record["parameters"] = model.num_parameters
         field_, mesh = model.decode(0), extract_level(model, 0)
+    if way.sharp:
+        mesh = sharpen(mesh, occupancy.grid.spacing[0])
     return mesh, record | _judged(shape.mesh, mesh, field_, occupancy, run)
 
 

@@ -26,6 +26,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> FidelityRun:
         rows={
             "binary": {"preset": "volume", **SMALL},
             "distance": {"preset": "surface", **SMALL},
+            "sharp": {"preset": "surface", "sharp": True, **SMALL},
             "covered": {"preset": "surface", "target": "coverage", **SMALL},
         },
         against="binary",
@@ -40,12 +41,14 @@ def test_rows_are_measured_once_and_beside_their_floors(run: FidelityRun) -> Non
     records = {r["row"]: r for r in run_fidelity(run, fresh=False, console=QUIET)}
     assert list(records) == [
         *("occupancy itself", "coverage itself", "distance itself"),
-        *("binary", "distance", "covered"),
+        *("binary", "distance", "sharp", "covered"),
     ]
     error = {row: r["surface_error_voxels"]["mean"] for row, r in records.items()}
     # What is known of the targets: the better a target, the nearer its own surface.
     assert error["distance itself"] < error["coverage itself"] < error["occupancy itself"]
     assert error["distance itself"] < error["distance"] < error["binary"]
+    # A ball has no sharp edge.
+    assert error["sharp"] == error["distance"]
     assert records["occupancy itself"]["iou"] == 1.0
     assert "seconds" not in records["distance itself"]
     assert records["distance"]["parameters"] > 0 < records["distance"]["file_bytes"]
@@ -68,6 +71,8 @@ def test_rows_are_measured_once_and_beside_their_floors(run: FidelityRun) -> Non
         ({"rows": {"binary": 3}}, "rows must map"),
         ({"rows": {"binary": {"stepz": 3}}}, "stepz"),
         ({"rows": {"binary": {"preset": "nothing"}}}, "preset must be"),
+        ({"rows": {"binary": {"preset": "volume", "sharp": True}}}, "sharp must be"),
+        ({"rows": {"binary": {"sharp": 3}}}, "sharp must be"),
         ({"against": "other"}, "against"),
         ({"drawn": ["other"]}, "drawn"),
     ],
@@ -77,7 +82,7 @@ def test_wrong_rows_are_named(run: FidelityRun, changes: dict, words: str) -> No
         run_fidelity(replace(run, **changes), fresh=False, console=QUIET)
 
 
-@pytest.mark.parametrize("name", ["fidelity", "fidelity_study"])
+@pytest.mark.parametrize("name", ["fidelity", "fidelity_512", "fidelity_study"])
 def test_the_shipped_configurations_are_sound(name: str) -> None:
     run = load_config(Path(__file__).parents[2] / "configs" / f"{name}.yaml", FidelityRun)
     assert run.against in _rows(run)
