@@ -49,8 +49,8 @@ class IGRObjective:
 _PRESETS = {
     "compact": Preset(
         "a small network, good after some minutes on two cores",
-        NetworkSettings(depth=4, width=256, skip=2),
-        Schedule(steps=5000, rate=5e-3, halve_every=600, floor=1e-5),
+        NetworkSettings(depth=4, width=128, skip=2),
+        Schedule(steps=12_000, rate=5e-3, halve_every=1500, floor=1e-5),
         SampleCounts(surface=512, anywhere=64, box=1.2),
     ),
     "paper": Preset(

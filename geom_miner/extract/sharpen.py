@@ -61,7 +61,7 @@ def sharpen(
     The mesh must come from a signed distance, as preset ``surface`` fits it, with vertices right
     to about 0.01 voxel away from edges. Its triangles are divided and vertices within about two
     voxels of a sharp edge are moved by up to one; all others stay as they are, bit for bit, and
-    so does the mesh's topology. No face is turned against its neighbors that was not before.
+    so does the mesh's topology. No face is turned into the shape that was not before.
 
     Left as it is: what bends by less than the angle; edges shorter than about five voxels; sides
     narrower than about three; fillets of more than about a voxel, while those of less cannot be
@@ -84,8 +84,8 @@ def sharpen(
     SettingsError
         The voxel or the angle is out of range.
     """
-    if not voxel > 0:
-        raise SettingsError(f"voxel must be > 0, got {voxel}")
+    if not 0 < voxel < np.inf:
+        raise SettingsError(f"voxel must be > 0 and finite, got {voxel}")
     if not 0 < angle < 180:
         raise SettingsError(f"angle must lie in (0, 180) degrees, got {angle}")
 

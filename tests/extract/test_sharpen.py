@@ -187,7 +187,7 @@ def test_an_empty_mesh_has_no_edges() -> None:
     assert sharpen(empty, 1.0) is empty
 
 
-@pytest.mark.parametrize("voxel", [0.0, -1.0, float("nan")])
+@pytest.mark.parametrize("voxel", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_voxel_has_a_size(voxel: float) -> None:
     with pytest.raises(SettingsError, match="voxel must be > 0"):
         sharpen(box(), voxel)
