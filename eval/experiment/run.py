@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -124,9 +125,12 @@ def _measure(
     shares: dict[str, float] = {}
 
     folder = Path(run.output)
+    # Cells at a time share the cores: threads of several that wait for each other waste them.
+    cores = len(os.sched_getaffinity(0))
+    threads = None if run.jobs == 1 else max(1, cores // run.jobs)
 
     def attempt(cell: Cell, tell: Callable[[float], None]) -> Record:
-        return {**way, **_attempt(cell, folder, run.timeout, tell)}
+        return {**way, **_attempt(cell, folder, run.timeout, threads, tell)}
 
     with WorkBar(console, "cells") as bar:
         bar(0, total)
@@ -149,12 +153,15 @@ def _measure(
                 bar(done + sum(shares.values()), total)
 
 
-def _attempt(cell: Cell, folder: Path, seconds: float, tell: Callable[[float], None]) -> Record:
+def _attempt(
+    cell: Cell, folder: Path, seconds: float, threads: int | None, tell: Callable[[float], None]
+) -> Record:
     """The record of a cell, whatever happens in it.
 
     Parameters
     ----------
     seconds : after which either of its processes is ended.
+    threads : of either.
     """
     record: Record = {"cell": cell.facts, "failure": None}
     facts = asdict(cell.job(folder))
@@ -166,9 +173,12 @@ def _attempt(cell: Cell, folder: Path, seconds: float, tell: Callable[[float], N
             facts,
             name=cell.contender.label,
             seconds=seconds,
+            threads=threads,
             progress=lambda share, _: tell(share),
         )
-        judged = run_guarded(judge, {}, facts, name="Judging the mesh", seconds=seconds)
+        judged = run_guarded(
+            judge, {}, facts, name="Judging the mesh", seconds=seconds, threads=threads
+        )
     except MethodError as error:
         return {**record, "failure": _sentence(str(error), folder)}
     np.save(folder / errors_file(cell.mesh_file), judged.arrays["errors"], allow_pickle=False)

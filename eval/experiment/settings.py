@@ -127,7 +127,7 @@ class BatchRun:
     timeout: float = 900.0
     """Seconds after which a cell is ended."""
     jobs: int = 1
-    """Cells at a time; with more than one, seconds can't be compared."""
+    """Cells at a time, which share the cores; with more than one, seconds can't be compared."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where methods that can choose compute."""
     published: Literal["none", "srb"] = "none"

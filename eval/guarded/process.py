@@ -40,6 +40,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 # Seconds between two looks at the process: short beside the work, long beside a look.
 _LOOK_EVERY = 0.05
 _LONGEST_LINE = 300
+# What the libraries used here take their numbers of threads from.
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def run_guarded(
     name: str,
     seconds: float,
     memory_bytes: int | None = None,
+    threads: int | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
     """Call ``work(arrays, facts, progress)`` in a fresh interpreter and wait for what it returns.
@@ -83,6 +86,7 @@ def run_guarded(
     seconds : longest time that it may take, loading its libraries included.
     memory_bytes : most memory that it may ask the system for, code not counted; systems other
         than Linux may not hold it to that.
+    threads : that its libraries work with; None leaves that to them.
     progress : called here with what the work reports there.
 
     Raises
@@ -101,7 +105,7 @@ def run_guarded(
             "memory_bytes": memory_bytes,
         }
         folder.job.write_text(json.dumps(job))
-        status = _run(folder, seconds, progress)
+        status = _run(folder, seconds, threads, progress)
         if status is None:
             raise MethodError(f"{name} took longer than {seconds:g} seconds and was ended")
         if not folder.answer.exists():
@@ -151,10 +155,13 @@ class _Folder:
         return f"; its last words: {said[-1][:_LONGEST_LINE]}" if said else ""
 
 
-def _run(folder: _Folder, seconds: float, progress: Progress | None) -> int | None:
+def _run(
+    folder: _Folder, seconds: float, threads: int | None, progress: Progress | None
+) -> int | None:
     """Run the job of a folder to its end; its status, or None if it took too long."""
     # This package is found there as it is here, wherever this process was started.
     path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
+    shared = {} if threads is None else dict.fromkeys(_THREADS, str(threads))
     deadline, read = time.monotonic() + seconds, 0
     with open(folder.output, "wb") as output:
         process = subprocess.Popen(
@@ -162,7 +169,7 @@ def _run(folder: _Folder, seconds: float, progress: Progress | None) -> int | No
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=output,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, **shared, "PYTHONPATH": path},
             # A group of its own, so that all that it starts can be ended with it.
             start_new_session=True,
         )

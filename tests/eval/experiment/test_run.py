@@ -40,6 +40,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         *,
         name: str,
         seconds: float,
+        threads: int | None = None,
         progress: Callable[[float, str], None] | None = None,
     ) -> Outcome:
         if work is module.reconstruct:

@@ -66,3 +66,10 @@ def dawdles(arrays: Arrays, facts: Facts, progress: Progress) -> tuple[Arrays, F
     progress(0.25, "waiting")
     time.sleep(600)
     return {}, {}
+
+
+def thread_numbers(arrays: Arrays, facts: Facts, progress: Progress) -> tuple[Arrays, Facts]:
+    import numba
+    import torch
+
+    return {}, {"threads": [torch.get_num_threads(), numba.get_num_threads()]}

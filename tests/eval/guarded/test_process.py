@@ -70,6 +70,11 @@ def test_arrays_facts_and_progress_come_back() -> None:
     assert children() == before
 
 
+def test_libraries_work_with_as_many_threads_as_they_are_told() -> None:
+    outcome = run_guarded(misbehaving.thread_numbers, {}, {}, name="it", seconds=60, threads=1)
+    assert outcome.facts == {"threads": [1, 1]}
+
+
 def test_a_large_result_comes_back() -> None:
     count = 20_000_000
     outcome = guarded(misbehaving.many_numbers, {"count": count})
