@@ -16,7 +16,7 @@ def iou_mesh(
     reference: TriangleMesh,
     *,
     resolution: int = 128,
-    margin: float = 0.01,
+    margin: float = 0.04,
 ) -> float:
     """IoU of the insides of two meshes at resolution**3 points: ``iou_mesh(128)`` is ACORN's.
 
@@ -28,7 +28,9 @@ def iou_mesh(
     ----------
     resolution : points along each side of the cube, >= 2.
     margin : between the longest side of the bounding box and the cube, at each of its ends, as a
-        share of that side; >= 0.
+        share of that side; >= 0. Such that the points are not all on, or all midway between, the
+        samples of a grid that a surface was cut from: it is nearest there, and farthest (on Lucy
+        at 256^3 an IoU of .998 and of .987 at 128^3 points, for the same mesh).
 
     Raises
     ------
