@@ -32,7 +32,7 @@ from geom_miner import (
 from pipelines.warm_up import warm_up
 
 # Numba's and PyTorch's; both are read when a process starts.
-_THREAD_VARIABLES = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
+_THREAD_VARIABLES = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 # Batches of the finest scale that a fit has on disk when it is killed.
 KEPT_BATCHES = 2
