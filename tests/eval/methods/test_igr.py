@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -33,15 +31,6 @@ def tiny_preset(monkeypatch) -> None:
         SampleCounts(surface=128, anywhere=32, box=1.2),
     )
     monkeypatch.setitem(igr_module._PRESETS, "tiny", tiny)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tiny networks gain nothing from more, and lose much on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def round_cloud(ndim: int, *, normals: bool, radius: float = 4.0) -> PointCloud:
