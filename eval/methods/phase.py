@@ -1,8 +1,9 @@
 """PHASE: a density in two phases whose transition is the surface (Lipman, ICML 2021).
 
-The functional is in ``phase_losses``; here are its samples, its numbers and the method. Three
+The functional is in ``phase_losses``; here are its samples, its numbers and the method. Four
 things are not the paper's, and only in the preset ``compact``: what the network is, how ε comes
-down, and where Ω is sampled. See ``PhaseSettings``.
+down, where Ω is sampled, and that the balls about the data have shrunk to their centers. See
+``PhaseSettings``.
 """
 
 from __future__ import annotations
@@ -52,8 +53,10 @@ class PhaseSettings:
     unknown : what the network is: the density u; or the distance w, from which u follows. That
         is the same functional, but |u| < 1 and ∇w need no care, and a network that has to be no
         steeper than a distance is fitted in less steps.
-    ball : radius of the balls of the reconstruction term, in √ε. If they are small, a surface
-        that only touches the data on both sides costs as little as one that passes.
+    ball : radius of the balls of the reconstruction term, in √ε; balls of no radius are their
+        centers, where the network is evaluated in any case. Then a surface that only touches
+        the data on both sides costs L as little as one that passes, but not N: w has an extremum
+        where it touches, and ∇w no length.
     pairs : opposite samples in a ball; where the surface is flat one pair gives the ball's mean.
     near : share of the samples of Ω that are drawn near the data, with the weights this asks for.
     reach : the draw near the data falls off by e over this distance.
@@ -67,12 +70,12 @@ class PhaseSettings:
     epsilon: float = 1e-3
     widest: float = 0.3
     reconstruction: float = 15.0
-    normals: float = 1.0
-    eikonal: float = 0.1
+    normals: float = 5.0
+    eikonal: float = 1.0
     norm: losses.Norm = "l2"
     form: Literal["mean", "integral"] = "mean"
     unknown: Literal["distance", "density"] = "distance"
-    ball: float = 0.5
+    ball: float = 0.0
     pairs: int = 1
     near: float = 0.8
     reach: float = 0.05
@@ -81,6 +84,8 @@ class PhaseSettings:
         for name in ("epsilon", "reach"):
             if not 0 < (value := getattr(self, name)) < math.inf:
                 raise MethodError(f"{name} must be positive and finite, got {value}")
+        if not 0 <= self.ball < math.inf:
+            raise MethodError(f"ball must be at least 0 and finite, got {self.ball}")
         if not 0 <= self.near < 1:
             raise MethodError(f"near must be at least 0 and less than 1, got {self.near}")
         if self.pairs < 1:
@@ -207,12 +212,12 @@ class PhaseObjective:
         values, gradients = network.value_and_gradient(torch.cat([batch.surface, batch.domain]))
         epsilon = self.epsilon_for(values[:count])
         density, gradient, slope = self.fields(values, gradients, epsilon)
-        radius = settings.ball * math.sqrt(epsilon)
-        in_balls = network((batch.surface[:, None] + radius * batch.moves).flatten(0, 1))
+        in_balls = values[:count, None]
+        if settings.ball > 0:
+            around = batch.surface[:, None] + settings.ball * math.sqrt(epsilon) * batch.moves
+            in_balls = network(around.flatten(0, 1)).reshape(around.shape[:2])
         parts = {
-            "reconstruction": losses.reconstruction(
-                self.density(in_balls, epsilon).reshape(batch.moves.shape[:2])
-            ),
+            "reconstruction": losses.reconstruction(self.density(in_balls, epsilon)),
             "energy": losses.transition_energy(
                 density[count:],
                 gradient[count:],
@@ -271,8 +276,8 @@ _PRESETS = {
     "compact": PhasePreset(
         "a small network, good after some minutes on two cores",
         NetworkSettings(depth=4, width=128, skip=2),
-        Schedule(steps=6000, rate=2e-3, halve_every=750, floor=1e-5),
-        SampleCounts(surface=512, anywhere=1536, box=1.2),
+        Schedule(steps=12_000, rate=5e-3, halve_every=1500, floor=1e-5),
+        SampleCounts(surface=512, anywhere=128, box=1.2),
         PhaseSettings(),
     ),
     "paper": PhasePreset(
@@ -280,7 +285,16 @@ _PRESETS = {
         NetworkSettings(depth=8, width=512, skip=4),
         Schedule(steps=100_000, rate=5e-3, halve_every=2000, floor=5e-6),
         SampleCounts(surface=7000, anywhere=100_000, box=1.2),
-        PhaseSettings(epsilon=0.01, widest=0.1, unknown="density", ball=0.1, pairs=4, near=0.0),
+        PhaseSettings(
+            epsilon=0.01,
+            widest=0.1,
+            normals=1.0,
+            eikonal=0.1,
+            unknown="density",
+            ball=0.1,
+            pairs=4,
+            near=0.0,
+        ),
     ),
 }
 

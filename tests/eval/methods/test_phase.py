@@ -166,7 +166,8 @@ def test_loss_of_a_plane_is_its_area(ndim, unknown, oriented) -> None:
 
 
 @pytest.mark.parametrize("unknown", ["distance", "density"])
-def test_loss_by_hand(unknown) -> None:
+@pytest.mark.parametrize("ball", [0.0, 0.5])
+def test_loss_by_hand(unknown, ball) -> None:
     draw = lambda *shape: torch.randn(*shape, generator=rng, dtype=torch.float64)  # noqa: E731
     rng = generator()
     network = ImplicitNetwork(3, NetworkSettings(depth=2, width=16, skip=1), rng).double()
@@ -176,7 +177,13 @@ def test_loss_by_hand(unknown) -> None:
     batch = PhaseBatch(surface, normals, draw(5, 4, 3), draw(7, 3), draw(7).square())
     epsilon, width = 0.04, 0.2
     settings = PhaseSettings(
-        epsilon, widest=width, reconstruction=1.5, normals=2.0, eikonal=0.7, unknown=unknown
+        epsilon,
+        widest=width,
+        reconstruction=1.5,
+        normals=2.0,
+        eikonal=0.7,
+        ball=ball,
+        unknown=unknown,
     )
 
     def u(points: Tensor) -> Tensor:
@@ -199,7 +206,7 @@ def test_loss_by_hand(unknown) -> None:
     for (point, moves, normal), value, slope in zip(
         rows, *with_gradient(batch.surface), strict=True
     ):
-        reconstruction += abs(u(point + settings.ball * width * moves).mean().item()) / 5
+        reconstruction += abs(u(point + ball * width * moves).mean().item()) / 5
         of_w = width * slope / max(1 - abs(value), 1e-3)
         facing += math.sqrt(sum((normal - of_w) ** 2)) / 5
         eikonal += (1 - math.sqrt(sum(of_w**2))) ** 2 / 5
@@ -355,6 +362,7 @@ def test_are_found_by_their_names() -> None:
     [
         ({"epsilon": 0.0}, "epsilon must be positive"),
         ({"reach": math.inf}, "reach must be positive and finite"),
+        ({"ball": -0.1}, "ball must be at least 0 and finite"),
         ({"near": 1.0}, "near must be at least 0 and less than 1"),
         ({"pairs": 0}, "pairs must be at least 1"),
         ({"unknown": "density"}, "widest must be at most the root of epsilon"),
