@@ -57,7 +57,9 @@ def round_cloud(ndim: int, *, normals: bool, radius: float = 4.0) -> PointCloud:
 @pytest.fixture(autouse=True)
 def tiny_presets(monkeypatch) -> None:
     waves = replace(TINY, network=replace(TINY.network, frequencies=1))
-    density = replace(TINY, phase=PhaseSettings(epsilon=0.01, widest=0.1, unknown="density"))
+    # The paper's functional, with fewer samples.
+    paper = replace(PHASE._presets["paper"].phase, ball=0.5, pairs=1, near=0.8)
+    density = replace(TINY, phase=paper)
     for method, preset in ((PHASE, TINY), (PHASE_FF, waves)):
         monkeypatch.setitem(method._presets, "tiny", preset)
         monkeypatch.setitem(method._presets, "density", density)
