@@ -193,11 +193,11 @@ def write_surface(path: Path, surface: TriangleMesh | Contours, comment: str) ->
     import numpy as np
 
     from eval.methods import Contours
-    from geom_miner import new_mesh_file, write_mesh
+    from geom_miner import MeshError, new_file, write_mesh
 
     if isinstance(surface, Contours):
         lines = {f"line_{index}": line for index, line in enumerate(surface.lines)}
-        with new_mesh_file(path) as stream:
+        with new_file(path, MeshError) as stream:
             np.savez(stream, allow_pickle=False, **lines)
     else:
         write_mesh(path, surface, comments=[comment])

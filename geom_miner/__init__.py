@@ -58,7 +58,6 @@ if TYPE_CHECKING:
     from geom_miner.mesh.diagnose import diagnose as diagnose
     from geom_miner.mesh.files import read_mesh as read_mesh
     from geom_miner.mesh.files import write_mesh as write_mesh
-    from geom_miner.mesh.new_file import new_mesh_file as new_mesh_file
     from geom_miner.mesh.ply import count_ply_rows as count_ply_rows
     from geom_miner.mesh.ply import read_ply_vertices as read_ply_vertices
     from geom_miner.mesh.triangle_mesh import TriangleMesh as TriangleMesh
@@ -79,6 +78,7 @@ if TYPE_CHECKING:
     from geom_miner.voxelize.occupancy import voxelize_mesh as voxelize_mesh
     from geom_miner.voxelize.settings import VoxelizeSettings as VoxelizeSettings
     from geom_miner.voxelize.winding import winding_numbers as winding_numbers
+    from geom_miner.whole_files import new_file as new_file
 
 __version__ = "0.1.0"
 
@@ -123,7 +123,7 @@ _HOMES = {
     "fit_to_file": "resumable",
     "learn_start": "fit.learned_start",
     "load_model": "storage.model_file",
-    "new_mesh_file": "mesh.new_file",
+    "new_file": "whole_files",
     "paired_samples": "grid.sparse",
     "parse_memory": "fit.memory",
     "preset": "fit.settings",

@@ -21,6 +21,7 @@ from geom_miner.kernels import resolve_backend
 from geom_miner.model.block_mlps import BlockMLPs
 from geom_miner.model.representation import Representation
 from geom_miner.storage.model_file import Header, ModelWriter, holds, load_model, part_path
+from geom_miner.whole_files import new_file
 
 
 @dataclass(frozen=True)
@@ -145,14 +146,8 @@ def _history_path(path: Path) -> Path:
 
 
 def _save_history(path: Path, history: list[ScaleHistory]) -> None:
-    scratch = path.with_name(path.name + ".tmp")
-    try:
-        scratch.write_text(json.dumps([entry.as_dict() for entry in history]))
-        scratch.replace(path)
-    except OSError as error:
-        raise ModelFileError(
-            f"cannot write {path}: {error.strerror}; free some space and run again"
-        ) from error
+    with new_file(path, ModelFileError) as file:
+        file.write(json.dumps([entry.as_dict() for entry in history]).encode())
 
 
 def _history_of(path: Path, levels: Sequence[BlockMLPs], grid: SampleGrid) -> list[ScaleHistory]:

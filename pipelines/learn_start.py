@@ -25,6 +25,7 @@ from geom_miner import (
     VoxelizeSettings,
     finest_residuals,
     learn_start,
+    new_file,
     try_start,
     voxelize_mesh,
 )
@@ -111,10 +112,8 @@ def _sentence(row: dict[str, Any]) -> str:
 
 
 def _write(path: Path, learned: LearnedStart) -> None:
-    scratch = path.with_name(path.name + ".tmp")
-    with scratch.open("wb") as file:
+    with new_file(path, SettingsError) as file:
         np.save(file, learned.row.numpy().astype(np.float32), allow_pickle=False)
-    scratch.replace(path)
 
 
 def main() -> int:

@@ -26,7 +26,7 @@ from eval.experiment.subjects import Subject
 from eval.render import render_mesh
 from eval.runs import make_folder
 from eval.view import View
-from geom_miner import TriangleMesh, read_mesh
+from geom_miner import SettingsError, TriangleMesh, new_file, read_mesh
 
 Floats = npt.NDArray[np.float64]
 
@@ -129,9 +129,8 @@ class _Easel:
                 supersampling=2,
                 transparent=True,
             )
-            scratch = path.with_suffix(".tmp")
-            Image.fromarray(picture).save(scratch, "WEBP", quality=86, method=4)
-            scratch.replace(path)
+            with new_file(path, SettingsError) as file:
+                Image.fromarray(picture).save(file, "WEBP", quality=86, method=4)
         return path
 
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from eval.clouds.point_cloud import PointCloud
 from eval.errors import CloudError
-from geom_miner import MeshError, count_ply_rows, new_mesh_file, read_ply_vertices
+from geom_miner import MeshError, count_ply_rows, new_file, read_ply_vertices
 
 Floats = npt.NDArray[np.float64]
 StrPath = str | os.PathLike[str]
@@ -63,11 +63,8 @@ def write_cloud(path: StrPath, cloud: PointCloud) -> None:
     """
     path = Path(path)
     write = _WRITERS[_known_suffix(path)]
-    try:
-        with new_mesh_file(path) as stream:
-            write(stream, cloud)
-    except MeshError as error:
-        raise CloudError(str(error)) from error
+    with new_file(path, CloudError) as stream:
+        write(stream, cloud)
 
 
 def holds_cloud(path: StrPath) -> bool:

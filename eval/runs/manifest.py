@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from geom_miner import SettingsError, __version__
+from geom_miner import SettingsError, __version__, new_file
 
 _PACKAGES = ("torch", "numpy", "scipy", "numba", "trimesh", "safetensors", "PyMCubes", "embreex")
 
@@ -63,14 +63,8 @@ def peak_rss_bytes() -> int:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file atomically."""
-    scratch = path.with_name(path.name + ".tmp")
-    try:
-        scratch.write_text(text, encoding="utf-8")
-        scratch.replace(path)
-    except OSError as error:
-        raise SettingsError(
-            f"cannot write {path}: {error.strerror}; choose a writable folder with space"
-        ) from error
+    with new_file(path, SettingsError) as file:
+        file.write(text.encode())
 
 
 def write_json(path: Path, values: Any) -> None:

@@ -29,9 +29,9 @@ from geom_miner.extract.cube_table import cube_table
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
-from geom_miner.mesh.new_file import new_mesh_file
 from geom_miner.mesh.ply_stream import write_ply_slabs
 from geom_miner.mesh.triangle_mesh import TriangleMesh
+from geom_miner.whole_files import new_file
 
 # Blocks that a dense volume is cut into; the mesh does not depend on it.
 _DENSE_BLOCK = 16
@@ -201,7 +201,7 @@ def extract_to_ply(
     """
     surface = Isosurface(blocks, grid, iso_level=iso_level, on_progress=on_progress)
     counts = surface.num_vertices, surface.num_faces
-    with new_mesh_file(path) as stream:
+    with new_file(path, MeshError) as stream:
         slabs = surface.vertex_slabs(), surface.face_slabs()
         write_ply_slabs(stream, counts, *slabs, comments=comments)
     return counts

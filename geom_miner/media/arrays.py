@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
 from geom_miner.errors import MediaError
+from geom_miner.whole_files import new_file
 
 
 def read_array(path: Path | str) -> npt.NDArray[np.float64]:
@@ -39,14 +36,14 @@ def read_array(path: Path | str) -> npt.NDArray[np.float64]:
 
 def write_array(path: Path | str, array: npt.NDArray[np.generic]) -> None:
     """Write an NPY file."""
-    write_atomically(Path(path), lambda file: np.save(file, array, allow_pickle=False))
+    with new_file(path, MediaError) as file:
+        np.save(file, array, allow_pickle=False)
 
 
 def write_archive(path: Path | str, **arrays: npt.NDArray[np.generic]) -> None:
     """Write a compressed NPZ file of named arrays."""
-    write_atomically(
-        Path(path), lambda file: np.savez_compressed(file, allow_pickle=False, **arrays)
-    )
+    with new_file(path, MediaError) as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def write_array_in_slabs(
@@ -61,74 +58,8 @@ def write_array_in_slabs(
         "fortran_order": False,
         "shape": shape,
     }
-
-    def write(file: IO[bytes]) -> None:
+    with new_file(path, MediaError) as file:
         np.lib.format.write_array_header_1_0(file, facts)
         for slab in slabs:
             file.write(np.ascontiguousarray(slab, dtype=dtype).data)
             del slab  # before the next one is made
-
-    write_atomically(Path(path), write)
-
-
-def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file beside its destination and rename it, so that a failure leaves the old one.
-
-    Raises
-    ------
-    MediaError
-        The destination cannot be written.
-    """
-    with _unfinished(path) as scratch:
-        with scratch.open("wb") as file:
-            write(file)
-        scratch.replace(path)
-
-
-def write_folder_atomically(path: Path, write: Callable[[Path], object], *, sign: str) -> None:
-    """Fill a folder beside its destination and rename it, so that a failure leaves the old one.
-
-    Parameters
-    ----------
-    write : is called with the empty folder to fill.
-    sign : name of a file that tells a folder of this kind; nothing else is ever replaced.
-
-    Raises
-    ------
-    MediaError
-        The destination cannot be written, or is something else.
-    """
-    if path.exists() and not (path / sign).is_file():
-        raise MediaError(
-            f"cannot write {path}: it is there and no {path.suffix} folder; choose another name"
-        )
-    with _unfinished(path) as scratch:
-        scratch.mkdir()
-        write(scratch)
-        earlier = path.with_name(f"{path.name}.{os.getpid()}.old")
-        try:
-            # A folder cannot be renamed onto a full one: the earlier result steps aside first.
-            if path.exists():
-                path.rename(earlier)
-            scratch.rename(path)
-        finally:
-            if earlier.exists() and not path.exists():
-                earlier.rename(path)
-        shutil.rmtree(earlier, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def _unfinished(path: Path) -> Iterator[Path]:
-    """A name beside a destination for a result in the making; whatever is left there goes."""
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        yield scratch
-    except OSError as error:
-        raise MediaError(
-            f"cannot write {path}: {error.strerror or 'writing failed'}; "
-            "choose a folder that exists, is writable and has space"
-        ) from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            scratch.unlink(missing_ok=True)

@@ -14,7 +14,8 @@ from geom_miner.errors import MediaError
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
-from geom_miner.media.arrays import write_array, write_atomically
+from geom_miner.media.arrays import write_array
+from geom_miner.whole_files import new_file
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 WRITABLE_SUFFIXES = (".png", ".tif", ".tiff", ".npy")
@@ -96,7 +97,8 @@ def write_image(path: Path | str, samples: npt.NDArray[np.float32], *, bits: int
     pixels = np.rint(np.clip(samples, 0.0, 1.0) * top).astype(kind)
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     form = "PNG" if suffix == ".png" else "TIFF"
-    write_atomically(path, lambda file: image.save(file, format=form))
+    with new_file(path, MediaError) as file:
+        image.save(file, format=form)
 
 
 def check_writable_suffix(path: Path) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import zlib
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
-from geom_miner.media.arrays import write_atomically
+from geom_miner.errors import MediaError
 from geom_miner.media.sample_stream import SampleStream
+from geom_miner.whole_files import new_file
 
 # Most of a volume is constant blocks, which every level packs alike; 1 is the quickest.
 _GZIP_LEVEL = 1
@@ -30,8 +30,7 @@ def write_nrrd(path: Path | str, stream: SampleStream) -> None:
         The file cannot be written; an earlier one is left as it was.
     """
     order = (*reversed(range(stream.grid.ndim)), stream.grid.ndim)
-
-    def write(file: IO[bytes]) -> None:
+    with new_file(path, MediaError) as file:
         file.write(_header(stream).encode())
         packer = zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_WINDOW)
         for slab in stream.slabs(stream.grid.ndim - 1):
@@ -40,8 +39,6 @@ def write_nrrd(path: Path | str, stream: SampleStream) -> None:
             del slab, raw  # before the next ones are made
         if stream.compress:
             file.write(packer.flush())
-
-    write_atomically(Path(path), write)
 
 
 def _stored(stream: SampleStream) -> np.dtype[np.generic]:

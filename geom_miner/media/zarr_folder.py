@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from geom_miner.errors import BackendUnavailable
+from geom_miner.errors import BackendUnavailable, MediaError
 from geom_miner.grid.blocks import Box
 from geom_miner.grid.sparse import SparseBlocks
-from geom_miner.media.arrays import write_folder_atomically
 from geom_miner.media.sample_stream import SampleStream
+from geom_miner.whole_files import new_folder
 
 # About 64 samples along each axis of a volume, 1 MB of float32: zarr's advice for the least, and
 # so the fewest zeros in chunks that the surface crosses.
@@ -52,7 +52,7 @@ def write_zarr(path: Path | str, stream: SampleStream) -> None:
     chunk = chunk_extent(stream)
     kept = tuple(chunk[axis] for axis in stream.axes)
 
-    def write(folder: Path) -> None:
+    with new_folder(path, MediaError, sign="zarr.json") as folder:
         array = zarr.create_array(
             str(folder),
             shape=(*stream.shape, stream.channels) if several else stream.shape,
@@ -76,8 +76,6 @@ def write_zarr(path: Path | str, stream: SampleStream) -> None:
             for where, samples in _chunks(stream, next(parts), layer, chunk):
                 array[where] = samples
             stream.on_progress(layer[1][0] - stream.box[0][0], stream.extent[0])
-
-    write_folder_atomically(Path(path), write, sign="zarr.json")
 
 
 def chunk_extent(stream: SampleStream) -> tuple[int, ...]:

@@ -13,10 +13,10 @@ from typing import IO, Any
 import numpy as np
 
 from geom_miner.errors import MeshError
-from geom_miner.mesh.new_file import new_mesh_file
 from geom_miner.mesh.ply import read_ply, write_ply
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from geom_miner.mesh.weld import merge_identical_vertices
+from geom_miner.whole_files import new_file
 
 WRITABLE = (".ply", ".obj", ".stl", ".off", ".glb")
 READABLE = (*WRITABLE, ".gltf")
@@ -78,7 +78,7 @@ def write_mesh(
     """
     path = Path(path)
     suffix = _known_suffix(path, WRITABLE)
-    with new_mesh_file(path) as stream:
+    with new_file(path, MeshError) as stream:
         if suffix == ".ply":
             write_ply(stream, mesh, comments=comments, double=double)
         else:

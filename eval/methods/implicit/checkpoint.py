@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ import torch
 
 from eval.errors import MethodError
 from eval.methods.implicit.networks import ImplicitNetwork
+from geom_miner import new_file
 
 _FORMAT = "geom_miner implicit training 1"
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
@@ -69,19 +68,8 @@ class Checkpoint:
             "seconds": state.seconds,
         }
         arrays["head"] = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
-        scratch = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
-        try:
-            with open(scratch, "wb") as stream:
-                np.savez(stream, allow_pickle=False, **arrays)
-            os.replace(scratch, self.path)
-        except OSError as error:
-            raise MethodError(
-                f"cannot write {self.path}: {error.strerror or error}; choose a folder that "
-                "exists, is writable and has space"
-            ) from error
-        finally:
-            with contextlib.suppress(OSError):
-                scratch.unlink(missing_ok=True)
+        with new_file(self.path, MethodError) as stream:
+            np.savez(stream, allow_pickle=False, **arrays)
 
     def restore(self, state: TrainingState) -> None:
         """Bring the state to what the file holds; without a file it stays as it is.
