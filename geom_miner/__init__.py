@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from geom_miner.voxelize.occupancy import VoxelizeReport as VoxelizeReport
     from geom_miner.voxelize.occupancy import voxelize_mesh as voxelize_mesh
     from geom_miner.voxelize.settings import VoxelizeSettings as VoxelizeSettings
+    from geom_miner.voxelize.winding import WindingNumbers as WindingNumbers
     from geom_miner.voxelize.winding import winding_numbers as winding_numbers
     from geom_miner.whole_files import new_file as new_file
 
@@ -108,6 +109,7 @@ _HOMES = {
     "TriangleMesh": "mesh.triangle_mesh",
     "VoxelizeReport": "voxelize.occupancy",
     "VoxelizeSettings": "voxelize.settings",
+    "WindingNumbers": "voxelize.winding",
     "WorkBar": "progress",
     "build_pyramid": "grid.pyramid",
     "choose_device": "kernels",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -24,7 +25,7 @@ from geom_miner.voxelize.repair import repair
 from geom_miner.voxelize.report import Method
 from geom_miner.voxelize.report import VoxelizeReport as VoxelizeReport
 from geom_miner.voxelize.settings import InsideTest, VoxelizeSettings
-from geom_miner.voxelize.winding import winding_available, winding_inside
+from geom_miner.voxelize.winding import WindingNumbers, winding_available
 
 if TYPE_CHECKING:
     from geom_miner.voxelize.columns import ColumnCast
@@ -211,8 +212,13 @@ def _by_columns(
             axis=axis, directed=inside == "auto", parts=parts, progress=report,
         )  # fmt: skip
 
+    # Built once, and only if something is disputed.
+    @cache
+    def winding() -> WindingNumbers:
+        return WindingNumbers(mesh)
+
     def by_winding(index: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        return winding_inside(mesh, grid.index_to_world(index))
+        return winding().inside(grid.index_to_world(index))
 
     along_z = columns(2)
     if inside == "auto":
@@ -262,7 +268,7 @@ def _point_by_point(
     """Ask every sample, one layer of blocks at a time: slow, a cross-check."""
     from geom_miner.voxelize.embree import embree_inside
 
-    test = {"winding": winding_inside, "embree": embree_inside}[inside]
+    test = WindingNumbers(mesh).inside if inside == "winding" else partial(embree_inside, mesh)
     thickness = layout.block_shape[0]
     layer_layout = BlockGrid((1, *layout.counts[1:]), layout.block_shape)
     ids, values, constants = [], [], []
@@ -271,7 +277,7 @@ def _point_by_point(
         index = np.stack(
             np.meshgrid(planes, *[np.arange(n) for n in grid.shape[1:]], indexing="ij"), axis=-1
         )
-        found = test(mesh, grid.index_to_world(index).reshape(-1, 3))
+        found = test(grid.index_to_world(index).reshape(-1, 3))
         dense = torch.from_numpy(found.reshape(index.shape[:3]).astype(np.uint8))[..., None]
         part = SparseBlocks.from_dense(dense, layer_layout).packed(Packing())
         coordinates = layer_layout.coordinates_of(part.ids)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,8 @@ import numpy.typing as npt
 from geom_miner.errors import BackendUnavailable
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 
-# Points that are asked at once: libigl builds its tree anew for every call.
-CHUNK_POINTS = 1 << 22
+# Points that are asked at once, between two reports of progress.
+CHUNK_POINTS = 1 << 18
 
 # The solid angles of so few faces are summed up sooner than a tree is searched.
 FEW_FACES = 200
@@ -34,55 +34,68 @@ def winding_available() -> bool:
     return importlib.util.find_spec("igl") is not None
 
 
-def winding_numbers(
-    mesh: TriangleMesh,
-    points: Floats,
-    *,
-    exact: bool = False,
-    progress: Callable[[float], None] | None = None,
-) -> Floats:
-    """Winding numbers (p,) at points (p, 3) in world units: 1 inside, 0 outside if closed.
-
-    Near holes they change gradually; they are negative inside a mesh turned inside out.
+class WindingNumbers:
+    """Winding numbers of one mesh, at any points, as often as one asks.
 
     Parameters
     ----------
     exact : sum up the solid angles of all faces, at a cost of faces times points, instead of
         taking distant ones together. Meshes of few faces are always asked so.
-    progress : called with the share of points done, in (0, 1].
 
     Raises
     ------
     BackendUnavailable
         libigl is not installed.
     """
-    igl = _igl()
-    low, high = mesh.bounds
-    # The tree computes in float32, which a mesh far from the origin would not survive.
-    center, size = (low + high) / 2, float((high - low).max())
-    vertices = np.ascontiguousarray((mesh.vertices - center) / size)
-    points = np.ascontiguousarray((np.asarray(points, dtype=np.float64) - center) / size)
-    faces = mesh.faces.astype(np.int64)
-    by_face = exact or len(faces) <= FEW_FACES
-    ask: Any = igl.winding_number if by_face else igl.fast_winding_number
-    found = np.empty(len(points))
-    for start in range(0, len(points), CHUNK_POINTS):
-        chunk = slice(start, start + CHUNK_POINTS)
-        found[chunk] = ask(vertices, faces, points[chunk])
-        if progress is not None:
-            progress(min(1.0, (start + CHUNK_POINTS) / len(points)))
-    return found
+
+    def __init__(self, mesh: TriangleMesh, *, exact: bool = False) -> None:
+        igl = _igl()
+        low, high = mesh.bounds
+        # The tree computes in float32, which a mesh far from the origin would not survive.
+        self._center, self._size = (low + high) / 2, float((high - low).max())
+        vertices = self._local(mesh.vertices)
+        faces = mesh.faces.astype(np.int64)
+        self._ask: Callable[[Floats], Floats]
+        if exact or len(faces) <= FEW_FACES:
+            self._ask = partial(igl.winding_number, vertices, faces)
+        else:
+            tree = igl.FastWindingNumberBVH()
+            tree.init(vertices, faces)
+            self._ask = tree.winding_number
+
+    def at(self, points: Floats, *, progress: Callable[[float], None] | None = None) -> Floats:
+        """Winding numbers (p,) at points (p, 3) in world units: 1 inside, 0 outside if closed.
+
+        Near holes they change gradually; they are negative inside a mesh turned inside out.
+
+        Parameters
+        ----------
+        progress : called with the share of points done, in (0, 1].
+        """
+        points = self._local(np.asarray(points, dtype=np.float64))
+        found = np.empty(len(points))
+        for start in range(0, len(points), CHUNK_POINTS):
+            chunk = slice(start, start + CHUNK_POINTS)
+            found[chunk] = self._ask(points[chunk])
+            if progress is not None:
+                progress(min(1.0, (start + CHUNK_POINTS) / len(points)))
+        return found
+
+    def inside(self, points: Floats) -> npt.NDArray[np.bool_]:
+        """Whether points (p, 3), in world units, have a winding number above 1/2 in magnitude.
+
+        The magnitude is taken so that a mesh turned inside out has the same inside.
+        """
+        return np.abs(self.at(points)) > 0.5 + ROUNDING
+
+    def _local(self, positions: Floats) -> Floats:
+        return np.ascontiguousarray((positions - self._center) / self._size)
 
 
-def winding_inside(
-    mesh: TriangleMesh, points: Floats, *, progress: Callable[[float], None] | None = None
-) -> npt.NDArray[np.bool_]:
-    """Whether points (p, 3), in world units, have a winding number above 1/2 in magnitude.
-
-    The magnitude is taken so that a mesh turned inside out has the same inside. Arguments and
-    errors as for ``winding_numbers``.
-    """
-    return np.abs(winding_numbers(mesh, points, progress=progress)) > 0.5 + ROUNDING
+def winding_numbers(mesh: TriangleMesh, points: Floats, *, exact: bool = False) -> Floats:
+    """Winding numbers (p,) of a mesh at points (p, 3); see ``WindingNumbers``, which is for more
+    than one question about a mesh."""
+    return WindingNumbers(mesh, exact=exact).at(points)
 
 
 def _igl() -> ModuleType:

@@ -15,7 +15,7 @@ from geom_miner.voxelize import judge
 from geom_miner.voxelize.judge import EXACT_WORK
 from geom_miner.voxelize.occupancy import Occupancy, voxelize_mesh
 from geom_miner.voxelize.settings import VoxelizeSettings
-from geom_miner.voxelize.winding import winding_inside, winding_numbers
+from geom_miner.voxelize.winding import WindingNumbers, winding_numbers
 from tests.shapes import box, joined, sphere, torus
 
 BOX = ((-1.0, -1.0, -1.0), (1.0, 1.0, 1.0))
@@ -254,6 +254,22 @@ def test_winding_numbers_are_those_of_the_mesh_wherever_it_lies(shift: float, sc
     np.testing.assert_allclose(winding_numbers(moved, points), [2, 1, 0], atol=0.01)
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_winding_numbers_are_the_same_at_every_question(
+    monkeypatch: pytest.MonkeyPatch, exact: bool
+) -> None:
+    monkeypatch.setattr("geom_miner.voxelize.winding.CHUNK_POINTS", 7)
+    numbers = WindingNumbers(sphere(1.0, subdivisions=3), exact=exact)
+    points, shares = np.random.default_rng(0).uniform(-2, 2, (30, 3)), []
+    found = numbers.at(points, progress=shares.append)
+    again = np.concatenate([numbers.at(points[:11]), numbers.at(points[11:])])
+    np.testing.assert_allclose(again, found, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(found, np.linalg.norm(points, axis=1) < 1, atol=0.02)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert numbers.at(points[:0]).shape == (0,)
+
+
 def test_few_faces_are_summed_up() -> None:
     points = np.random.default_rng(0).uniform(-2, 2, (100, 3))
     mesh = without(box(*BOX), 0, 5)
@@ -270,7 +286,7 @@ def test_a_winding_number_of_one_half_is_outside_every_time() -> None:
     numbers = winding_numbers(mesh, points)
     assert 0 < np.count_nonzero(numbers > 0.5) < 1000
     np.testing.assert_allclose(numbers, 0.5, rtol=0, atol=1e-14)
-    assert not winding_inside(mesh, points).any()
+    assert not WindingNumbers(mesh).inside(points).any()
 
 
 def test_the_judge_weighs_its_samples() -> None:

@@ -20,7 +20,7 @@ from geom_miner.mesh.triangle_mesh import TriangleMesh
 from geom_miner.voxelize.embree import embree_inside
 from geom_miner.voxelize.occupancy import Occupancy, count_inside, voxelize_mesh
 from geom_miner.voxelize.settings import VoxelizeSettings
-from geom_miner.voxelize.winding import winding_inside
+from geom_miner.voxelize.winding import WindingNumbers
 from tests.shapes import box, joined, sphere, torus
 
 DATA = [
@@ -216,7 +216,7 @@ def test_real_meshes_agree_with_embree_and_winding(path: Path) -> None:
     ours = occupancy.blocks.read(torch.from_numpy(index), (1, 1, 1)).reshape(-1).numpy() > 0.5
     off = distance_to_surface(mesh, points) > 1e-3 * occupancy.grid.spacing[0]
     np.testing.assert_array_equal(embree_inside(mesh, points)[off], ours[off])
-    np.testing.assert_array_equal(winding_inside(mesh, points)[off], ours[off])
+    np.testing.assert_array_equal(WindingNumbers(mesh).inside(points)[off], ours[off])
 
 
 def distance_to_surface(

@@ -12,10 +12,11 @@ from scipy.spatial import cKDTree
 from eval.clouds.point_cloud import PointCloud
 from eval.errors import MethodError
 from eval.methods.point_field.surfels import surfels, voronoi_areas
-from geom_miner import TriangleMesh, winding_numbers
+from geom_miner import TriangleMesh, WindingNumbers
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
+Bools = npt.NDArray[np.bool_]
 
 # Neighbors that a point's cell is cut by, and those of them that its noise is seen in.
 _CELL, _CLOSE = 16, 4
@@ -25,6 +26,9 @@ _CELL, _CLOSE = 16, 4
 _WIDTH, _WIDTH_PER_NOISE, _WIDEST = 0.7, 3.0, 2.5
 # Points that are weighed: those within 1.6 widths, and no fewer than fit a sphere well.
 _REACH, _FEWEST = 1.6, 12
+# Cosine of normals that are one smooth sheet's, and share of the way to the nearest point that goes
+# across the sheet, above which the side of the sheet is the side of the surface.
+_ALIKE, _ACROSS = 0.7, 0.7
 # Most that the winding number of noisy points is mistrusted.
 _MOST_DOUBT = 0.35
 # Queries that are answered together.
@@ -85,19 +89,23 @@ class PointSurface:
     def winding(self, queries: Floats) -> Floats:
         """Winding numbers (q,) at positions (q, 3): about 1 inside and 0 outside, between these
         within a spacing of the points and where points are missing."""
-        return winding_numbers(self.triangles, queries)
+        return self._winding_numbers.at(queries)
+
+    @cached_property
+    def _winding_numbers(self) -> WindingNumbers:
+        return WindingNumbers(self.triangles)
 
     def nearest(self, queries: Floats, reach: float) -> Floats:
         """Distance (q,) to the nearest point, infinite beyond ``reach``."""
         distances, _ = self._tree.query(queries, distance_upper_bound=reach, workers=-1)
         return np.asarray(distances)
 
-    def distance(self, queries: Floats) -> Floats:
-        """Signed distance (q,) to the surface, positive inside.
+    def distance(self, queries: Floats) -> tuple[Floats, Bools]:
+        """Signed distance (q,) to the surface, positive inside, and whether its sign is sure.
 
         The sphere that fits the points around and their normals best (Guennebaud and Gross,
-        "Algebraic Point Set Surfaces", 2007) tells it. Near an edge, and where gaps are wider than
-        the points are apart, it is more to be trusted than its sign.
+        "Algebraic Point Set Surfaces", 2007) tells it. Near an edge or another sheet, and where
+        gaps are wider than the points are apart, it is more to be trusted than its sign.
 
         Parameters
         ----------
@@ -107,21 +115,25 @@ class PointSurface:
             self._distance_of_some(queries[start : start + _CHUNK])
             for start in range(0, len(queries), _CHUNK)
         ]
-        return np.concatenate([np.empty(0), *chunks])
+        distances, sure = zip((np.empty(0), np.empty(0, dtype=bool)), *chunks, strict=True)
+        return np.concatenate(distances), np.concatenate(sure)
 
-    def _distance_of_some(self, queries: Floats) -> Floats:
+    def _distance_of_some(self, queries: Floats) -> tuple[Floats, Bools]:
         lengths, index = self._nearest(queries, self._weighed)
         nearest, spacing = lengths[:, 0], self.spacing[index[:, 0]]
         normals = self.normals[index]
         width = (self.width * spacing)[:, None]
         # Relative to the nearest point's weight, so that far from all points some weight is left.
         weights = np.exp(-(np.square(lengths) - np.square(lengths[:, :1])) / np.square(width))
+        alike = (normals @ normals[:, 0, :, None])[..., 0]
         # Points that face away from the nearest one lie on another sheet.
-        weights *= (normals @ normals[:, 0, :, None])[..., 0] > 0
+        weights *= alike > 0
         found = -_sphere_distance(self.points[index] - queries[:, None], normals, weights)
         # The nearest point is on the surface, and the surface no nearer than its cell allows.
         size = np.clip(np.abs(found), nearest - 1.5 * spacing - self.noise, nearest + self.noise)
-        return np.asarray(np.copysign(size, found))
+        # One smooth sheet is around, and the nearest point of it is not a border's.
+        sure = (alike.min(axis=1) > _ALIKE) & ((nearest < spacing) | (size > _ACROSS * nearest))
+        return np.copysign(size, found), sure
 
 
 def _sphere_distance(points: Floats, normals: Floats, weights: Floats) -> Floats:
