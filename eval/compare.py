@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -39,6 +39,8 @@ class CompareSettings:
     iou_mesh: int = 128
     """Points along each side of the cube on which the insides of two closed meshes are compared;
     0 leaves that out."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where nearest points are searched; on a GPU by Kaolin if it is installed."""
 
 
 def compare(settings: CompareSettings) -> dict[str, Any]:
@@ -99,6 +101,7 @@ def compare_meshes(settings: CompareSettings) -> dict[str, Any]:
         threshold=threshold,
         samples=settings.samples,
         seed=settings.seed,
+        device=settings.device,
     )
     found = {"reconstruction": diagnose(reconstruction), "reference": diagnose(reference)}
     closed = all(diagnosis.closed for diagnosis in found.values())
@@ -142,7 +145,9 @@ def compare_with_scan(settings: CompareSettings) -> dict[str, Any]:
     scan = read_cloud(settings.reference)
     if not scan.diagonal > 0:
         raise MetricError(f"{settings.reference} has no extent; give a scan of a surface")
-    metrics = scan_metrics(scan, reconstruction, settings.samples, settings.seed)
+    metrics = scan_metrics(
+        scan, reconstruction, settings.samples, settings.seed, device=settings.device
+    )
     diagnosis = diagnose(reconstruction)
     return {
         "kind": "scan",

@@ -14,6 +14,7 @@ from PIL import Image
 
 from eval import PointCloud, write_cloud
 from eval.__main__ import main
+from eval.metrics.nearest import find_nearest
 from geom_miner import TriangleMesh, write_mesh
 from tests.shapes import box
 
@@ -156,6 +157,25 @@ def test_failures_are_one_sentence(
     assert done.stdout == ""
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_neighbors_are_searched_where_asked(
+    meshes: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def on_device(points: np.ndarray, cloud: np.ndarray, *, device: str) -> tuple[np.ndarray, ...]:
+        asked.append(device)
+        return find_nearest(points, cloud)
+
+    for module in ("matches", "surface"):
+        monkeypatch.setattr(f"eval.metrics.{module}.find_nearest", on_device)
+    scan = tmp_path / "scan.xyz"
+    write_cloud(scan, PointCloud(np.random.default_rng(0).random((50, 3))))
+    for reference in (meshes[1], str(scan)):
+        asked.clear()
+        assert main(["compare", meshes[0], reference, "--device", "cuda", *SAMPLES]) == 0
+        assert set(asked) == {"cuda"}
 
 
 def test_settings_out_of_range_are_one_sentence(
