@@ -118,7 +118,8 @@ def _line(
     name = f"{dot(colors[row.contender.label])}{escape(row.label)}"
     remark = seeds_words(row)
     if remark:
-        name += f'<span class="remark">{escape(remark)}</span>'
+        kind = "remark bad" if row.failed else "remark"
+        name += f'<span class="{kind}">{escape(remark)}</span>'
     hint = escape("; ".join(filter(None, (f"given {row.given}", *_notes(row)))))
     first = f'<td title="{hint}">{name}</td>'
     if not row.made:

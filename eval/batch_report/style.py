@@ -58,8 +58,8 @@ section { margin-top: 48px; padding-top: 28px; border-top: 1px solid var(--line)
 .strip figure { flex: 1 0 150px; max-width: 260px; margin: 0; min-width: 0; }
 .strip figure:first-child { position: sticky; left: 0; z-index: 2; background: var(--paper);
   box-shadow: 0 0 0 5px var(--paper), 11px 0 8px -6px rgba(0, 0, 0, .16); }
-.strip .name { font-size: .85rem; font-weight: 600; line-height: 1.25; min-height: 2.5em;
-  display: flex; align-items: flex-end; padding-bottom: 4px; }
+.strip .name { font-size: .85rem; font-weight: 600; line-height: 1.25;
+  display: flex; align-items: flex-end; padding-bottom: 4px; min-height: calc(2.5em + 4px); }
 .strip img { display: block; width: 100%; height: auto; cursor: zoom-in; border-radius: 6px;
   background: var(--card); outline: 1px solid var(--line); outline-offset: -1px; }
 .strip img:focus { position: fixed; inset: 3vmin; width: 94vw; height: 94vh; z-index: 9;
@@ -99,7 +99,8 @@ td.best { font-weight: 700; background: var(--best); }
 td.fail { text-align: left; color: var(--bad); white-space: normal; }
 td.words, th.words { text-align: left; }
 td.none { color: var(--soft); }
-.remark { color: var(--bad); font-size: .78rem; display: block; white-space: normal; }
+.remark { color: var(--soft); font-size: .78rem; display: block; white-space: normal; }
+.remark.bad { color: var(--bad); }
 .edge { border-left: 1px solid var(--line); }
 .plot { width: 100%; max-width: 760px; height: auto; display: block; }
 .plot polyline { stroke-width: 2.2; stroke-linejoin: round; }
