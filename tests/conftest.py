@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,10 @@ DATA_VARIABLE = "GEOM_MINER_DATA"
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+# A shell starts what it runs in the background with interrupts ignored, and children inherit that:
+# tests of interrupts must find what a terminal gives.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _data_folder() -> Path | None:
