@@ -16,9 +16,6 @@ import numpy.typing as npt
 from geom_miner.errors import BackendUnavailable
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 
-# Points that are asked at once, between two reports of progress.
-CHUNK_POINTS = 1 << 18
-
 # The solid angles of so few faces are summed up sooner than a tree is searched.
 FEW_FACES = 200
 
@@ -63,23 +60,12 @@ class WindingNumbers:
             tree.init(vertices, faces)
             self._ask = tree.winding_number
 
-    def at(self, points: Floats, *, progress: Callable[[float], None] | None = None) -> Floats:
+    def at(self, points: Floats) -> Floats:
         """Winding numbers (p,) at points (p, 3) in world units: 1 inside, 0 outside if closed.
 
         Near holes they change gradually; they are negative inside a mesh turned inside out.
-
-        Parameters
-        ----------
-        progress : called with the share of points done, in (0, 1].
         """
-        points = self._local(np.asarray(points, dtype=np.float64))
-        found = np.empty(len(points))
-        for start in range(0, len(points), CHUNK_POINTS):
-            chunk = slice(start, start + CHUNK_POINTS)
-            found[chunk] = self._ask(points[chunk])
-            if progress is not None:
-                progress(min(1.0, (start + CHUNK_POINTS) / len(points)))
-        return found
+        return self._ask(self._local(np.asarray(points, dtype=np.float64)))
 
     def inside(self, points: Floats) -> npt.NDArray[np.bool_]:
         """Whether points (p, 3), in world units, have a winding number above 1/2 in magnitude.
