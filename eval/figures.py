@@ -14,7 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 from eval.errors import MetricError
 from eval.render import BACKGROUND, Picture, render_mesh
 from eval.view import View
-from geom_miner import BackendUnavailable, TriangleMesh
+from geom_miner import TriangleMesh
+from geom_miner.errors import BackendUnavailable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,18 +13,16 @@ from eval.metrics.sampling import SurfaceSamples, sample_surface
 from eval.metrics.source_error import source_errors
 from eval.metrics.surface import match_clouds
 from geom_miner import (
-    Occupancy,
-    SparseBlocks,
     TriangleMesh,
     VoxelizeSettings,
     diagnose,
-    downsample,
     load_model,
     read_mesh,
-    scale_bytes,
-    upsample,
     voxelize_mesh,
 )
+from geom_miner.grid import SparseBlocks, downsample, upsample
+from geom_miner.storage import scale_bytes
+from geom_miner.voxelize import Occupancy
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from types import ModuleType
 
-from geom_miner import BackendUnavailable
+from geom_miner.errors import BackendUnavailable
 
 
 def load_open3d() -> ModuleType:

@@ -102,7 +102,8 @@ def read_source(settings: ReconstructSettings) -> Source:
 
 def _reconstruct(settings: ReconstructSettings, console: Console) -> int:
     from eval.methods import Budget, Options, find_method
-    from geom_miner import WorkBar, choose_device
+    from geom_miner.kernels import choose_device
+    from geom_miner.progress import WorkBar
 
     method = find_method(settings.method)
     budget = Budget(settings.seconds, settings.steps)
@@ -193,7 +194,9 @@ def write_surface(path: Path, surface: TriangleMesh | Contours, comment: str) ->
     import numpy as np
 
     from eval.methods import Contours
-    from geom_miner import MeshError, new_file, write_mesh
+    from geom_miner import write_mesh
+    from geom_miner.atomic_files import new_file
+    from geom_miner.errors import MeshError
 
     if isinstance(surface, Contours):
         lines = {f"line_{index}": line for index, line in enumerate(surface.lines)}

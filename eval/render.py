@@ -13,7 +13,8 @@ import numpy.typing as npt
 from eval.errors import MetricError
 from eval.lighting import Floats, irradiance, unit
 from eval.view import View
-from geom_miner import BackendUnavailable, TriangleMesh
+from geom_miner import TriangleMesh
+from geom_miner.errors import BackendUnavailable
 
 Picture = npt.NDArray[np.uint8]
 

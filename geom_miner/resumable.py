@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from geom_miner import __version__
+from geom_miner.atomic_files import new_file
 from geom_miner.errors import ModelFileError
 from geom_miner.fit.coarse_to_fine import DEFAULT_MEMORY, fit_signal
 from geom_miner.fit.history import OnProgress, ScaleHistory
@@ -21,7 +22,6 @@ from geom_miner.kernels import resolve_backend
 from geom_miner.model.block_mlps import BlockMLPs
 from geom_miner.model.representation import Representation
 from geom_miner.storage.model_file import Header, ModelWriter, holds, load_model, part_path
-from geom_miner.whole_files import new_file
 
 
 @dataclass(frozen=True)

@@ -30,16 +30,16 @@ from eval.runs import (
 )
 from eval.shapes import Shape, find_shape
 from geom_miner import (
-    FitResult,
     FitSettings,
-    Occupancy,
-    SettingsError,
     VoxelizeSettings,
     extract_level,
     fit_to_file,
     load_model,
     voxelize_mesh,
 )
+from geom_miner.errors import SettingsError
+from geom_miner.resumable import FitResult
+from geom_miner.voxelize import Occupancy
 from pipelines.config import AblationRun, fit_settings
 
 DEFAULT = "default"

@@ -14,7 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 from eval.runs import load_config, make_folder, manifest, portable, run_command, write_json
-from geom_miner import GeomMinerError, MLPArchitecture, SettingsError, choose_device, fma_peak
+from geom_miner import GeomMinerError
+from geom_miner.errors import SettingsError
+from geom_miner.kernels import MLPArchitecture, choose_device, fma_peak
 from pipelines.timed_fits import FitJob, run_alone
 from pipelines.timed_steps import AUTOGRAD, time_steps
 

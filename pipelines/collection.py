@@ -24,21 +24,19 @@ from eval.runs import (
 )
 from eval.shapes import mesh_files
 from geom_miner import (
-    FitProgress,
     GeomMinerError,
-    MeshError,
-    VoxelizeReport,
     VoxelizeSettings,
-    WorkBar,
     extract_level,
     fit_to_file,
     load_model,
     read_mesh,
-    target_for,
-    target_of,
     voxelize_mesh,
     write_mesh,
 )
+from geom_miner.errors import MeshError
+from geom_miner.fit import target_for
+from geom_miner.progress import FitProgress, WorkBar
+from geom_miner.voxelize import VoxelizeReport, target_of
 from pipelines.config import CollectionRun, fit_settings
 
 

@@ -21,27 +21,28 @@ from eval import edge_errors, iou_off_grid, iou_voxel_sparse, source_errors
 from eval.runs import Record, StudyArguments, device_name
 from eval.shapes import Shape
 from geom_miner import (
-    BlockGrid,
-    Occupancy,
     Representation,
     SampleGrid,
-    SparseBlocks,
     TriangleMesh,
     VoxelizeSettings,
-    doubled,
-    extract_mesh,
     fit_to_file,
-    kernels,
     load_model,
-    local_coordinates,
     preset,
     sharpen,
-    target_of,
+    voxelize_mesh,
+)
+from geom_miner.extract import extract_mesh
+from geom_miner.grid import (
+    BlockGrid,
+    SparseBlocks,
+    doubled,
     upsample,
     upsample_blocks,
     varying_when_upsampled,
-    voxelize_mesh,
 )
+from geom_miner.kernels import load_backend
+from geom_miner.model import local_coordinates
+from geom_miner.voxelize import Occupancy, target_of
 from pipelines.seams import seam
 from pipelines.shape_study import study_command, study_shapes
 
@@ -113,7 +114,7 @@ def between_samples(representation: Representation) -> SparseBlocks:
     ids = varying_when_upsampled(decoded)
     values = upsample_blocks(decoded, layout, ids)
     inside = local_coordinates(layout.block_shape, representation.device)
-    kernel = kernels.backend("auto", representation.device)
+    kernel = load_backend("auto", representation.device)
     places = finest.layout.coordinates_of(finest.fitted_ids)
     for corner in itertools.product((0, 1), repeat=layout.ndim):
         side = torch.tensor(corner, device=representation.device)

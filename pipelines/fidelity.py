@@ -30,23 +30,22 @@ from eval.runs import (
 from eval.shapes import Shape, find_shape
 from geom_miner import (
     FitSettings,
-    Occupancy,
-    SettingsError,
-    SparseBlocks,
     TriangleMesh,
     VoxelizeSettings,
     extract_level,
-    extract_mesh,
     fit_to_file,
     load_model,
     preset,
     read_mesh,
     sharpen,
-    target_for,
-    target_of,
     voxelize_mesh,
     write_mesh,
 )
+from geom_miner.errors import SettingsError
+from geom_miner.extract import extract_mesh
+from geom_miner.fit import target_for
+from geom_miner.grid import SparseBlocks
+from geom_miner.voxelize import Occupancy, target_of
 from pipelines.pictures import draw_closeups
 from pipelines.seams import seam
 from pipelines.shape_study import study_command

@@ -28,16 +28,9 @@ from eval.runs import (
     write_json,
     write_text,
 )
-from geom_miner import (
-    BlockGrid,
-    SettingsError,
-    VoxelizeSettings,
-    build_pyramid,
-    extract_level,
-    fit_to_file,
-    load_model,
-    voxelize_mesh,
-)
+from geom_miner import VoxelizeSettings, extract_level, fit_to_file, load_model, voxelize_mesh
+from geom_miner.errors import SettingsError
+from geom_miner.grid import BlockGrid, build_pyramid
 from pipelines.many_triangles import (
     ask_open3d,
     measure_triangles,

@@ -33,16 +33,10 @@ from eval.runs import (
     write_json,
     write_text,
 )
-from geom_miner import (
-    FitProgress,
-    ImageSignal,
-    choose_device,
-    fit_to_file,
-    image_to_blocks,
-    load_model,
-    read_image,
-    write_image,
-)
+from geom_miner import fit_to_file, load_model, read_image, write_image
+from geom_miner.kernels import choose_device
+from geom_miner.media import ImageSignal, image_to_blocks
+from geom_miner.progress import FitProgress
 from pipelines.config import ImageRun, fit_settings
 from pipelines.pictures import time_line, write_picture
 

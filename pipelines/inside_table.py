@@ -26,7 +26,8 @@ from eval.runs import (
     write_text,
 )
 from eval.shapes import mesh_files
-from geom_miner import GeomMinerError, MeshError, VoxelizeSettings, read_mesh, voxelize_mesh
+from geom_miner import GeomMinerError, VoxelizeSettings, read_mesh, voxelize_mesh
+from geom_miner.errors import MeshError
 from pipelines.inside_report import inside_report
 
 

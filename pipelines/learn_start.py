@@ -17,18 +17,10 @@ from rich.console import Console
 
 from eval.runs import load_config, make_folder, run_command
 from eval.shapes import find_shape
-from geom_miner import (
-    FitSettings,
-    LearnedStart,
-    ReptileSettings,
-    SettingsError,
-    VoxelizeSettings,
-    finest_residuals,
-    learn_start,
-    new_file,
-    try_start,
-    voxelize_mesh,
-)
+from geom_miner import FitSettings, VoxelizeSettings, voxelize_mesh
+from geom_miner.atomic_files import new_file
+from geom_miner.errors import SettingsError
+from geom_miner.fit import LearnedStart, ReptileSettings, finest_residuals, learn_start, try_start
 from pipelines.config import LearnStartRun, fit_settings
 
 # Least saving of block-steps that is worth a file.

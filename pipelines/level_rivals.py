@@ -18,7 +18,6 @@ from eval import source_errors
 from eval.runs import Record, StudyArguments, device_name
 from eval.shapes import Shape
 from geom_miner import (
-    MeshError,
     TriangleMesh,
     VoxelizeSettings,
     decimate,
@@ -28,11 +27,12 @@ from geom_miner import (
     preset,
     read_mesh,
     sharpen,
-    target_for,
-    target_of,
     voxelize_mesh,
     write_mesh,
 )
+from geom_miner.errors import MeshError
+from geom_miner.fit import target_for
+from geom_miner.voxelize import target_of
 from pipelines.shape_study import study_command, study_shapes
 
 MINER, OF_SOURCE, OF_FINEST = "level of detail", "source, decimated", "level 0, decimated"

@@ -17,16 +17,15 @@ from eval import load_open3d
 from eval.runs import peak_rss_bytes
 from eval.shapes import find_shape
 from geom_miner import (
-    Occupancy,
     SampleGrid,
     TriangleMesh,
     VoxelizeSettings,
     diagnose,
     read_mesh,
     voxelize_mesh,
-    winding_numbers,
     write_mesh,
 )
+from geom_miner.voxelize import Occupancy, winding_numbers
 from pipelines.warm_up import warm_up
 
 # Samples that Open3D is asked at once.

@@ -19,16 +19,10 @@ from rich.console import Console
 
 from eval.runs import in_own_process
 from eval.shapes import find_shape
-from geom_miner import (
-    FitSettings,
-    Occupancy,
-    SettingsError,
-    VoxelizeSettings,
-    fit_to_file,
-    parse_memory,
-    preset,
-    voxelize_mesh,
-)
+from geom_miner import FitSettings, VoxelizeSettings, fit_to_file, preset, voxelize_mesh
+from geom_miner.errors import SettingsError
+from geom_miner.fit import parse_memory
+from geom_miner.voxelize import Occupancy
 from pipelines.warm_up import warm_up
 
 # Numba's and PyTorch's; both are read when a process starts.

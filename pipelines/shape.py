@@ -27,22 +27,19 @@ from eval.runs import (
 )
 from eval.shapes import Shape, find_shape
 from geom_miner import (
-    FitProgress,
-    FitResult,
-    Occupancy,
     TriangleMesh,
     VoxelizeSettings,
-    WorkBar,
-    choose_device,
     extract_level,
     fit_to_file,
     load_model,
-    parse_memory,
-    target_for,
-    target_of,
     voxelize_mesh,
     write_mesh,
 )
+from geom_miner.fit import parse_memory, target_for
+from geom_miner.kernels import choose_device
+from geom_miner.progress import FitProgress, WorkBar
+from geom_miner.resumable import FitResult
+from geom_miner.voxelize import Occupancy, target_of
 from pipelines.config import ShapeRun, fit_settings
 from pipelines.pictures import draw_shape_pictures
 

@@ -15,19 +15,18 @@ from eval.runs import in_own_process, peak_rss_bytes
 from eval.shapes import find_data_file, find_shape
 from geom_miner import (
     FitSettings,
-    ImageSignal,
     Representation,
     SampleGrid,
-    ScaleHistory,
-    SparseBlocks,
     VoxelizeSettings,
     fit_signal,
-    image_to_blocks,
-    kernels,
     preset,
     read_image,
     voxelize_mesh,
 )
+from geom_miner.fit import ScaleHistory
+from geom_miner.grid import SparseBlocks
+from geom_miner.kernels import load_backend
+from geom_miner.media import ImageSignal, image_to_blocks
 
 # How good a decoded signal is, by the name of each measure; larger is better.
 Quality = Callable[[SparseBlocks], dict[str, float]]
@@ -68,7 +67,7 @@ def time_to_quality(job: FitJob) -> dict[str, Any]:
     signal, grid, quality = _volume(job) if job.kind == "volume" else _image(job)
     settings = replace(preset(job.preset), scales=job.scales)
     signal = signal.to(job.device)
-    kernels.backend(job.backend, signal.device).prepare()
+    load_backend(job.backend, signal.device).prepare()
     memory_before = peak_rss_bytes()
     watch = _Watch(job, grid, settings, quality)
     fit_signal(

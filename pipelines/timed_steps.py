@@ -8,14 +8,8 @@ from collections.abc import Callable
 
 import torch
 
-from geom_miner import (
-    MLPArchitecture,
-    TrainingState,
-    initialize_blocks,
-    kernels,
-    local_coordinates,
-    step_flops,
-)
+from geom_miner.kernels import MLPArchitecture, TrainingState, load_backend, step_flops
+from geom_miner.model import initialize_blocks, local_coordinates
 
 # What one would write without any kernel; the yardstick that keeps ``reference`` honest.
 AUTOGRAD = "autograd"
@@ -65,7 +59,7 @@ def _kernel(name: str) -> _Make:
         coordinates: torch.Tensor,
         targets: torch.Tensor,
     ) -> Callable[[], None]:
-        kernel = kernels.backend(name, start.device)
+        kernel = load_backend(name, start.device)
         state = TrainingState.start(start)
         rates, tolerances = torch.full((_STEPS,), 1e-3), torch.zeros_like(state.losses)
         return lambda: kernel.train(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from geom_miner import BackendUnavailable
+from geom_miner.errors import BackendUnavailable
 
 Floats = npt.NDArray[np.float64]
 

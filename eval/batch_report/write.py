@@ -13,7 +13,8 @@ from eval.batch_report.tables import csv_table, markdown_report
 from eval.batch_report.verdict import final_rows
 from eval.experiment.run import Finished
 from eval.runs import write_text
-from geom_miner import BackendUnavailable, WorkBar
+from geom_miner.errors import BackendUnavailable
+from geom_miner.progress import WorkBar
 
 
 def write_report(finished: Finished, *, command: str, console: Console) -> Path:

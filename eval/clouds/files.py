@@ -19,7 +19,9 @@ import numpy.typing as npt
 
 from eval.clouds.point_cloud import PointCloud
 from eval.errors import CloudError
-from geom_miner import MeshError, count_ply_rows, new_file, read_ply_vertices
+from geom_miner.atomic_files import new_file
+from geom_miner.errors import MeshError
+from geom_miner.mesh import count_ply_rows, read_ply_vertices
 
 Floats = npt.NDArray[np.float64]
 StrPath = str | os.PathLike[str]

@@ -19,7 +19,9 @@ from eval.experiment.settings import BatchRun, Contender
 from eval.experiment.subjects import Subject, gather
 from eval.guarded.process import run_guarded
 from eval.runs import Record, make_folder, manifest, read_records, write_json, write_records
-from geom_miner import SettingsError, WorkBar, choose_device
+from geom_miner.errors import SettingsError
+from geom_miner.kernels import choose_device
+from geom_miner.progress import WorkBar
 
 _BOOK = "records.jsonl"
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from eval.methods import Budget
 from eval.runs import check_keys, check_types
-from geom_miner import SettingsError
+from geom_miner.errors import SettingsError
 
 Entry = TypeVar("Entry")
 

@@ -20,7 +20,8 @@ from eval.runs import make_folder
 from eval.shapes import CATALOG, DATA_VARIABLE, Shape, find_shape, mesh_files
 from eval.shapes.data_folders import data_folders
 from eval.view import View
-from geom_miner import GeomMinerError, SettingsError, write_mesh
+from geom_miner import GeomMinerError, write_mesh
+from geom_miner.errors import SettingsError
 
 CLOUD_SUFFIXES = (".ply", ".xyz", ".npy", ".npz")
 

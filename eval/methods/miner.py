@@ -25,12 +25,9 @@ from eval.runs import peak_rss_bytes
 from geom_miner import (
     FitSettings,
     SampleGrid,
-    ScaleHistory,
-    SparseBlocks,
     Target,
     TriangleMesh,
     VoxelizeSettings,
-    choose_device,
     extract_level,
     fit_signal,
     fit_to_file,
@@ -38,10 +35,12 @@ from geom_miner import (
     preset,
     save_model,
     sharpen,
-    target_for,
-    target_of,
     voxelize_mesh,
 )
+from geom_miner.fit import ScaleHistory, target_for
+from geom_miner.grid import SparseBlocks
+from geom_miner.kernels import choose_device
+from geom_miner.voxelize import target_of
 
 # Shares of the whole, about, that preparing and fitting take.
 _PREPARED, _FITTED = 0.15, 0.9

@@ -10,7 +10,9 @@ from eval.clouds.point_cloud import PointCloud
 from eval.errors import MethodError
 from eval.methods.point_field.lattice import occupancy_of, signed_distance
 from eval.methods.point_field.surface import PointSurface
-from geom_miner import SampleGrid, SparseBlocks, Target, VoxelizeSettings, field_target
+from geom_miner import SampleGrid, Target, VoxelizeSettings
+from geom_miner.grid import SparseBlocks
+from geom_miner.voxelize import field_target
 
 # Places along each axis where the points' normals are checked.
 _LOOKED_AT = 24

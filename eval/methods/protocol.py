@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from eval.clouds.point_cloud import PointCloud
 from eval.errors import MethodError
-from geom_miner import SampleGrid, SparseBlocks, TriangleMesh
+from geom_miner import SampleGrid, TriangleMesh
+from geom_miner.grid import SparseBlocks
 
 Kind = Literal["mesh", "grid", "oriented points", "points"]
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eval.errors import MetricError
-from geom_miner import SparseBlocks, paired_samples
+from geom_miner.grid import SparseBlocks, paired_samples
 
 
 def mse(prediction: npt.ArrayLike, target: npt.ArrayLike) -> float:

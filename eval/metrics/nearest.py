@@ -55,7 +55,7 @@ def find_nearest(points: Floats, cloud: Floats, *, device: str = "cpu") -> tuple
     if device == "cpu":
         return nearest_by_tree(points, cloud)
     # PyTorch is imported on first use.
-    from geom_miner import choose_device
+    from geom_miner.kernels import choose_device
 
     chosen = choose_device(device)
     return nearest_by_pick(points, cloud, kaolin_pick() or pick_by_differences, chosen)

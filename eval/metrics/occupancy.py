@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from eval.errors import MetricError
-from geom_miner import (
+from geom_miner.grid import (
     BlockGrid,
     SparseBlocks,
     doubled,

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from eval.metrics.sampling import sample_surface
-from geom_miner import BackendUnavailable, TriangleMesh
+from geom_miner import TriangleMesh
+from geom_miner.errors import BackendUnavailable
 
 Floats = npt.NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar, Union
 
 import yaml
 
-from geom_miner import SettingsError
+from geom_miner.errors import SettingsError
 
 Run = TypeVar("Run")
 

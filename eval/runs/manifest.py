@@ -14,7 +14,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from geom_miner import SettingsError, __version__, new_file
+from geom_miner import __version__
+from geom_miner.atomic_files import new_file
+from geom_miner.errors import SettingsError
 
 _PACKAGES = ("torch", "numpy", "scipy", "numba", "trimesh", "safetensors", "PyMCubes", "embreex")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eval.shapes.unpack import MESH_SUFFIXES
-from geom_miner import MediaError, SettingsError
+from geom_miner.errors import MediaError, SettingsError
 
 DATA_VARIABLE = "GEOM_MINER_DATA"
 

@@ -17,7 +17,8 @@ from eval.shapes.download import DownloadError, fetch
 from eval.shapes.stand_ins import STAND_INS
 from eval.shapes.unpack import MESH_SUFFIXES, unpack
 from eval.shapes.verify import check_content
-from geom_miner import MeshError, SettingsError, TriangleMesh, read_mesh
+from geom_miner import TriangleMesh, read_mesh
+from geom_miner.errors import MeshError, SettingsError
 
 OFFLINE_VARIABLE = "GEOM_MINER_OFFLINE"
 

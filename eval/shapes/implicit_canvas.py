@@ -9,7 +9,9 @@ import numpy.typing as npt
 import torch
 from scipy.ndimage import gaussian_filter, label
 
-from geom_miner import BlockGrid, SampleGrid, SparseBlocks, TriangleMesh, extract_mesh
+from geom_miner import SampleGrid, TriangleMesh
+from geom_miner.extract import extract_mesh
+from geom_miner.grid import BlockGrid, SparseBlocks
 
 Field = npt.NDArray[np.float32]
 Point = tuple[float, float, float]

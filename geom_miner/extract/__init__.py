@@ -1,1 +1,5 @@
 """From decoded samples to triangle meshes: isosurface, sharp edges, fewer triangles."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

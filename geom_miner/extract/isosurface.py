@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from geom_miner.atomic_files import new_file
 from geom_miner.errors import BlockShapeError, MeshError
 from geom_miner.extract.cells import (
     Groups,
@@ -31,7 +32,6 @@ from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.mesh.ply_stream import write_ply_slabs
 from geom_miner.mesh.triangle_mesh import TriangleMesh
-from geom_miner.whole_files import new_file
 
 # Blocks that a dense volume is cut into; the mesh does not depend on it.
 _DENSE_BLOCK = 16

@@ -15,8 +15,8 @@ from torch import Tensor
 from geom_miner.fit.history import ScaleHistory
 from geom_miner.fit.one_scale import train_blocks
 from geom_miner.fit.settings import FitSettings
-from geom_miner.kernels import backend
 from geom_miner.kernels.architecture import MLPArchitecture
+from geom_miner.kernels.backends import load_backend
 from geom_miner.model.block_mlps import local_coordinates
 
 # Least distance from the surface, and slack around every distance, in voxels: what one stage leaves
@@ -53,7 +53,7 @@ def certify(
     block_shape: tuple[int, ...],
     settings: FitSettings,
     history: ScaleHistory,
-    backend_name: str = "auto",
+    backend: str = "auto",
 ) -> Tensor:
     """Train blocks on until no sample is on the wrong side, or the stages are over.
 
@@ -63,7 +63,7 @@ def certify(
     lower, upper, surface : see ``wrong_blocks``; lower and upper are equal where a distance counts.
     history : added to.
     """
-    kernel = backend(backend_name, parameters.device)
+    kernel = load_backend(backend, parameters.device)
     coordinates = local_coordinates(block_shape, parameters.device)
     parameters = parameters.clone()
     more = replace(
@@ -92,7 +92,7 @@ def certify(
             block_shape=block_shape,
             settings=more,
             history=aside,
-            backend_name=backend_name,
+            backend=backend,
         )
     history.kernel_seconds += aside.kernel_seconds
     history.block_steps += aside.block_steps

@@ -27,8 +27,8 @@ from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.grid.target import Target
-from geom_miner.kernels import backend as kernel_backend
 from geom_miner.kernels.architecture import MLPArchitecture
+from geom_miner.kernels.backends import load_backend
 from geom_miner.model.block_mlps import BlockMLPs, FittedBatch
 from geom_miner.model.decode import decode_scale
 from geom_miner.model.initialize import inherit_parameters, initialize_blocks, learned_start
@@ -108,7 +108,7 @@ def fit_signal(
     signal = signal.extended(layout)
     target = signal if isinstance(signal, Target) else Target.pooled(signal, settings.scales)
 
-    kernel_backend(backend, signal.device).prepare()
+    load_backend(backend, signal.device).prepare()
     report = _ProgressReport(target, settings, on_progress)
 
     reconstruction: SparseBlocks | None = None
@@ -123,7 +123,7 @@ def fit_signal(
             batches = _Batches(memory, finished_batches, on_batch)
             finished_batches = ()
             blocks, history = _fit_scale(job, batches, report, monitor, backend)
-        reconstruction = decode_scale(reconstruction, blocks, backend_name=backend)
+        reconstruction = decode_scale(reconstruction, blocks, backend=backend)
         if len(levels) >= len(finished):
             history.loss = _loss_of(reconstruction, target, blocks)
             history.seconds = time.perf_counter() - start
@@ -214,7 +214,7 @@ def _fit_scale(
             settings=settings,
             history=history,
             on_round=on_round,
-            backend_name=backend,
+            backend=backend,
         )
         if not len(parameters):
             report_batch(0, 0, 0, 0.0)
@@ -228,7 +228,7 @@ def _fit_scale(
                 block_shape=layout.block_shape,
                 settings=settings,
                 history=history,
-                backend_name=backend,
+                backend=backend,
             )
         parameters = architecture.scaled(parameters, unit)
         done = torch.cat([done, parameters])

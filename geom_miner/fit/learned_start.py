@@ -17,8 +17,8 @@ from geom_miner.fit.settings import FitSettings
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.grid.target import Target
-from geom_miner.kernels import backend
 from geom_miner.kernels.architecture import MLPArchitecture
+from geom_miner.kernels.backends import load_backend
 from geom_miner.kernels.training import TrainingState, interval_around
 from geom_miner.model.block_mlps import local_coordinates
 from geom_miner.model.initialize import initialize_blocks, start_file_name
@@ -89,7 +89,7 @@ def learn_start(
     *,
     ndim: int,
     on_step: Callable[[int, float], None] | None = None,
-    backend_name: str = "auto",
+    backend: str = "auto",
 ) -> LearnedStart:
     """Learn the row of parameters from which a few steps fit a block best.
 
@@ -112,7 +112,7 @@ def learn_start(
         raise BlockShapeError("residuals must hold at least one block, got none")
     architecture = _finest_architecture(residuals, settings, ndim)
     device = residuals.device
-    kernel = backend(backend_name, device)
+    kernel = load_backend(backend, device)
     coordinates = local_coordinates((settings.block_size,) * ndim, device)
     generator = torch.Generator().manual_seed(settings.seed)
     none_stops = torch.zeros(reptile.batch, device=device)
@@ -143,7 +143,7 @@ def try_start(
     start: Tensor | None,
     *,
     ndim: int,
-    backend_name: str = "auto",
+    backend: str = "auto",
 ) -> StartTrial:
     """Fit residuals from one start, or from SIREN draws where it is None, and count the cost.
 
@@ -173,9 +173,9 @@ def try_start(
         block_shape=block_shape,
         settings=settings,
         history=history,
-        backend_name=backend_name,
+        backend=backend,
     )
-    errors = backend(backend_name, residuals.device).evaluate(
+    errors = load_backend(backend, residuals.device).evaluate(
         architecture, parameters, local_coordinates(block_shape, residuals.device)
     )
     errors -= residuals

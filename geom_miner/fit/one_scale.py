@@ -13,8 +13,8 @@ from geom_miner.errors import SettingsError
 from geom_miner.fit.history import ScaleHistory
 from geom_miner.fit.settings import FitSettings
 from geom_miner.grid.sparse import CHUNK_SAMPLES
-from geom_miner.kernels import backend
 from geom_miner.kernels.architecture import MLPArchitecture
+from geom_miner.kernels.backends import load_backend
 from geom_miner.kernels.training import TrainingState
 from geom_miner.model.block_mlps import local_coordinates
 
@@ -36,7 +36,7 @@ def train_blocks(
     settings: FitSettings,
     history: ScaleHistory,
     on_round: Callable[[int, int, float, Tensor], bool] | None = None,
-    backend_name: str = "auto",
+    backend: str = "auto",
 ) -> Tensor:
     """Fit each block's MLP to its intervals until its tolerance or the step limit.
 
@@ -60,7 +60,7 @@ def train_blocks(
     -------
     (block, parameter) fitted parameters; a converged block's are those that were measured.
     """
-    kernel = backend(backend_name, lower.device)
+    kernel = load_backend(backend, lower.device)
     coordinates = local_coordinates(block_shape, lower.device)
     done = TrainingState.start(parameters.clone())
     every = torch.arange(len(parameters), device=parameters.device)

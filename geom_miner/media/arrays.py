@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from geom_miner.atomic_files import new_file
 from geom_miner.errors import MediaError
-from geom_miner.whole_files import new_file
 
 
 def read_array(path: Path | str) -> npt.NDArray[np.float64]:

@@ -10,12 +10,12 @@ import numpy.typing as npt
 import torch
 from PIL import Image, ImageOps
 
+from geom_miner.atomic_files import new_file
 from geom_miner.errors import MediaError
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.media.arrays import write_array
-from geom_miner.whole_files import new_file
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 WRITABLE_SUFFIXES = (".png", ".tif", ".tiff", ".npy")

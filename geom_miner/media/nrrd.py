@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from geom_miner.atomic_files import new_file
 from geom_miner.errors import MediaError
 from geom_miner.media.sample_stream import SampleStream
-from geom_miner.whole_files import new_file
 
 # Most of a volume is constant blocks, which every level packs alike; 1 is the quickest.
 _GZIP_LEVEL = 1

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from geom_miner.atomic_files import new_folder
 from geom_miner.errors import BackendUnavailable, MediaError
 from geom_miner.grid.blocks import Box
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.media.sample_stream import SampleStream
-from geom_miner.whole_files import new_folder
 
 # About 64 samples along each axis of a volume, 1 MB of float32: zarr's advice for the least, and
 # so the fewest zeros in chunks that the surface crosses.

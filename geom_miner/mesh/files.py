@@ -12,11 +12,11 @@ from typing import IO, Any
 
 import numpy as np
 
+from geom_miner.atomic_files import new_file
 from geom_miner.errors import MeshError
 from geom_miner.mesh.ply import read_ply, write_ply
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from geom_miner.mesh.weld import merge_identical_vertices
-from geom_miner.whole_files import new_file
 
 WRITABLE = (".ply", ".obj", ".stl", ".off", ".glb")
 READABLE = (*WRITABLE, ".gltf")

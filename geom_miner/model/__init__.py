@@ -1,1 +1,5 @@
 """The representation: tiny MLPs per block and scale, and how they decode."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -11,7 +11,7 @@ from torch import Tensor
 from geom_miner.grid.blocks import BlockGrid, Box
 from geom_miner.grid.pyramid import doubled, upsample_blocks
 from geom_miner.grid.sparse import SparseBlocks
-from geom_miner.kernels import backend
+from geom_miner.kernels.backends import load_backend
 from geom_miner.model.block_mlps import BlockMLPs, local_coordinates
 
 
@@ -20,7 +20,7 @@ def decode_scale(
     blocks: BlockMLPs,
     *,
     only: Tensor | None = None,
-    backend_name: str = "auto",
+    backend: str = "auto",
 ) -> SparseBlocks:
     """Reconstruct one scale: upsampled coarser scale plus block MLPs (MINER, eq. 4).
 
@@ -47,13 +47,13 @@ def decode_scale(
         values = upsample_blocks(coarser, layout, ids)
     constants[tuple(layout.coordinates_of(blocks.constant_ids).T)] = blocks.constant_values
     coordinates = local_coordinates(layout.block_shape, device)
-    kernel = backend(backend_name, device)
+    kernel = load_backend(backend, device)
     values[fitted] += kernel.evaluate(blocks.architecture, parameters, coordinates)
     return SparseBlocks(layout, ids, values, constants)
 
 
 def decode_blocks(
-    levels: Sequence[BlockMLPs], ids: Tensor, *, backend_name: str = "auto"
+    levels: Sequence[BlockMLPs], ids: Tensor, *, backend: str = "auto"
 ) -> SparseBlocks:
     """Reconstruct some blocks of the last of ``levels`` (coarsest first) and what they depend on.
 
@@ -61,12 +61,12 @@ def decode_blocks(
     ----------
     ids : Morton ids of wanted blocks of that scale; constant ones may be among them.
     """
-    coarser = decode_below(levels, ids, backend_name=backend_name)
-    return decode_scale(coarser, levels[-1], only=ids, backend_name=backend_name)
+    coarser = decode_below(levels, ids, backend=backend)
+    return decode_scale(coarser, levels[-1], only=ids, backend=backend)
 
 
 def decode_below(
-    levels: Sequence[BlockMLPs], ids: Tensor, *, backend_name: str = "auto"
+    levels: Sequence[BlockMLPs], ids: Tensor, *, backend: str = "auto"
 ) -> SparseBlocks | None:
     """What some blocks of the last of ``levels`` read of the next coarser one; None if it is alone.
 
@@ -78,7 +78,7 @@ def decode_below(
         return None
     wanted = levels[-1].varying_ids[torch.isin(levels[-1].varying_ids, ids)]
     needed = parents_with_halo(levels[-1].layout, wanted)
-    return decode_blocks(levels[:-1], needed, backend_name=backend_name)
+    return decode_blocks(levels[:-1], needed, backend=backend)
 
 
 def varying_in_box(blocks: BlockMLPs, box: Box) -> Tensor:

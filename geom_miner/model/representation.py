@@ -91,7 +91,7 @@ class Representation:
         """Reconstruct one scale, including padding up to whole blocks."""
         reconstruction: SparseBlocks | None = None
         for blocks in self.up_to(scale):
-            reconstruction = decode_scale(reconstruction, blocks, backend_name=backend)
+            reconstruction = decode_scale(reconstruction, blocks, backend=backend)
         assert reconstruction is not None
         return reconstruction
 
@@ -140,10 +140,10 @@ class Representation:
                 "start at 0 or later, stop at the shape or earlier and after the start"
             )
         finest = levels[-1]
-        coarser = decode_below(levels, varying_in_box(finest, region), backend_name=backend)
+        coarser = decode_below(levels, varying_in_box(finest, region), backend=backend)
         for box in boxes:
             ids = varying_in_box(finest, box)
-            yield decode_scale(coarser, finest, only=ids, backend_name=backend)
+            yield decode_scale(coarser, finest, only=ids, backend=backend)
 
     def query(
         self, points: npt.ArrayLike, scale: int = 0, *, backend: str = "auto"
@@ -182,7 +182,7 @@ class Representation:
             for c in itertools.product((0, 1), repeat=layout.ndim)
         ]
         touched = torch.unique(torch.cat([layout.ids_of(c // shape) for c in corners]))
-        blocks = decode_blocks(levels, touched, backend_name=backend)
+        blocks = decode_blocks(levels, touched, backend=backend)
         cell = blocks.read(starts, (2,) * layout.ndim)
         for axis in range(layout.ndim):
             low, high = cell.reshape(len(cell), 2, -1, self.channels).unbind(1)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from eval import load_open3d
-from geom_miner import BackendUnavailable
+from geom_miner.errors import BackendUnavailable
 
 
 def test_missing_open3d_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from eval import MetricError, View, render_mesh
-from geom_miner import BackendUnavailable, TriangleMesh
+from geom_miner import TriangleMesh
+from geom_miner.errors import BackendUnavailable
 from tests.shapes import box, joined, sphere
 
 pytest.importorskip("embreex")

@@ -5,17 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geom_miner import (
-    FitSettings,
-    Occupancy,
-    SparseBlocks,
-    VoxelizeSettings,
-    diagnose,
-    extract_mesh,
-    fit_signal,
-    read_mesh,
-    voxelize_mesh,
-)
+from geom_miner import FitSettings, VoxelizeSettings, diagnose, fit_signal, read_mesh, voxelize_mesh
+from geom_miner.extract import extract_mesh
+from geom_miner.grid import SparseBlocks
+from geom_miner.voxelize import Occupancy
 from tests.extract.meshes import canonical_faces, library_mesh
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from geom_miner.errors import BackendUnavailable, BlockShapeError
-from geom_miner.kernels import Backend, backend, reference
+from geom_miner.kernels import Backend, load_backend, reference
 from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.kernels.training import TrainingState
 from tests.kernels.problems import (
@@ -209,7 +209,7 @@ CASES: dict[str, Case] = {
 
 
 def _interpret() -> None:
-    kernel, outcome = backend("gpu", torch.device("cuda")), {}
+    kernel, outcome = load_backend("gpu", torch.device("cuda")), {}
     for name, case in CASES.items():
         try:
             case(kernel, "cpu")

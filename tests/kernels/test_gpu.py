@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from geom_miner.errors import BackendUnavailable
-from geom_miner.kernels import backend, resolve_backend
+from geom_miner.kernels import load_backend, resolve_backend
 from geom_miner.kernels.architecture import MLPArchitecture
 from tests.kernels.gpu_cases import CASES
 
@@ -49,7 +49,7 @@ def test_interpreted(name: str, interpreted: dict[str, str | None]) -> None:
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", CASES)
 def test_on_a_device(name: str) -> None:
-    CASES[name](backend("gpu", CUDA), "cuda")
+    CASES[name](load_backend("gpu", CUDA), "cuda")
 
 
 @needs_triton
@@ -89,7 +89,7 @@ def test_programs_compile_for_a_gpu_in_full_precision(
 def test_tensors_on_the_cpu_are_refused() -> None:
     architecture = MLPArchitecture(1, 4, 1, 1, 1.0)
     with pytest.raises(BackendUnavailable, match=r"CUDA device, got torch\.float32 on cpu"):
-        backend("gpu", CUDA).evaluate(
+        load_backend("gpu", CUDA).evaluate(
             architecture, torch.zeros(1, architecture.num_parameters), torch.zeros(2, 1)
         )
 
@@ -100,7 +100,7 @@ def test_without_triton_the_backend_says_what_to_install(
     monkeypatch.setitem(sys.modules, "triton", None)
     monkeypatch.delitem(sys.modules, "geom_miner.kernels.gpu", raising=False)
     with pytest.raises(BackendUnavailable, match=r"geom_miner\[gpu\]"):
-        backend("gpu", CUDA)
+        load_backend("gpu", CUDA)
 
 
 def test_an_unproven_kernel_has_to_be_asked_for() -> None:

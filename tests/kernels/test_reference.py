@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from geom_miner.errors import BlockShapeError, SettingsError
-from geom_miner.kernels import backend, resolve_backend
 from geom_miner.kernels import reference as reference_kernel
+from geom_miner.kernels import load_backend, resolve_backend
 from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.kernels.training import TrainingState
 from tests.kernels.problems import Goals, dead_zone, for_few, of_all_kinds, single_numbers
@@ -200,6 +200,6 @@ def test_rows_come_back_where_they_were_taken() -> None:
 def test_the_switch_knows_its_backends() -> None:
     cpu, cuda = torch.device("cpu"), torch.device("cuda")
     assert (resolve_backend("auto", cpu), resolve_backend("auto", cuda)) == ("cpu", "reference")
-    assert backend("reference", cpu).train is reference_kernel.train
+    assert load_backend("reference", cpu).train is reference_kernel.train
     with pytest.raises(SettingsError, match="backend must be"):
-        backend("quantum", cpu)
+        load_backend("quantum", cpu)

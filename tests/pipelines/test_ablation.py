@@ -14,7 +14,8 @@ from rich.console import Console
 
 import pipelines.ablation
 from eval.runs import load_config
-from geom_miner import SettingsError, write_mesh
+from geom_miner import write_mesh
+from geom_miner.errors import SettingsError
 from pipelines.ablation import ablation_report, run_ablation
 from pipelines.config import AblationRun, LearnStartRun
 from pipelines.learn_start import run_learn_start

@@ -14,7 +14,8 @@ from rich.console import Console
 
 import pipelines.timed_fits
 from eval.shapes.data_folders import find_data_file
-from geom_miner import MediaError, SettingsError, preset, write_mesh
+from geom_miner import preset, write_mesh
+from geom_miner.errors import MediaError, SettingsError
 from pipelines.benchmark import BenchmarkRun, run_benchmark
 from pipelines.timed_fits import FitJob, run_alone, time_to_quality
 from tests.shapes import sphere

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from eval.runs import load_config
-from geom_miner import SettingsError, preset
+from geom_miner import preset
+from geom_miner.errors import SettingsError
 from pipelines.config import CollectionRun, ImageRun, ShapeRun, fit_settings
 
 KINDS = (ShapeRun, ImageRun, CollectionRun)

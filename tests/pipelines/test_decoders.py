@@ -14,14 +14,14 @@ from geom_miner import (
     Representation,
     VoxelizeSettings,
     fit_signal,
-    local_coordinates,
     preset,
-    target_of,
-    upsample,
     voxelize_mesh,
     write_mesh,
 )
+from geom_miner.grid import upsample
 from geom_miner.kernels import reference
+from geom_miner.model import local_coordinates
+from geom_miner.voxelize import target_of
 from pipelines.decoders import (
     BETWEEN,
     EXACT,

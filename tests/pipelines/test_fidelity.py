@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from eval.runs import load_config
-from geom_miner import SettingsError, read_mesh, write_mesh
+from geom_miner import read_mesh, write_mesh
+from geom_miner.errors import SettingsError
 from pipelines.fidelity import FidelityRun, _rows, fidelity_report, run_fidelity
 from tests.shapes import sphere
 

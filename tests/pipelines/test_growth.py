@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from geom_miner import SettingsError, write_mesh
+from geom_miner import write_mesh
+from geom_miner.errors import SettingsError
 from pipelines.growth import GrowthRun, factors, growth_report, run_growth
 from tests.shapes import sphere
 

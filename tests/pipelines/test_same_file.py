@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from geom_miner import SettingsError, write_mesh
+from geom_miner import write_mesh
+from geom_miner.errors import SettingsError
 from pipelines.same_file import BatchCounter, compare_after_kill, compare_files, same_file_report
 from tests.shapes import sphere
 

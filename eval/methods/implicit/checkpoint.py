@@ -15,7 +15,7 @@ import torch
 
 from eval.errors import MethodError
 from eval.methods.implicit.networks import ImplicitNetwork
-from geom_miner import new_file
+from geom_miner.atomic_files import new_file
 
 _FORMAT = "geom_miner implicit training 1"
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")

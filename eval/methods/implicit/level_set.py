@@ -13,7 +13,9 @@ from torch import Tensor
 from eval.clouds.point_cloud import Floats
 from eval.methods.implicit.contour_lines import closed_contours
 from eval.methods.protocol import Contours
-from geom_miner import BlockGrid, SampleGrid, SparseBlocks, TriangleMesh, extract_mesh
+from geom_miner import SampleGrid, TriangleMesh
+from geom_miner.extract import extract_mesh
+from geom_miner.grid import BlockGrid, SparseBlocks
 
 Function = Callable[[Tensor], Tensor]
 """Values (n,) at points (n, ndim) float32; negative inside."""

@@ -21,7 +21,7 @@ from eval.methods.implicit.sampling import CloudSampler, SampleCounts
 from eval.methods.implicit.training import Objective, Schedule, train
 from eval.methods.protocol import Options, Reconstruction, Source, Timings
 from eval.runs import peak_rss_bytes
-from geom_miner import choose_device
+from geom_miner.kernels import choose_device
 
 B = TypeVar("B")
 

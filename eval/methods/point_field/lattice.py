@@ -15,7 +15,8 @@ import numpy.typing as npt
 import torch
 
 from eval.methods.point_field.surface import PointSurface
-from geom_miner import BlockGrid, SampleGrid, SparseBlocks
+from geom_miner import SampleGrid
+from geom_miner.grid import BlockGrid, SparseBlocks
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]

@@ -12,7 +12,8 @@ from scipy.spatial import cKDTree
 from eval.clouds.point_cloud import PointCloud
 from eval.errors import MethodError
 from eval.methods.point_field.surfels import surfels, voronoi_areas
-from geom_miner import TriangleMesh, WindingNumbers
+from geom_miner import TriangleMesh
+from geom_miner.voxelize import WindingNumbers
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]

@@ -19,7 +19,8 @@ from eval.experiment.run import Finished, run_batch
 from eval.experiment.settings import BatchRun
 from eval.guarded.process import Outcome
 from eval.runs import read_records
-from geom_miner import GeomMinerError, SettingsError, read_mesh, write_mesh
+from geom_miner import GeomMinerError, read_mesh, write_mesh
+from geom_miner.errors import SettingsError
 from tests.eval.experiment import fake_methods
 from tests.shapes import sphere
 

@@ -11,7 +11,8 @@ from eval.errors import MethodError
 from eval.experiment.settings import BatchRun, Drawing
 from eval.methods import Budget
 from eval.runs import load_config
-from geom_miner import GeomMinerError, SettingsError
+from geom_miner import GeomMinerError
+from geom_miner.errors import SettingsError
 
 
 def run_with(**changes: Any) -> BatchRun:

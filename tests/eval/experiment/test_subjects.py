@@ -18,7 +18,8 @@ from eval.experiment.settings import BatchRun
 from eval.experiment.subjects import gather
 from eval.shapes.data_folders import DATA_VARIABLE
 from eval.shapes.find import Shape
-from geom_miner import SettingsError, read_mesh, write_mesh
+from geom_miner import read_mesh, write_mesh
+from geom_miner.errors import SettingsError
 from tests.shapes import box, sphere
 
 QUIET = Console(quiet=True)

@@ -15,16 +15,8 @@ from eval.clouds.point_cloud import PointCloud
 from eval.errors import MethodError
 from eval.methods import Budget, Grid, Options, Reconstruction, Source, find_method
 from eval.methods.miner import MINER, _fit_preset, _within
-from geom_miner import (
-    BlockGrid,
-    SampleGrid,
-    SparseBlocks,
-    TriangleMesh,
-    diagnose,
-    extract_level,
-    load_model,
-    preset,
-)
+from geom_miner import SampleGrid, TriangleMesh, diagnose, extract_level, load_model, preset
+from geom_miner.grid import BlockGrid, SparseBlocks
 from tests.eval.methods.clouds import plate_cloud, sphere_cloud
 from tests.shapes import box, sphere, torus
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval import MetricError, mse, mse_sparse, psnr, psnr_sparse
-from geom_miner import BlockGrid, SparseBlocks
+from geom_miner.grid import BlockGrid, SparseBlocks
 
 
 @given(st.floats(1e-3, 1))

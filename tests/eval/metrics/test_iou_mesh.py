@@ -9,7 +9,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from eval import MetricError, iou_mesh
-from geom_miner import GeomMinerError, TriangleMesh, winding_numbers
+from geom_miner import GeomMinerError, TriangleMesh
+from geom_miner.voxelize import winding_numbers
 from tests.shapes import box, joined, sphere, torus
 
 

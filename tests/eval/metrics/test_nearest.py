@@ -22,7 +22,7 @@ from eval.metrics.nearest import (
     nearest_by_tree,
     pick_by_differences,
 )
-from geom_miner import SettingsError
+from geom_miner.errors import SettingsError
 
 Floats = npt.NDArray[np.float64]
 KAOLIN = "kaolin.metrics.pointcloud"

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eval import MetricError, iou_off_grid, iou_voxel, iou_voxel_sparse
-from geom_miner import BlockGrid, SparseBlocks, upsample
+from geom_miner.grid import BlockGrid, SparseBlocks, upsample
 
 
 def volumes(shape: tuple[int, ...], seed: int) -> tuple[torch.Tensor, torch.Tensor]:

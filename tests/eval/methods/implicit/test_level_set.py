@@ -16,7 +16,8 @@ from eval.methods.implicit.level_set import (
 )
 from eval.methods.implicit.outcome import check_surface, outward
 from eval.methods.protocol import Contours
-from geom_miner import SampleGrid, diagnose, extract_mesh_dense
+from geom_miner import SampleGrid, diagnose
+from geom_miner.extract import extract_mesh_dense
 from tests import shapes
 
 

@@ -10,7 +10,8 @@ import torch
 from eval.clouds.point_cloud import PointCloud
 from eval.methods.point_field.lattice import occupancy_of, signed_distance
 from eval.methods.point_field.surface import PointSurface
-from geom_miner import SampleGrid, diagnose, extract_mesh
+from geom_miner import SampleGrid, diagnose
+from geom_miner.extract import extract_mesh
 from tests.eval.methods.clouds import plate_cloud, sphere_cloud
 
 Floats = npt.NDArray[np.float64]

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from eval.methods.point_field.surfels import Floats, surfels, tangents, voronoi_areas
-from geom_miner import winding_numbers
+from geom_miner.voxelize import winding_numbers
 from tests.eval.methods.clouds import plate_cloud, sphere_cloud
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from geom_miner.atomic_files import new_file, new_folder
 from geom_miner.errors import GeomMinerError, MediaError, MeshError
-from geom_miner.whole_files import new_file, new_folder
 
 
 def contents(folder: Path) -> dict[str, bytes]:

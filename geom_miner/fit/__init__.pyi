@@ -1,0 +1,13 @@
+from .coarse_to_fine import fit_signal as fit_signal
+from .history import ScaleHistory as ScaleHistory
+from .learned_start import LearnedStart as LearnedStart
+from .learned_start import ReptileSettings as ReptileSettings
+from .learned_start import StartTrial as StartTrial
+from .learned_start import finest_residuals as finest_residuals
+from .learned_start import learn_start as learn_start
+from .learned_start import try_start as try_start
+from .memory import parse_memory as parse_memory
+from .settings import PRESETS as PRESETS
+from .settings import FitSettings as FitSettings
+from .settings import preset as preset
+from .settings import target_for as target_for

@@ -1,0 +1,11 @@
+from .blocks import BlockGrid as BlockGrid
+from .pyramid import build_pyramid as build_pyramid
+from .pyramid import doubled as doubled
+from .pyramid import downsample as downsample
+from .pyramid import upsample as upsample
+from .pyramid import upsample_blocks as upsample_blocks
+from .pyramid import varying_when_upsampled as varying_when_upsampled
+from .samples import SampleGrid as SampleGrid
+from .sparse import SparseBlocks as SparseBlocks
+from .sparse import paired_samples as paired_samples
+from .target import Target as Target

@@ -1,0 +1,9 @@
+from .architecture import MLPArchitecture as MLPArchitecture
+from .backends import Backend as Backend
+from .backends import BackendName as BackendName
+from .backends import choose_device as choose_device
+from .backends import load_backend as load_backend
+from .backends import resolve_backend as resolve_backend
+from .peak import fma_peak as fma_peak
+from .peak import step_flops as step_flops
+from .training import TrainingState as TrainingState
