@@ -62,9 +62,9 @@ if TYPE_CHECKING:
     from eval.metrics.surface import surface_metrics as surface_metrics
     from eval.open3d_module import load_open3d as load_open3d
     from eval.render import render_mesh as render_mesh
-    from eval.report import collection_report as collection_report
-    from eval.report import image_report as image_report
-    from eval.report import shape_report as shape_report
+    from eval.report.single_runs import collection_report as collection_report
+    from eval.report.single_runs import image_report as image_report
+    from eval.report.single_runs import shape_report as shape_report
     from eval.view import View as View
 
 _HOMES = {
@@ -113,9 +113,9 @@ _HOMES = {
     "ShapeLevel": "levels",
     "evaluate_image_levels": "levels",
     "evaluate_shape_levels": "levels",
-    "shape_report": "report",
-    "image_report": "report",
-    "collection_report": "report",
+    "shape_report": "report.single_runs",
+    "image_report": "report.single_runs",
+    "collection_report": "report.single_runs",
     "sample_cloud": "clouds.from_mesh",
     "sample_surface": "metrics.sampling",
     "scan_metrics": "metrics.surface",

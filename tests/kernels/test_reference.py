@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from geom_miner.errors import BlockShapeError, SettingsError
-from geom_miner.kernels import reference as reference_kernel
 from geom_miner.kernels import load_backend, resolve_backend
+from geom_miner.kernels import reference as reference_kernel
 from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.kernels.training import TrainingState
 from tests.kernels.problems import Goals, dead_zone, for_few, of_all_kinds, single_numbers

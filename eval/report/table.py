@@ -1,0 +1,169 @@
+"""One table, four views: Markdown, CSV, HTML and the terminal."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import math
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+from rich.table import Table as RichTable
+
+Row = TypeVar("Row")
+
+# Shown in place of a missing value.
+MISSING = "-"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Several values of one quantity, shown as ``1.03 (1.00-1.16)``: center, smallest, largest.
+
+    Parameters
+    ----------
+    values : missing ones (None or NaN) are left out.
+    center : the number in front.
+    """
+
+    values: Sequence[float | None]
+    center: Literal["median", "mean"] = "median"
+
+    def text(self, form: str) -> str:
+        """The center and, where values differ as printed, the range in brackets."""
+        known = [v for v in self.values if v is not None and not math.isnan(v)]
+        if not known:
+            return MISSING
+        middle = (statistics.median if self.center == "median" else statistics.fmean)(known)
+        center, low, high = (format(v, form) for v in (middle, min(known), max(known)))
+        return center if low == high else f"{center} ({low}-{high})"
+
+
+@dataclass(frozen=True)
+class Column(Generic[Row]):
+    """One column of a table.
+
+    Parameters
+    ----------
+    title : heading, with its unit.
+    value : the cell's value in a row: text, a number, a bool, a Spread, a sequence of numbers such
+        as a shape, or None.
+    form : format specification of numbers.
+    left : align left, as text is.
+    name : heading in CSV files; by default the title.
+    """
+
+    title: str
+    value: Callable[[Row], Any]
+    form: str = ""
+    left: bool = False
+    name: str = ""
+
+    def text(self, row: Row) -> str:
+        """The cell of a row as it is printed."""
+        return cell_text(self.value(row), self.form)
+
+
+@dataclass(frozen=True)
+class Table(Generic[Row]):
+    """Rows of any type, and the columns that are read from them.
+
+    Parameters
+    ----------
+    emphasized : tells which cells are printed in bold, such as the best of a column.
+    """
+
+    columns: Sequence[Column[Row]]
+    rows: Sequence[Row]
+    title: str = ""
+    emphasized: Callable[[Row, Column[Row]], bool] | None = None
+
+    def markdown(self) -> str:
+        """A Markdown table; it ends with a line break."""
+        lines = [
+            f"| {' | '.join(_escaped(column.title) for column in self.columns)} |",
+            f"|{'|'.join('---' if column.left else '---:' for column in self.columns)}|",
+        ]
+        for row in self.rows:
+            cells = [
+                f"**{text}**" if bold else text
+                for column in self.columns
+                for text, bold in [(_escaped(column.text(row)), self._is_bold(row, column))]
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+        return "\n".join(lines) + "\n"
+
+    def csv(self) -> str:
+        """Comma-separated values at full precision; missing ones are empty."""
+        file = io.StringIO()
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([column.name or column.title for column in self.columns])
+        for row in self.rows:
+            writer.writerow([_plain(column.value(row), column.form) for column in self.columns])
+        return file.getvalue()
+
+    def html(self) -> str:
+        """A ``<table>`` element; text columns have the class ``words``."""
+        heads = "".join(_html_cell("th", c.title, left=c.left) for c in self.columns)
+        body = "".join(
+            "<tr>"
+            + "".join(
+                _html_cell("td", c.text(row), left=c.left, best=self._is_bold(row, c))
+                for c in self.columns
+            )
+            + "</tr>"
+            for row in self.rows
+        )
+        return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+
+    def rich(self) -> RichTable:
+        """A table for ``rich.console.Console.print``."""
+        table = RichTable(title=self.title or None, title_justify="left")
+        for column in self.columns:
+            table.add_column(column.title, justify="left" if column.left else "right")
+        for row in self.rows:
+            cells = []
+            for column in self.columns:
+                text = column.text(row).replace("[", r"\[")
+                cells.append(f"[bold]{text}[/bold]" if self._is_bold(row, column) else text)
+            table.add_row(*cells)
+        return table
+
+    def _is_bold(self, row: Row, column: Column[Row]) -> bool:
+        return self.emphasized is not None and self.emphasized(row, column)
+
+
+def cell_text(value: Any, form: str = "") -> str:
+    """A value as tables print it: yes and no, thousands separated, ``-`` where it is missing."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Spread):
+        return value.text(form)
+    if isinstance(value, int):
+        return format(value, form or ",")
+    if isinstance(value, float):
+        return format(value, form or ".4g")
+    if isinstance(value, (tuple, list)):
+        return " x ".join(map(str, value))
+    return str(value)
+
+
+def _plain(value: Any, form: str) -> Any:
+    if value is None or isinstance(value, (int, float)):
+        return value
+    return cell_text(value, form)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _html_cell(tag: str, text: str, *, left: bool, best: bool = False) -> str:
+    names = " ".join(name for name, given in (("words", left), ("best", best)) if given)
+    kind = f' class="{names}"' if names else ""
+    return f"<{tag}{kind}>{html.escape(text)}</{tag}>"
