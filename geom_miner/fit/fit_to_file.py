@@ -21,7 +21,9 @@ from geom_miner.grid.target import Target
 from geom_miner.kernels.backends import resolve_backend
 from geom_miner.model.block_mlps import BlockMLPs, FittedBatch
 from geom_miner.model.representation import Representation
-from geom_miner.storage.model_file import Header, ModelWriter, holds, load_model, part_path
+from geom_miner.storage.header import Header
+from geom_miner.storage.reader import holds, load_model
+from geom_miner.storage.writer import ModelWriter, part_path
 
 
 @dataclass(frozen=True)
