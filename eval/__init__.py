@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from eval.metrics.surface import one_sided_scan_hausdorff as one_sided_scan_hausdorff
     from eval.metrics.surface import scan_metrics as scan_metrics
     from eval.metrics.surface import surface_metrics as surface_metrics
-    from eval.open3d_module import load_open3d as load_open3d
+    from eval.open3d_loader import load_open3d as load_open3d
     from eval.render import render_mesh as render_mesh
     from eval.report.single_runs import collection_report as collection_report
     from eval.report.single_runs import image_report as image_report
@@ -96,7 +96,7 @@ _HOMES = {
     "iou_off_grid": "metrics.occupancy",
     "iou_voxel": "metrics.occupancy",
     "iou_voxel_sparse": "metrics.occupancy",
-    "load_open3d": "open3d_module",
+    "load_open3d": "open3d_loader",
     "match_clouds": "metrics.matches",
     "mse": "metrics.image",
     "mse_sparse": "metrics.image",

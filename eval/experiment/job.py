@@ -1,32 +1,26 @@
 """The work of one cell, as it crosses into processes of its own: reconstruct, then judge the file.
 
-Both are guarded work: see ``eval.guarded.process``. What a method leaves in memory cannot reach
+Both are guarded work: see ``eval.isolation``. What a method leaves in memory cannot reach
 the judge.
 """
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from eval.clouds.files import read_cloud
 from eval.clouds.from_mesh import sample_cloud
 from eval.clouds.point_cloud import PointCloud
 from eval.errors import MethodError
 from eval.experiment.judge import digest_of, errors_at_vertices, judge_by_mesh, judge_by_scan
-from eval.methods import Budget, Contours, Method, Options, Source, find_method
+from eval.isolation import Arrays, JsonValues, WorkOutput
+from eval.methods import Budget, Contours, Options, Source, find_method
+from eval.progress import StatusProgress
 from eval.runs import device_name
 from geom_miner import TriangleMesh, read_mesh, write_mesh
-
-Arrays = Mapping[str, npt.NDArray[np.generic]]
-Facts = Mapping[str, Any]
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -65,25 +59,7 @@ class Job:
     samples: int
 
 
-def method_of(name: str) -> Method:
-    """A method by its name, or one's own as ``package.module:NAME``.
-
-    Raises
-    ------
-    MethodError
-        There is none.
-    """
-    module, colon, attribute = name.partition(":")
-    if not colon:
-        return find_method(name)
-    try:
-        own: Method = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise MethodError(f"there is no method {name}: {error}") from error
-    return own
-
-
-def reconstruct(_: Arrays, facts: Facts, progress: Progress) -> tuple[Arrays, Facts]:
+def reconstruct(_: Arrays, values: JsonValues, progress: StatusProgress) -> WorkOutput:
     """Run the method of a job and save its mesh; what it cost.
 
     Raises
@@ -91,8 +67,8 @@ def reconstruct(_: Arrays, facts: Facts, progress: Progress) -> tuple[Arrays, Fa
     GeomMinerError
         The method failed, or what it gave is no surface.
     """
-    job = Job(**facts)
-    method = method_of(job.method)
+    job = Job(**values)
+    method = find_method(job.method)
     options = Options(
         preset=job.preset or next(iter(method.presets)),
         budget=Budget(job.seconds, job.steps),
@@ -118,7 +94,7 @@ def reconstruct(_: Arrays, facts: Facts, progress: Progress) -> tuple[Arrays, Fa
     }
 
 
-def judge(_: Arrays, facts: Facts, progress: Progress) -> tuple[Arrays, Facts]:
+def judge(_: Arrays, values: JsonValues, progress: StatusProgress) -> WorkOutput:
     """Measure the mesh of a job as its file has it.
 
     Returns
@@ -130,7 +106,7 @@ def judge(_: Arrays, facts: Facts, progress: Progress) -> tuple[Arrays, Facts]:
     GeomMinerError
         The mesh can't be judged.
     """
-    job = Job(**facts)
+    job = Job(**values)
     mesh = read_mesh(job.mesh)
     truth: TriangleMesh | PointCloud
     if job.cloud:

@@ -14,10 +14,11 @@ from rich.console import Console
 from eval.errors import MethodError
 from eval.experiment.cell import Cell, errors_file
 from eval.experiment.in_threads import Advanced, Started, in_threads
-from eval.experiment.job import judge, method_of, reconstruct
+from eval.experiment.job import judge, reconstruct
 from eval.experiment.settings import BatchRun, Contender
 from eval.experiment.subjects import Subject, gather
-from eval.guarded.process import run_guarded
+from eval.isolation import run_guarded
+from eval.methods import find_method
 from eval.runs import Record, make_folder, manifest, read_records, write_json, write_records
 from geom_miner.errors import SettingsError
 from geom_miner.kernels import choose_device
@@ -83,7 +84,7 @@ def run_batch(
 def _check(contender: Contender) -> None:
     """Raise for what can be known to be wrong before anything runs."""
     try:
-        method = method_of(contender.method)
+        method = find_method(contender.method)
     except ImportError:
         return  # Its cells will say what is missing; the others can run.
     if contender.preset and contender.preset not in method.presets:
@@ -184,7 +185,7 @@ def _attempt(
     except MethodError as error:
         return {**record, "failure": _sentence(str(error), folder)}
     np.save(folder / errors_file(cell.mesh_file), judged.arrays["errors"], allow_pickle=False)
-    return {**record, **made.facts, **judged.facts, "mesh": cell.mesh_file}
+    return {**record, **made.values, **judged.values, "mesh": cell.mesh_file}
 
 
 def _sentence(words: str, folder: Path) -> str:

@@ -5,26 +5,32 @@ from __future__ import annotations
 from eval.methods.protocol import (
     Budget,
     Contours,
-    Grid,
+    GridSignal,
     Method,
+    MethodPreset,
     Options,
     Reconstruction,
     Source,
+    SourceKind,
     Timings,
     kind_of,
 )
-from eval.methods.registry import METHODS, find_method
+from eval.methods.registry import METHODS, check_preset, check_request, find_method
 
 __all__ = [
     "METHODS",
     "Budget",
     "Contours",
-    "Grid",
+    "GridSignal",
     "Method",
+    "MethodPreset",
     "Options",
     "Reconstruction",
     "Source",
+    "SourceKind",
     "Timings",
+    "check_preset",
+    "check_request",
     "find_method",
     "kind_of",
 ]

@@ -1,4 +1,4 @@
-"""What every measured run needs: strict settings, a manifest, records, processes of its own."""
+"""What every measured run needs: strict settings, a manifest, records."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from eval.runs.manifest import (
     write_json,
     write_text,
 )
-from eval.runs.own_process import in_own_process
 from eval.runs.records import Record, read_records, write_records
 
 __all__ = [
@@ -22,7 +21,6 @@ __all__ = [
     "check_keys",
     "check_types",
     "device_name",
-    "in_own_process",
     "load_config",
     "make_folder",
     "manifest",

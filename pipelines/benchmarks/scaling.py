@@ -15,9 +15,9 @@ from typing import Any
 from rich.console import Console
 
 from eval import growth_figure, iou_voxel_sparse, load_open3d
+from eval.isolation import in_own_process
 from eval.runs import (
     device_name,
-    in_own_process,
     make_folder,
     manifest,
     peak_rss_bytes,

@@ -17,7 +17,7 @@ from eval.experiment import run as module
 from eval.experiment.in_threads import Advanced, Ended, Started, in_threads
 from eval.experiment.run import Finished, run_batch
 from eval.experiment.settings import BatchRun
-from eval.guarded.process import Outcome
+from eval.isolation import GuardedResult
 from eval.runs import read_records
 from geom_miner import GeomMinerError, read_mesh, write_mesh
 from geom_miner.errors import SettingsError
@@ -43,7 +43,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seconds: float,
         threads: int | None = None,
         progress: Callable[[float, str], None] | None = None,
-    ) -> Outcome:
+    ) -> GuardedResult:
         if work is module.reconstruct:
             made.append(f"{name} {facts['seconds']} {facts['seed']}")
         try:
@@ -51,7 +51,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             arrays, found = work({}, json.loads(json.dumps(facts)), progress or (lambda *_: None))
         except GeomMinerError as error:
             raise MethodError(f"{name} failed: {error}") from error
-        return Outcome(dict(arrays), json.loads(json.dumps(found)), 0.0, 0)
+        return GuardedResult(dict(arrays), json.loads(json.dumps(found)), 0.0, 0)
 
     monkeypatch.setattr(module, "run_guarded", here)
     return made
