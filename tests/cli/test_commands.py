@@ -12,6 +12,7 @@ from PIL import Image
 
 from geom_miner.fit.presets import preset
 from geom_miner.grid.blocks import BlockGrid
+from geom_miner.grid.packing import Packing
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.mesh.files import read_mesh
 from geom_miner.storage import sections
@@ -53,13 +54,11 @@ def test_voxelize_writes_coverage_in_levels(made: Path, tmp_path: Path, run: Run
     assert outcome.status == 0, outcome.err
     volume = json.loads(outcome.out)["diagnosis"]["volume"]
     with np.load(target) as archive:
-        shares = archive["packed"].sum(dtype=np.int64) / archive["levels"]
-        constant = np.ones(archive["constants"].size, dtype=bool)
-        blocks = BlockGrid(archive["constants"].shape, tuple(archive["block_shape"].tolist()))
-        varying = blocks.coordinates_of(torch.from_numpy(archive["ids"])).numpy()
-        constant[np.ravel_multi_index(tuple(varying.T), blocks.counts)] = False
-        whole = archive["constants"].ravel()[constant].sum(dtype=float)
-        covered = shares + whole * blocks.block_samples
+        layout = BlockGrid(archive["constants"].shape, tuple(archive["block_shape"].tolist()))
+        names = ("ids", "packed", "constants")
+        ids, packed, constants = (torch.from_numpy(archive[name]) for name in names)
+        blocks = SparseBlocks(layout, ids, packed, constants[..., None], Packing(240))
+        covered = float(blocks.to_dense((24, 24, 24)).sum(dtype=torch.float64))
         assert covered * archive["spacing"].prod() == pytest.approx(volume, rel=1e-3)
         assert archive["levels"] == 240
         assert archive["packed"].shape[1] == archive["block_shape"].prod()
