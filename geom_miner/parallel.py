@@ -1,4 +1,4 @@
-"""Work on several cores at once."""
+"""Call a function for many inputs at once, on several threads."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from numba import get_num_threads
 Result = TypeVar("Result")
 
 
-def side_by_side(
-    work: Callable[..., Result],
+def parallel_map(
+    function: Callable[..., Result],
     arguments: Iterable[tuple[object, ...]],
     progress: Callable[[float], None] | None = None,
 ) -> list[Result]:
-    """Results of ``work(*each)`` for each of ``arguments``, as many at once as there are ``cores``.
+    """Results of ``function(*each)`` for each tuple of ``arguments``, in order.
 
-    The work should let go of the interpreter's lock. ``progress`` is called with the share of the
-    results that are there, in (0, 1].
+    Up to ``num_threads`` calls run at once. The function should release the interpreter's lock,
+    as compiled code does with ``nogil=True``. After an error no further call is started.
+
+    Parameters
+    ----------
+    progress : called with the share of the results that are complete, in (0, 1].
     """
-    with ThreadPoolExecutor(cores()) as pool:
-        futures = [pool.submit(work, *each) for each in arguments]
+    with ThreadPoolExecutor(num_threads()) as pool:
+        futures = [pool.submit(function, *each) for each in arguments]
         results = []
         try:
             for future in futures:
@@ -35,6 +39,6 @@ def side_by_side(
     return results
 
 
-def cores() -> int:
+def num_threads() -> int:
     """Threads that Numba may use."""
     return int(get_num_threads())
