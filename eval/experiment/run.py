@@ -21,7 +21,7 @@ from eval.guarded.process import run_guarded
 from eval.runs import Record, make_folder, manifest, read_records, write_json, write_records
 from geom_miner.errors import SettingsError
 from geom_miner.kernels import choose_device
-from geom_miner.progress import WorkBar
+from geom_miner.progress_bars import WorkBar
 
 _BOOK = "records.jsonl"
 
