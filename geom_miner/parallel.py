@@ -8,13 +8,15 @@ from typing import TypeVar
 
 from numba import get_num_threads
 
+from geom_miner.progress import Progress, silent
+
 Result = TypeVar("Result")
 
 
 def parallel_map(
     function: Callable[..., Result],
     arguments: Iterable[tuple[object, ...]],
-    progress: Callable[[float], None] | None = None,
+    progress: Progress = silent,
 ) -> list[Result]:
     """Results of ``function(*each)`` for each tuple of ``arguments``, in order.
 
@@ -31,8 +33,7 @@ def parallel_map(
         try:
             for future in futures:
                 results.append(future.result())
-                if progress is not None:
-                    progress(len(results) / len(futures))
+                progress(len(results) / len(futures))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

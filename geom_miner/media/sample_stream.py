@@ -13,6 +13,7 @@ import torch
 from geom_miner.grid.blocks import Box
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
+from geom_miner.progress import Progress, silent
 
 # Samples of at least this value count as inside (1) where occupancy is written as bytes.
 _INSIDE_FROM = 0.5
@@ -45,7 +46,7 @@ class SampleStream:
     compress: bool = True
     dropped: tuple[int, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    progress: Callable[[float], None] = lambda share: None
+    progress: Progress = silent
 
     @property
     def axes(self) -> tuple[int, ...]:

@@ -44,9 +44,7 @@ def faces_to_flip(mesh: TriangleMesh) -> Bools:
     for pairs in neighbor_pairs(mesh.faces, len(mesh.vertices)):
         _join(links, pairs, one_sided)
     to_flip = np.zeros(count, dtype=bool)
-    _choose_orientation(
-        mesh.vertices, mesh.faces, links, one_sided, np.zeros((count, 2)), to_flip
-    )
+    _choose_orientation(mesh.vertices, mesh.faces, links, one_sided, np.zeros((count, 2)), to_flip)
     return to_flip
 
 

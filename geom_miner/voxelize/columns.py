@@ -8,7 +8,6 @@ the surface, not with the volume.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,12 +19,12 @@ from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.packing import Packing
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.parallel import parallel_map
+from geom_miner.progress import Progress, silent
 from geom_miner.voxelize.crossings import Floats, Ints, bin_faces, cross_slab
 from geom_miner.voxelize.spans import FULL, MIXED, Bytes, block_states, fill_blocks, find_spans
 
 Triple = tuple[int, int, int]
 Bools = npt.NDArray[np.bool_]
-Progress = Callable[[float], None]
 
 # The (row, line, depth) axes for rays along each axis, and their handedness: 1 if they are
 # right-handed, else -1.
@@ -89,7 +88,7 @@ def cast_columns(
     axis: int = 2,
     directed: bool = True,
     subsamples: Subsamples = OCCUPANCY,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> ColumnCast:
     """Decide for every sample of a grid whether it is inside, by the columns along one axis.
 

@@ -57,7 +57,9 @@ def signed_distance(
     coordinates = np.argwhere(visited)
     squares = np.full((len(coordinates), layout.block_samples), band**2, dtype=np.float32)
     with parallel_chunksize(1):
-        _lower_to_nearest(vertices, faces, starts, members, coordinates, counts, edge, last, band, squares)
+        _lower_to_nearest(
+            vertices, faces, starts, members, coordinates, counts, edge, last, band, squares
+        )
     return _with_signs(np.sqrt(squares, out=squares), coordinates, inside, shape, band)
 
 
@@ -200,9 +202,7 @@ def _lower_to_nearest(
 
 
 @njit(cache=True, nogil=True)
-def _samples_between(
-    low: float, high: float, start: int, edge: int, last: int
-) -> tuple[int, int]:
+def _samples_between(low: float, high: float, start: int, edge: int, last: int) -> tuple[int, int]:
     """Samples [first, stop) of a block that lie in [low, high]; padding repeats the last sample."""
     first = int(max(np.ceil(low) - start, 0))
     stop = int(min(np.floor(high) - start + 1, edge))

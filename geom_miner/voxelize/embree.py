@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
 
 from geom_miner.errors import BackendUnavailable, MeshError
 from geom_miner.mesh.triangle_mesh import TriangleMesh
+from geom_miner.progress import Progress, silent
 
 # Points that are tested at once, between two calls of ``progress``.
 CHUNK_POINTS = 1 << 17
@@ -28,7 +27,7 @@ def embree_inside(
     mesh: TriangleMesh,
     points: npt.NDArray[np.float64],
     *,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress = silent,
 ) -> npt.NDArray[np.bool_]:
     """Whether points (p, 3), in world units, are inside, by a vote of the parities of three rays.
 
@@ -70,6 +69,5 @@ def embree_inside(
                 )
             votes += hits & 1
         inside[start : start + CHUNK_POINTS] = votes >= 2
-        if progress is not None:
-            progress(min(1.0, (start + CHUNK_POINTS) / len(points)))
+        progress(min(1.0, (start + CHUNK_POINTS) / len(points)))
     return inside

@@ -19,8 +19,8 @@ from geom_miner.mesh.triangle_mesh import TriangleMesh
 # Up to this many faces, summing the solid angles of all faces is faster than searching a tree.
 FEW_FACES = 200
 
-# A winding number counts as 1/2 if it exceeds 1/2 by no more than this. libigl sums faces in an order
-# that differs from call to call, and rounding must not decide.
+# A winding number counts as 1/2 if it exceeds 1/2 by no more than this. libigl sums faces in an
+# order that differs from call to call, and rounding must not decide.
 ROUNDING = 1e-9
 
 Floats = npt.NDArray[np.float64]

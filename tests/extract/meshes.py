@@ -3,7 +3,7 @@
 import numpy as np
 
 from geom_miner.extract import cube_table
-from geom_miner.extract.cells import CLEARANCE
+from geom_miner.extract.cell_vertices import CLEARANCE
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
 from geom_miner.errors import BlockShapeError, MeshError
-from geom_miner.extract.cells import CLEARANCE, Samples, count_crossings
+from geom_miner.extract.cell_groups import Samples
+from geom_miner.extract.cell_vertices import CLEARANCE, count_crossings
 from geom_miner.extract.isosurface import Isosurface, extract_mesh, extract_mesh_dense
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.samples import SampleGrid

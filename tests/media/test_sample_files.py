@@ -21,12 +21,12 @@ from geom_miner.errors import BackendUnavailable, MediaError
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
+from geom_miner.media.formats.zarr_folder import chunk_extent
 from geom_miner.media.sample_stream import Box, SampleStream
-from geom_miner.media.volumes import STREAM_WRITERS
-from geom_miner.media.zarr_folder import chunk_extent
+from geom_miner.media.samples import WRITERS
 from tests.signals import ball, patchy_signals
 
-SUFFIXES = list(STREAM_WRITERS)
+SUFFIXES = list(WRITERS)
 
 
 def stream_of(
@@ -95,7 +95,7 @@ def test_files_read_back_as_the_dense_samples(
         compress=data.draw(st.booleans()),
     )
     path = tmp_path_factory.mktemp("files") / f"a{suffix}"
-    STREAM_WRITERS[suffix](path, stream)
+    WRITERS[suffix](path, stream)
     expected = signal.numpy()[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))]
     expected = expected.squeeze(dropped)
     if dtype == "uint8":
@@ -108,15 +108,17 @@ def test_files_read_back_as_the_dense_samples(
 
 def test_an_npy_file_is_the_one_numpy_writes(tmp_path: Path) -> None:
     signal = torch.rand(9, 6, 5, 1, generator=torch.Generator().manual_seed(0))
-    STREAM_WRITERS[".npy"](tmp_path / "a.npy", stream_of(signal, (4, 4, 4)))
+    WRITERS[".npy"](tmp_path / "a.npy", stream_of(signal, (4, 4, 4)))
     np.save(tmp_path / "b.npy", signal.numpy())
     assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()
 
 
 def test_nrrd_says_where_samples_are(tmp_path: Path) -> None:
     facts = {"scale": 1, "value": "two\nlines and a \\"}
-    stream = stream_of(ball(12), (4, 4, 4), box=((2, 5, 0), (12, 6, 12)), dropped=(1,), facts=facts)
-    STREAM_WRITERS[".nrrd"](tmp_path / "a.nrrd", stream)
+    stream = stream_of(
+        ball(12), (4, 4, 4), box=((2, 5, 0), (12, 6, 12)), dropped=(1,), metadata=facts
+    )
+    WRITERS[".nrrd"](tmp_path / "a.nrrd", stream)
     fields, samples = read_nrrd(tmp_path / "a.nrrd")
     assert samples.shape == (10, 12)
     assert fields["space dimension"] == "3"
@@ -127,7 +129,7 @@ def test_nrrd_says_where_samples_are(tmp_path: Path) -> None:
     assert fields["scale"] == "1"
     assert fields["value"] == "two\\nlines and a \\\\"
     colors = torch.rand(4, 6, 3, generator=torch.Generator().manual_seed(0))
-    STREAM_WRITERS[".nrrd"](tmp_path / "a.nrrd", stream_of(colors, (4, 4)))
+    WRITERS[".nrrd"](tmp_path / "a.nrrd", stream_of(colors, (4, 4)))
     fields, _ = read_nrrd(tmp_path / "a.nrrd")
     assert fields["kinds"] == "list domain domain"
     assert fields["space directions"] == "none (0.5,0.0) (0.0,1.5)"
@@ -137,9 +139,9 @@ def test_zarr_says_where_samples_are_and_leaves_zeros_out(tmp_path: Path) -> Non
     signal = torch.zeros(8, 300, 150, 1)
     signal[:, 290:, :10] = 1.0
     facts = {"scale": 2, "value": "occupancy"}
-    stream = stream_of(signal, (4, 4, 4), facts=facts, box=((1, 0, 0), (8, 300, 150)))
+    stream = stream_of(signal, (4, 4, 4), metadata=facts, box=((1, 0, 0), (8, 300, 150)))
     assert chunk_extent(stream) == (8, 64, 64)
-    STREAM_WRITERS[".zarr"](tmp_path / "a.zarr", stream)
+    WRITERS[".zarr"](tmp_path / "a.zarr", stream)
     files = {
         path.relative_to(tmp_path / "a.zarr").as_posix()
         for path in (tmp_path / "a.zarr").rglob("*")
@@ -199,20 +201,20 @@ def test_a_broken_write_leaves_no_trace(
 ) -> None:
     path = tmp_path / f"a{suffix}"
     if earlier:
-        STREAM_WRITERS[suffix](path, stream_of(ball(8), (4, 4, 4)))
+        WRITERS[suffix](path, stream_of(ball(8), (4, 4, 4)))
     before = contents(tmp_path)
     expected = KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else MediaError
     with pytest.raises(expected):
-        STREAM_WRITERS[suffix](path, broken_stream(error, parts))
+        WRITERS[suffix](path, broken_stream(error, parts))
     assert contents(tmp_path) == before
     assert len(list(tmp_path.iterdir())) == earlier
 
 
 def test_zarr_replaces_zarr_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "a.zarr"
-    STREAM_WRITERS[".zarr"](path, stream_of(ball(8), (4, 4, 4)))
+    WRITERS[".zarr"](path, stream_of(ball(8), (4, 4, 4)))
     (path / "c" / "stale").write_bytes(b"of the earlier array")
-    STREAM_WRITERS[".zarr"](path, stream_of(torch.zeros(8, 8, 8, 1), (4, 4, 4)))
+    WRITERS[".zarr"](path, stream_of(torch.zeros(8, 8, 8, 1), (4, 4, 4)))
     assert contents(tmp_path).keys() == {"a.zarr/zarr.json"}
     for name in ("folder.zarr", "file.zarr"):
         other = tmp_path / name
@@ -223,7 +225,7 @@ def test_zarr_replaces_zarr_and_nothing_else(tmp_path: Path) -> None:
             (other / "thesis.txt").write_bytes(b"mine")
         before = contents(tmp_path)
         with pytest.raises(MediaError, match=r"it is there and no \.zarr folder; choose another"):
-            STREAM_WRITERS[".zarr"](other, stream_of(ball(8), (4, 4, 4)))
+            WRITERS[".zarr"](other, stream_of(ball(8), (4, 4, 4)))
         assert contents(tmp_path) == before
 
 
@@ -231,7 +233,7 @@ def test_a_rename_that_fails_puts_the_earlier_folder_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.zarr"
-    STREAM_WRITERS[".zarr"](path, stream_of(ball(8), (4, 4, 4)))
+    WRITERS[".zarr"](path, stream_of(ball(8), (4, 4, 4)))
     before = contents(tmp_path)
     rename = Path.rename
 
@@ -242,21 +244,21 @@ def test_a_rename_that_fails_puts_the_earlier_folder_back(
 
     monkeypatch.setattr(Path, "rename", refuse)
     with pytest.raises(MediaError, match="cannot write"):
-        STREAM_WRITERS[".zarr"](path, stream_of(torch.zeros(8, 8, 8, 1), (4, 4, 4)))
+        WRITERS[".zarr"](path, stream_of(torch.zeros(8, 8, 8, 1), (4, 4, 4)))
     assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_places_that_cannot_be_written(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(MediaError, match="cannot write"):
-        STREAM_WRITERS[suffix](tmp_path / "none" / f"a{suffix}", stream_of(ball(8), (4, 4, 4)))
+        WRITERS[suffix](tmp_path / "none" / f"a{suffix}", stream_of(ball(8), (4, 4, 4)))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_without_zarr_the_remedy_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(BackendUnavailable, match=r"install geom_miner\[zarr\], or write \.nrrd"):
-        STREAM_WRITERS[".zarr"](tmp_path / "a.zarr", stream_of(ball(8), (4, 4, 4)))
+        WRITERS[".zarr"](tmp_path / "a.zarr", stream_of(ball(8), (4, 4, 4)))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -264,9 +266,9 @@ def test_without_zarr_the_remedy_is_said(tmp_path: Path, monkeypatch: pytest.Mon
 def test_progress_ends_at_its_total(tmp_path: Path, suffix: str) -> None:
     reports: list[tuple[int, int]] = []
     stream = stream_of(
-        ball(20), (4, 4, 4), on_progress=lambda done, total: reports.append((done, total))
+        ball(20), (4, 4, 4), progress=lambda done, total: reports.append((done, total))
     )
-    STREAM_WRITERS[suffix](tmp_path / f"a{suffix}", stream)
+    WRITERS[suffix](tmp_path / f"a{suffix}", stream)
     done = [report[0] for report in reports]
     assert done == sorted(set(done))
     assert reports[-1][0] == reports[-1][1]

@@ -57,10 +57,9 @@ def write_by_pillow(path: Path, samples: npt.NDArray[np.float32], bits: int) -> 
 
     16 bits are written for one channel only, because Pillow has no 16-bit color.
     """
-    if bits == 16 and samples.shape[-1] == 1:
-        dtype, largest = np.dtype(np.uint16), 65535
-    else:
-        dtype, largest = np.dtype(np.uint8), 255
+    has_16_bits = bits == 16 and samples.shape[-1] == 1
+    largest = 65535 if has_16_bits else 255
+    dtype = np.uint16 if has_16_bits else np.uint8
     pixels = np.rint(np.clip(samples, 0.0, 1.0) * largest).astype(dtype)
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     with new_file(path, MediaError) as file:

@@ -79,7 +79,7 @@ def write_by_trimesh(
 
 
 def _faces_announced_by_off(path: Path) -> int:
-    """Number of faces in the header of an OFF file, which trimesh does not compare with the data."""
+    """Number of faces that the header of an OFF file announces; trimesh does not check it."""
     with open(path, encoding="latin-1") as stream:
         words = (word for line in stream for word in line.split("#")[0].split())
         numbers = [word for word in itertools.islice(words, 3) if not word.upper().endswith("OFF")]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from geom_miner.errors import MeshError
-from geom_miner.mesh.ply import write_ply
-from geom_miner.mesh.ply_stream import write_ply_slabs
+from geom_miner.mesh.formats.ply import write_ply
+from geom_miner.mesh.formats.ply_writer import write_ply_slabs
 from tests.shapes import sphere
 
 
