@@ -256,8 +256,8 @@ def _why(along_z: ColumnCast, diagnosis: Diagnosis) -> tuple[str, bool]:
     if along_z.unbalanced_columns and not diagnosis.watertight:
         return "the mesh is closed, but it has no consistent outside" + three, True
     if along_z.overlap_samples:
-        return "the mesh is closed and its parts overlap, so directions were counted", False
-    return "the mesh is closed and no parts overlap, so parity is right", False
+        return "the mesh is closed and overlaps itself, so directions were counted", False
+    return "the mesh is closed and does not overlap itself, so parity is right", False
 
 
 def _as_asked(inside: InsideTest) -> str:

@@ -80,7 +80,7 @@ def test_a_budget_of_triangles_is_for_each_mesh(
         assert (len(mesh.vertices), len(mesh.faces)) == (row["vertices"], row["faces"])
         assert diagnose(mesh).watertight
         assert row["watertight"] is True
-    assert f"left as they are, the budget is {budget:,}." in outcome.err
+    assert f"the mesh is within the budget of {budget:,} as it is." in outcome.err
     assert f"{budget:,} triangles of {fine:,}, watertight" in outcome.err
 
 
