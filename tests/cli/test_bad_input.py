@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from geom_miner.storage import sections
-from geom_miner.storage.model_file import load_model, part_path
+from geom_miner.storage.reader import load_model
+from geom_miner.storage.writer import part_path
 from tests.cli.conftest import SMALL_CUBE, TINY, Outcome, Run
 
 OLD = b"an earlier result"

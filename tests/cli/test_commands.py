@@ -15,7 +15,9 @@ from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.mesh.files import read_mesh
 from geom_miner.storage import sections
-from geom_miner.storage.model_file import Header, ModelWriter, load_model
+from geom_miner.storage.header import Header
+from geom_miner.storage.reader import load_model
+from geom_miner.storage.writer import ModelWriter
 from tests.cli.conftest import SMALL_CUBE, TINY, Run
 
 
