@@ -11,8 +11,6 @@ import tyro
 
 from eval.errors import MetricError
 
-MESH_SUFFIXES = (".ply", ".obj", ".stl", ".off", ".glb", ".gltf")
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 LENGTHS = ("acc", "comp", "chamfer_l1", "hausdorff", "sampling_distance")
 SQUARES = ("chamfer_l2", "chamfer_sum_sq")
 SCAN_LENGTHS = ("one_sided_scan_chamfer", "one_sided_scan_hausdorff", "sampling_distance")
@@ -243,6 +241,8 @@ def _add_scores(table: Any, result: dict[str, Any]) -> None:
 
 def _kind(path: Path) -> str:
     from eval.clouds.files import CLOUD_SUFFIXES, holds_cloud
+    from geom_miner.media import IMAGE_SUFFIXES
+    from geom_miner.mesh import MESH_SUFFIXES
 
     suffix = path.suffix.lower()
     if suffix in IMAGE_SUFFIXES:
@@ -251,5 +251,5 @@ def _kind(path: Path) -> str:
         return "cloud"
     if suffix in MESH_SUFFIXES:
         return "mesh"
-    known = " ".join(dict.fromkeys((*MESH_SUFFIXES, *CLOUD_SUFFIXES, *IMAGE_SUFFIXES)))
-    raise MetricError(f"{path} must end in one of: {known}")
+    suffixes = dict.fromkeys((*MESH_SUFFIXES, *CLOUD_SUFFIXES, *IMAGE_SUFFIXES))
+    raise MetricError(f"{path} must end in one of: {' '.join(suffixes)}")

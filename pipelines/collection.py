@@ -85,7 +85,7 @@ def _fit_and_evaluate(
     representation = load_model(model)
     lod = folder / "lod_0.ply"
     with WorkBar(console, "meshing level of detail 0") as work:
-        surface = extract_level(representation, 0, on_progress=work)
+        surface = extract_level(representation, 0, progress=work)
     write_mesh(lod, surface, comments=[f"level of detail 0 of {name}"])
     with WorkBar(console, "evaluating what the files hold"):
         found = evaluate_shape_levels(

@@ -128,7 +128,7 @@ def _extract_all(folder: Path, console: Console) -> dict[int, Path | None]:
     paths: dict[int, Path | None] = {}
     for scale in reversed(range(representation.num_scales)):
         with WorkBar(console, f"meshing level of detail {scale}") as bar:
-            mesh = extract_level(representation, scale, on_progress=bar)
+            mesh = extract_level(representation, scale, progress=bar)
         comments = [f"level of detail {scale} of {info.source.name}, made by geom_miner"]
         if info.notice:
             comments.append(info.notice)

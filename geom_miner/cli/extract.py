@@ -95,10 +95,10 @@ class Extract:
                 scale,
                 iso_level=self.iso_level,
                 comments=comments,
-                on_progress=bar,
+                progress=bar,
             )
             return {"vertices": vertices, "faces": faces}, []
-        mesh = extract_level(representation, scale, iso_level=self.iso_level, on_progress=bar)
+        mesh = extract_level(representation, scale, iso_level=self.iso_level, progress=bar)
         facts: dict[str, Any] = {}
         remarks = []
         if self.sharp:
@@ -109,7 +109,7 @@ class Extract:
         if self.triangles is not None:
             mesh, report = _decimate(mesh, self.triangles)
             facts |= {
-                "triangles_asked": report.asked,
+                "triangles_requested": report.requested,
                 "triangles_before": report.before,
                 "watertight": report.result.watertight,
             }
