@@ -25,7 +25,7 @@ import math
 import torch
 from torch import Tensor
 
-from geom_miner.errors import BackendUnavailable
+from geom_miner.errors import BackendUnavailable, missing_extra
 from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.kernels.training import BETA1, BETA2, EPSILON, TrainingState, check_goals
 
@@ -33,8 +33,8 @@ try:
     import triton
     import triton.language as tl
 except ImportError as error:
-    raise BackendUnavailable(
-        "backend gpu needs the package triton; install geom_miner[gpu] or use backend reference"
+    raise missing_extra(
+        "backend gpu needs triton", "gpu", instead="use backend reference"
     ) from error
 
 # Samples per tile; a warp holds eight features of them, so a value of a tile is eight registers

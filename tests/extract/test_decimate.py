@@ -150,5 +150,5 @@ def test_a_budget_of_no_mesh_is_refused(budget: int) -> None:
 
 def test_without_libigl_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "igl", None)
-    with pytest.raises(BackendUnavailable, match=r"install geom_miner\[decimate\]"):
+    with pytest.raises(BackendUnavailable, match=r"pip install \"geom_miner\[decimate\]\""):
         decimate(sphere(), 100)
