@@ -19,11 +19,9 @@ from eval.runs import (
     StudyArguments,
     device_name,
     load_config,
-    make_folder,
     manifest,
     portable,
     read_records,
-    run_command,
     write_json,
     write_records,
     write_text,
@@ -37,6 +35,8 @@ from geom_miner import (
     load_model,
     voxelize_mesh,
 )
+from geom_miner.atomic_files import make_folder
+from geom_miner.command_line import run_command
 from geom_miner.errors import SettingsError
 from geom_miner.resumable import FitResult
 from geom_miner.voxelize import Occupancy

@@ -13,8 +13,10 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from eval.runs import load_config, make_folder, manifest, portable, run_command, write_json
+from eval.runs import load_config, manifest, portable, write_json
 from geom_miner import GeomMinerError
+from geom_miner.atomic_files import make_folder
+from geom_miner.command_line import run_command
 from geom_miner.errors import SettingsError
 from geom_miner.kernels import MLPArchitecture, choose_device, fma_peak
 from pipelines.timed_fits import FitJob, run_alone

@@ -13,15 +13,7 @@ import tyro
 from rich.console import Console
 
 from eval import collection_report, evaluate_shape_levels
-from eval.runs import (
-    load_config,
-    make_folder,
-    manifest,
-    portable,
-    run_command,
-    write_json,
-    write_text,
-)
+from eval.runs import load_config, manifest, portable, write_json, write_text
 from eval.shapes import mesh_files
 from geom_miner import (
     GeomMinerError,
@@ -33,6 +25,8 @@ from geom_miner import (
     voxelize_mesh,
     write_mesh,
 )
+from geom_miner.atomic_files import make_folder
+from geom_miner.command_line import run_command
 from geom_miner.errors import MeshError
 from geom_miner.fit import target_for
 from geom_miner.progress import FitProgress, WorkBar

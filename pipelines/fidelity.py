@@ -19,7 +19,6 @@ from eval.runs import (
     Record,
     StudyArguments,
     device_name,
-    make_folder,
     manifest,
     portable,
     read_records,
@@ -41,6 +40,7 @@ from geom_miner import (
     voxelize_mesh,
     write_mesh,
 )
+from geom_miner.atomic_files import make_folder
 from geom_miner.errors import SettingsError
 from geom_miner.extract import extract_mesh
 from geom_miner.fit import target_for

@@ -20,15 +20,15 @@ from eval.runs import (
     device_name,
     in_own_process,
     load_config,
-    make_folder,
     manifest,
     peak_rss_bytes,
     portable,
-    run_command,
     write_json,
     write_text,
 )
 from geom_miner import VoxelizeSettings, extract_level, fit_to_file, load_model, voxelize_mesh
+from geom_miner.atomic_files import make_folder
+from geom_miner.command_line import run_command
 from geom_miner.errors import SettingsError
 from geom_miner.grid import BlockGrid, build_pyramid
 from pipelines.many_triangles import (

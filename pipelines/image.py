@@ -23,17 +23,10 @@ from eval import (
     image_report,
     quality_over_time,
 )
-from eval.runs import (
-    load_config,
-    make_folder,
-    manifest,
-    peak_rss_bytes,
-    portable,
-    run_command,
-    write_json,
-    write_text,
-)
+from eval.runs import load_config, manifest, peak_rss_bytes, portable, write_json, write_text
 from geom_miner import fit_to_file, load_model, read_image, write_image
+from geom_miner.atomic_files import make_folder
+from geom_miner.command_line import run_command
 from geom_miner.kernels import choose_device
 from geom_miner.media import ImageSignal, image_to_blocks
 from geom_miner.progress import FitProgress

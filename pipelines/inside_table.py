@@ -16,17 +16,17 @@ from rich.console import Console
 from eval.runs import (
     Record,
     load_config,
-    make_folder,
     manifest,
     portable,
     read_records,
-    run_command,
     write_json,
     write_records,
     write_text,
 )
 from eval.shapes import mesh_files
 from geom_miner import GeomMinerError, VoxelizeSettings, read_mesh, voxelize_mesh
+from geom_miner.atomic_files import make_folder
+from geom_miner.command_line import run_command
 from geom_miner.errors import MeshError
 from pipelines.inside_report import inside_report
 

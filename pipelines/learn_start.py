@@ -15,10 +15,11 @@ import torch
 import tyro
 from rich.console import Console
 
-from eval.runs import load_config, make_folder, run_command
+from eval.runs import load_config
 from eval.shapes import find_shape
 from geom_miner import FitSettings, VoxelizeSettings, voxelize_mesh
-from geom_miner.atomic_files import new_file
+from geom_miner.atomic_files import make_folder, new_file
+from geom_miner.command_line import run_command
 from geom_miner.errors import SettingsError
 from geom_miner.fit import LearnedStart, ReptileSettings, finest_residuals, learn_start, try_start
 from pipelines.config import LearnStartRun, fit_settings

@@ -15,16 +15,7 @@ import tyro
 from rich.console import Console
 
 from eval import ShapeLevel, View, evaluate_shape_levels, shape_report
-from eval.runs import (
-    load_config,
-    make_folder,
-    manifest,
-    peak_rss_bytes,
-    portable,
-    run_command,
-    write_json,
-    write_text,
-)
+from eval.runs import load_config, manifest, peak_rss_bytes, portable, write_json, write_text
 from eval.shapes import Shape, find_shape
 from geom_miner import (
     TriangleMesh,
@@ -35,6 +26,8 @@ from geom_miner import (
     voxelize_mesh,
     write_mesh,
 )
+from geom_miner.atomic_files import make_folder
+from geom_miner.command_line import run_command
 from geom_miner.fit import parse_memory, target_for
 from geom_miner.kernels import choose_device
 from geom_miner.progress import FitProgress, WorkBar

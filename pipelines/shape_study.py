@@ -13,16 +13,16 @@ from eval.runs import (
     Record,
     StudyArguments,
     load_config,
-    make_folder,
     manifest,
     portable,
     read_records,
-    run_command,
     write_json,
     write_records,
     write_text,
 )
 from eval.shapes import Shape, find_shape
+from geom_miner.atomic_files import make_folder
+from geom_miner.command_line import run_command
 
 Run = TypeVar("Run")
 Report = Callable[[Sequence[Record]], str]

@@ -21,6 +21,7 @@ MAY_IMPORT = {
 ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "atomic_files": set(),
+    "command_line": set(),
     "grid": set(),
     "kernels": set(),
     "mesh": {"grid"},
