@@ -17,12 +17,12 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test check lint types format lucy thai engine image meshes bench bench-gpu \
-  bench-scale fidelity fidelity-512 fidelity-study decoders level-rivals \
-  ablation learn-start inside-table evaluate clean
+.PHONY: help setup test check lint types format lucy thai engine image meshes ablation fidelity \
+  decoders decimation inside-test fidelity-512 fidelity-settings speed speed-gpu scaling evaluate \
+  clean bench bench-gpu bench-scale fidelity-study level-rivals inside-table
 
 help:  ## list the targets
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z -]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9 -]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' Makefile
 
 setup: $(STAMP)  ## make .venv from requirements.lock; renewed when the lock changes
 
@@ -77,38 +77,29 @@ image: $(STAMP)  ## fit a picture (IMAGE=photo.png)
 meshes: $(STAMP)  ## every mesh in the folders of GEOM_MINER_DATA, one table
 	$(BIN)/python -m pipelines.collection configs/collection.yaml
 
-bench: $(STAMP)  ## speed against the released algorithm, as ratios in one run
-	$(BIN)/python -m pipelines.benchmark configs/bench.yaml
+STUDIES := ablation fidelity decoders decimation inside-test
+WITH_RESOLUTION = $(if $(RESOLUTION),--resolution $(RESOLUTION))
 
-bench-gpu: $(STAMP)  ## the same on a CUDA GPU, with Lucy up to 1024^3
-	$(BIN)/python -m pipelines.benchmark configs/bench_gpu.yaml
+ablation: $(STAMP)  ## study: what each setting of a fit is worth (RESOLUTION=128)
+fidelity: $(STAMP)  ## study: how near fits come to the surface, beside what the grid allows (RESOLUTION=256)
+decoders: $(STAMP)  ## study: ways from a fit to a mesh: its samples or between them (RESOLUTION=256)
+decimation: $(STAMP)  ## study: levels of detail beside decimated meshes (RESOLUTION=256)
+inside-test: $(STAMP)  ## study: which test decides inside for each mesh, and how right it is (RESOLUTION=256)
+$(STUDIES):
+	$(BIN)/python -m pipelines.studies.$(subst -,_,$@) configs/$(subst -,_,$@).yaml $(WITH_RESOLUTION)
 
-bench-scale: $(STAMP)  ## growth up to 4096^3, 25.6 M triangles beside Open3D, same file after a kill
-	$(BIN)/python -m pipelines.growth configs/bench_scale.yaml
+fidelity-512: $(STAMP)  ## study: fidelity at 512^3 for the presets that are used there
+fidelity-settings: $(STAMP)  ## study: what the settings of preset surface are worth (RESOLUTION=128)
+fidelity-512 fidelity-settings:
+	$(BIN)/python -m pipelines.studies.fidelity configs/$(subst -,_,$@).yaml $(WITH_RESOLUTION)
 
-ablation: $(STAMP)  ## what each setting of a fit is worth, one table (RESOLUTION=128)
-	$(BIN)/python -m pipelines.ablation configs/ablation.yaml $(if $(RESOLUTION),--resolution $(RESOLUTION))
+speed: $(STAMP)  ## benchmark: speed against the released algorithm, as ratios in one run
+speed-gpu: $(STAMP)  ## benchmark: the same on a CUDA GPU, with Lucy up to 1024^3
+speed speed-gpu:
+	$(BIN)/python -m pipelines.benchmarks.speed configs/$(subst -,_,$@).yaml
 
-fidelity: $(STAMP)  ## how near fits come to the surface, beside what the grid allows (RESOLUTION=256)
-	$(BIN)/python -m pipelines.fidelity configs/fidelity.yaml $(if $(RESOLUTION),--resolution $(RESOLUTION))
-
-fidelity-512: $(STAMP)  ## the same at 512^3 for the presets that are used there
-	$(BIN)/python -m pipelines.fidelity configs/fidelity_512.yaml
-
-fidelity-study: $(STAMP)  ## what the settings of preset surface are worth (RESOLUTION=128)
-	$(BIN)/python -m pipelines.fidelity configs/fidelity_study.yaml $(if $(RESOLUTION),--resolution $(RESOLUTION))
-
-decoders: $(STAMP)  ## ways from a fit to a mesh: its samples or between them (RESOLUTION=256)
-	$(BIN)/python -m pipelines.decoders configs/decoders.yaml $(if $(RESOLUTION),--resolution $(RESOLUTION))
-
-level-rivals: $(STAMP)  ## levels of detail beside decimated meshes of as many triangles (RESOLUTION=256)
-	$(BIN)/python -m pipelines.level_rivals configs/level_rivals.yaml $(if $(RESOLUTION),--resolution $(RESOLUTION))
-
-learn-start: $(STAMP)  ## learn where block MLPs start, from meshes in GEOM_MINER_DATA
-	$(BIN)/python -m pipelines.learn_start configs/learn_start.yaml
-
-inside-table: $(STAMP)  ## which test decides inside for each mesh, and how right it is (RESOLUTION=256)
-	$(BIN)/python -m pipelines.inside_table configs/inside_table.yaml $(if $(RESOLUTION),--resolution $(RESOLUTION))
+scaling: $(STAMP)  ## benchmark: growth up to 4096^3, 25.6 M triangles beside Open3D, same file after a kill
+	$(BIN)/python -m pipelines.benchmarks.scaling configs/scaling.yaml
 
 evaluate: $(STAMP)  ## methods by shapes by budgets, and one page about them (CONFIG=configs/eval/srb.yaml)
 	$(BIN)/python -m eval batch $(or $(CONFIG),configs/eval/default.yaml) $(if $(RESOLUTION),--resolution $(RESOLUTION))
@@ -116,3 +107,11 @@ evaluate: $(STAMP)  ## methods by shapes by budgets, and one page about them (CO
 clean:  ## remove caches and build products; keeps .venv and runs
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find geom_miner eval pipelines tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Earlier names of targets.
+bench: speed
+bench-gpu: speed-gpu
+bench-scale: scaling
+fidelity-study: fidelity-settings
+level-rivals: decimation
+inside-table: inside-test

@@ -193,7 +193,7 @@ def _facts(model: Path, seconds: Mapping[int, float]) -> dict[int, dict[str, Any
             "bytes": sizes[blocks.scale],
             "seconds": seconds.get(blocks.scale, 0.0),
         }
-        for blocks in representation.levels
+        for blocks in representation.scales
     }
 
 

@@ -90,7 +90,7 @@ def read_source(settings: ReconstructSettings) -> Source:
 def _reconstruct(settings: ReconstructSettings, console: Console) -> int:
     from eval.methods import Budget, Options, find_method
     from geom_miner.kernels import choose_device
-    from geom_miner.progress import WorkBar
+    from geom_miner.progress_bars import WorkBar
 
     method = find_method(settings.method)
     budget = Budget(settings.seconds, settings.steps)

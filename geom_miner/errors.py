@@ -9,6 +9,10 @@ class MeshError(GeomMinerError):
     """A mesh file or mesh that cannot be used."""
 
 
+class PointsError(GeomMinerError):
+    """Points from which no surface can be made."""
+
+
 class MediaError(GeomMinerError):
     """An image, video or array file that cannot be used."""
 

@@ -1,156 +1,21 @@
-"""Progress of long work: a bar on a terminal, a line now and then in a log."""
+"""How long work reports its progress: one protocol for every function that takes a while."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
+from contextlib import AbstractContextManager, nullcontext
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+# Called with the share of the work that is done, in (0, 1].
+Progress = Callable[[float], None]
 
-from geom_miner.fit.history import Progress as FitProgressReport
-
-# Seconds after which work is worth a line where there is no terminal.
-_LOG_AFTER = 2.0
-# Seconds between two lines about one piece of work where there is no terminal.
-_LOG_EVERY = 30.0
-# Work over a shorter time says nothing about the rest.
-_SHORTEST = 1.0
+# Called with a few words on a piece of work; gives a context for it whose value is its progress.
+Stages = Callable[[str], AbstractContextManager[Progress]]
 
 
-class TimeLeft:
-    """Seconds left, from the share of the work done since the first word of it.
-
-    What was there at the first word, from an earlier run or from setting up, counts neither as
-    work nor as time.
-    """
-
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._first: tuple[float, float] | None = None
-
-    def at(self, share: float) -> float | None:
-        """Seconds from now on, the share in [0, 1] being done; None if nothing can be said yet."""
-        now = self._clock()
-        if self._first is None:
-            self._first = now, share
-        seconds, work = now - self._first[0], share - self._first[1]
-        if work <= 0 or seconds < _SHORTEST:
-            return None
-        return seconds * (1 - share) / work
+def silent(share: float) -> None:
+    """A progress that shows nothing."""
 
 
-class _Bar:
-    """A context manager that shows a piece of work from its beginning to its end.
-
-    On a terminal it is a bar that is gone when the work is. In a log work of more than two seconds
-    has a line then, one at its end, and one at every change of the description and every half a
-    minute.
-    """
-
-    def __init__(self, console: Console, description: str) -> None:
-        self._console, self._description = console, description
-        self._started = self._logged = time.monotonic()
-        self._left = TimeLeft()
-        self._in_log = False
-        self._timer = threading.Timer(_LOG_AFTER, self._begin_log)
-        self._timer.daemon = True
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[state]}"),
-            TextColumn("{task.fields[share]}"),
-            # Ticks while nothing is told; the time left is of the last word.
-            TimeElapsedColumn(),
-            TextColumn("elapsed"),
-            TextColumn("{task.fields[left]}"),
-            console=console,
-            transient=True,
-        )
-        # Without a total the bar pulses: nothing is known until the first call.
-        self._task = self._bar.add_task(description, total=None, state="", share="", left="")
-
-    def __enter__(self) -> Self:
-        self._started = time.monotonic()
-        if self._console.is_terminal:
-            self._bar.start()
-        else:
-            self._timer.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._timer.cancel()
-        if self._console.is_terminal:
-            self._bar.stop()
-        elif self._in_log and kind is None:
-            self._log(f": done in {_duration(time.monotonic() - self._started)}")
-
-    def describe(self, description: str) -> None:
-        """Say what is being worked at now."""
-        if description == self._description:
-            return
-        self._description = description
-        self._bar.update(self._task, description=description)
-        if self._in_log:
-            self._log(" ...")
-
-    def _begin_log(self) -> None:
-        self._in_log = True
-        self._log(" ...")
-
-    def _show(self, share: float, state: str = "") -> None:
-        left = self._left.at(share)
-        ahead = f", about {_duration(left)} left" if left is not None else ""
-        percent = f"{100 * share:3.0f} %"
-        self._bar.update(
-            self._task, completed=share, total=1.0, state=state, share=percent, left=ahead[2:]
-        )
-        if self._in_log and time.monotonic() - self._logged >= _LOG_EVERY:
-            elapsed = _duration(time.monotonic() - self._started)
-            words = [state] if state else []
-            self._log(f": {', '.join([*words, percent.strip(), elapsed])} elapsed{ahead}")
-
-    def _log(self, words: str) -> None:
-        self._logged = time.monotonic()
-        line = self._description + words
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-class WorkBar(_Bar):
-    """Progress of any work; its instance is called with (done, total), or never."""
-
-    def __call__(self, done: float, total: float = 1.0) -> None:
-        self._show(done / total if total else 1.0)
-
-
-class FitProgress(_Bar):
-    """Progress of a fit, to which its instance is handed as ``on_progress``."""
-
-    def __init__(self, console: Console) -> None:
-        super().__init__(console, "fit: building the pyramid")
-
-    def __call__(self, report: FitProgressReport) -> None:
-        self.describe(f"fit scale {report.scale}")
-        self._show(
-            report.done,
-            f"step {report.step}/{report.max_steps}, "
-            f"{report.active_blocks}/{report.fitted_blocks} blocks active, "
-            f"loss {report.loss:.2e}",
-        )
-
-
-def _duration(seconds: float) -> str:
-    """A time as people say it: 4.2 s, 3:05, 2:10:00."""
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+def silent_stages(description: str) -> AbstractContextManager[Progress]:
+    """Stages that show nothing."""
+    return nullcontext(silent)

@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import tyro
 from rich.console import Console
 
 from eval import collection_report, evaluate_shape_levels
-from eval.runs import load_config, manifest, portable, write_json, write_text
+from eval.runs import manifest, portable, write_json, write_text
 from eval.shapes import mesh_files
 from geom_miner import (
     GeomMinerError,
@@ -22,33 +21,21 @@ from geom_miner import (
     fit_to_file,
     load_model,
     read_mesh,
-    voxelize_mesh,
     write_mesh,
 )
 from geom_miner.atomic_files import make_folder
-from geom_miner.command_line import run_command
 from geom_miner.errors import MeshError
-from geom_miner.fit import target_for
-from geom_miner.progress import FitProgress, WorkBar
-from geom_miner.voxelize import VoxelizeReport, target_of
-from pipelines.config import CollectionRun, fit_settings
+from geom_miner.grid import SourceInfo
+from geom_miner.progress_bars import FitBar, WorkBar, bars
+from geom_miner.targets import mesh_target
+from geom_miner.voxelize import VoxelizeReport
+from pipelines.command import run_pipeline
+from pipelines.config import CollectionRun, fit_settings, target_name
 
 
-@dataclass(frozen=True)
-class Arguments:
-    """Fit every mesh of a folder and print a table."""
-
-    config: tyro.conf.Positional[Path]
-    """YAML file of the run."""
-    folder: str | None = None
-    """Folder of meshes, instead of the config's."""
-    resolution: int | None = None
-    """Samples along each side, instead of the config's."""
-    output: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
-    """Folder to write, instead of the config's."""
-
-
-def run_collection(run: CollectionRun, *, console: Console) -> list[dict[str, Any]]:
+def run_collection(
+    run: CollectionRun, *, fresh: bool = False, console: Console
+) -> list[dict[str, Any]]:
     """One row per mesh; a mesh that cannot be used is a row that says why."""
     settings = fit_settings(run)
     folder = make_folder(Path(run.output))
@@ -57,7 +44,7 @@ def run_collection(run: CollectionRun, *, console: Console) -> list[dict[str, An
     for number, (name, path) in enumerate(meshes.items(), 1):
         console.print(f"[{number}/{len(meshes)}] {path.name}", highlight=False, markup=False)
         try:
-            row = _one(name, path, run, make_folder(folder / name), console)
+            row = _fit_and_evaluate(name, path, run, make_folder(folder / name), fresh, console)
         except GeomMinerError as error:
             reason = str(error).replace(str(path), path.name)
             row = {"name": name, "remark": f"failed: {reason}"}
@@ -72,38 +59,30 @@ def run_collection(run: CollectionRun, *, console: Console) -> list[dict[str, An
     return rows
 
 
-def _one(
-    name: str, path: Path, run: CollectionRun, folder: Path, console: Console
+def _fit_and_evaluate(
+    name: str, path: Path, run: CollectionRun, folder: Path, fresh: bool, console: Console
 ) -> dict[str, Any]:
     settings = fit_settings(run)
     mesh = read_mesh(path)
-    voxels = VoxelizeSettings(run.resolution, target=target_for(run.preset))
-    with WorkBar(console, "voxelizing") as bar:
-        occupancy = voxelize_mesh(mesh, voxels, block_size=settings.block_size, progress=bar)
-    with WorkBar(console, "measuring distances to the surface") as bar:
-        target = target_of(mesh, occupancy, voxels, scales=settings.scales, progress=bar)
-    model = folder / "model.miner"
-    with FitProgress(console) as progress:
-        result = fit_to_file(
-            target,
-            occupancy.grid,
-            settings,
-            model,
-            info={
-                "kind": "occupancy",
-                "target": voxels.target,
-                "iso_level": 0.5,
-                "source": {"name": name},
-            },
-            on_progress=progress,
-        )
+    made = mesh_target(
+        mesh,
+        target_name(run),
+        VoxelizeSettings(run.resolution),
+        scales=settings.scales,
+        block_size=settings.block_size,
+        source=SourceInfo(name, len(mesh.faces)),
+        stages=bars(console),
+    )
+    occupancy, model = made.occupancy, folder / "model.miner"
+    with FitBar(console) as bar:
+        result = fit_to_file(made.target, settings, model, observer=bar, fresh=fresh)
     seconds = {entry.scale: entry.seconds for entry in result.history}
     representation = load_model(model)
     lod = folder / "lod_0.ply"
-    with WorkBar(console, "meshing level of detail 0") as bar:
-        surface = extract_level(representation, 0, on_progress=bar)
+    with WorkBar(console, "meshing level of detail 0") as work:
+        surface = extract_level(representation, 0, on_progress=work)
     write_mesh(lod, surface, comments=[f"level of detail 0 of {name}"])
-    with WorkBar(console, "judging what the files hold"):
+    with WorkBar(console, "evaluating what the files hold"):
         found = evaluate_shape_levels(
             model,
             {0: lod if len(surface.faces) else None},
@@ -145,24 +124,22 @@ def _remark(report: VoxelizeReport) -> str:
 def main() -> int:
     """Run from the command line; meshes that fail are rows, and an error only if all do."""
 
-    def work(console: Console) -> None:
-        arguments = tyro.cli(Arguments, prog="python -m pipelines.collection")
-        overrides = {
-            "folder": arguments.folder,
-            "resolution": arguments.resolution,
-            "output": arguments.output,
-        }
-        run = load_config(arguments.config, CollectionRun, overrides)
-        rows = run_collection(run, console=console)
-        console.print(
-            collection_report(rows, resolution=run.resolution), markup=False, soft_wrap=True
-        )
+    def work(run: CollectionRun, fresh: bool, console: Console) -> None:
+        rows = run_collection(run, fresh=fresh, console=console)
+        report = collection_report(rows, resolution=run.resolution)
+        console.print(report, markup=False, soft_wrap=True)
         fitted = sum("iou_voxel" in row for row in rows)
         if not fitted:
             raise MeshError(f"none of {len(rows)} meshes could be fitted; see {run.output}/")
         console.print(f"{fitted} of {len(rows)} meshes fitted; see {run.output}/", markup=False)
 
-    return run_command(work)
+    return run_pipeline(
+        work,
+        CollectionRun,
+        module="pipelines.collection",
+        summary="Fit every mesh of a folder and print a table.",
+        overrides=("folder", "resolution", "output"),
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the runs of pipelines can be told, one frozen dataclass each."""
+"""Configurations of the pipelines that users run, one frozen dataclass each."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from eval.runs import check_keys, check_types
 from geom_miner import FitSettings, preset
 
 
-class _ChecksItsFit:
-    """A run whose fit's settings are checked as soon as it is made."""
+class ChecksItsFit:
+    """A configuration whose fit settings are checked as soon as it is made."""
 
     preset: str
     fit: dict[str, Any]
@@ -20,7 +20,7 @@ class _ChecksItsFit:
 
 
 @dataclass(frozen=True)
-class ShapeRun(_ChecksItsFit):
+class ShapeRun(ChecksItsFit):
     """One shape: voxelize, fit, extract, evaluate, report."""
 
     shape: str
@@ -32,7 +32,7 @@ class ShapeRun(_ChecksItsFit):
     inside: Literal["auto", "parity", "majority", "winding", "embree"] = "auto"
     """Inside test of the voxelizer."""
     target: Literal["auto", "occupancy", "coverage", "distance"] = "auto"
-    """What is fitted; auto is the distance for presets made for it, else the occupancy."""
+    """What is fitted; auto is the preset's own target."""
     preset: str = "surface"
     """Where the fit's settings start."""
     fit: dict[str, Any] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class ShapeRun(_ChecksItsFit):
 
 
 @dataclass(frozen=True)
-class ImageRun(_ChecksItsFit):
+class ImageRun(ChecksItsFit):
     """One image: fit, decode, evaluate, report."""
 
     image: str
@@ -76,7 +76,7 @@ class ImageRun(_ChecksItsFit):
 
 
 @dataclass(frozen=True)
-class CollectionRun(_ChecksItsFit):
+class CollectionRun(ChecksItsFit):
     """All meshes of a folder at one resolution, one line each."""
 
     folder: str = ""
@@ -95,57 +95,15 @@ class CollectionRun(_ChecksItsFit):
     """Folder to write."""
 
 
-@dataclass(frozen=True)
-class AblationRun(_ChecksItsFit):
-    """What each setting of the fit is worth, on several shapes."""
-
-    ablate: list[str]
-    """Named shapes or paths."""
-    cells: dict[str, Any]
-    """Name of a row of the table, and the settings in which it differs from the default."""
-    resolution: int = 128
-    """Samples along each side."""
-    preset: str = "volume"
-    """Where the fit's settings start."""
-    fit: dict[str, Any] = field(default_factory=dict)
-    """Settings of the default row that differ from the preset."""
-    samples: int = 100_000
-    """Points on each surface for distances and normals."""
-    output: str = "runs/ablation"
-    """Folder to write."""
-
-
-@dataclass(frozen=True)
-class LearnStartRun(_ChecksItsFit):
-    """A start for the blocks of the finest scale, learned on some shapes, judged on others."""
-
-    learn_from: list[str]
-    """Named shapes or paths to learn from."""
-    judge_on: list[str]
-    """Named shapes or paths to judge on."""
-    sizes: list[dict[str, Any]]
-    """Settings of the fits, one set for each start to learn: width, depth, learning_rate."""
-    resolution: int = 128
-    """Samples along each side."""
-    preset: str = "volume"
-    """Where the fits' settings start."""
-    fit: dict[str, Any] = field(default_factory=dict)
-    """Settings of all fits that differ from the preset."""
-    outer_steps: int = 200
-    """Batches of blocks."""
-    batch: int = 32
-    """Blocks whose fits are averaged."""
-    inner_steps: int = 10
-    """Optimizer steps of each of them."""
-    outer_rate: float = 0.2
-    """Share of the way towards the fitted parameters at first; it falls linearly to 0."""
-    output: str = "geom_miner/model/starts"
-    """Folder to write."""
-
-
-def fit_settings(run: _ChecksItsFit) -> FitSettings:
+def fit_settings(run: ChecksItsFit) -> FitSettings:
     """The preset with the run's own settings on top."""
-    base = preset(run.preset)
+    base = preset(run.preset).settings
     check_keys(FitSettings, run.fit, "fit")
     check_types(FitSettings, run.fit, "fit")
     return replace(base, **run.fit)
+
+
+def target_name(run: ShapeRun | CollectionRun) -> str:
+    """Name of the target of a run: the preset's own where the run does not say."""
+    chosen = run.target if isinstance(run, ShapeRun) else "auto"
+    return preset(run.preset).target if chosen == "auto" else chosen

@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-import tyro
 from rich.console import Console
 
 from eval import (
@@ -23,32 +21,20 @@ from eval import (
     image_report,
     quality_over_time,
 )
-from eval.runs import load_config, manifest, peak_rss_bytes, portable, write_json, write_text
+from eval.runs import manifest, peak_rss_bytes, portable, write_json, write_text
 from geom_miner import fit_to_file, load_model, read_image, write_image
 from geom_miner.atomic_files import make_folder
-from geom_miner.command_line import run_command
+from geom_miner.grid import SourceInfo
 from geom_miner.kernels import choose_device
 from geom_miner.media import ImageSignal, image_to_blocks
-from geom_miner.progress import FitProgress
+from geom_miner.progress_bars import FitBar
+from geom_miner.targets import image_target
+from pipelines.command import run_pipeline
 from pipelines.config import ImageRun, fit_settings
 from pipelines.pictures import time_line, write_picture
 
 # Longest side of one picture in the report's sheet.
 _SHEET_SIDE = 560
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """Fit an image and report on it."""
-
-    config: tyro.conf.Positional[Path]
-    """YAML file of the run."""
-    image: str | None = None
-    """Image file, instead of the config's."""
-    output: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
-    """Folder in which the run's folder is made, instead of the config's."""
-    fresh: bool = False
-    """Fit anew even if an earlier run's model is there."""
 
 
 def run_image(run: ImageRun, *, fresh: bool, console: Console) -> Path:
@@ -57,23 +43,22 @@ def run_image(run: ImageRun, *, fresh: bool, console: Console) -> Path:
     settings, device = fit_settings(run), choose_device(run.device)
     image, name = read_image(run.image), Path(run.image).stem
     folder = make_folder(Path(run.output) / name)
-    signal, grid = image_to_blocks(image, settings.block_size)
+    target = image_target(
+        image,
+        scales=settings.scales,
+        block_size=settings.block_size,
+        source=SourceInfo(name),
+    )
     model = folder / "model.miner"
-    with FitProgress(console) as progress:
+    with FitBar(console) as bar:
         result = fit_to_file(
-            signal.to(device),
-            grid,
-            settings,
-            model,
-            info={"kind": "image", "bits": image.bits, "source": {"name": name}},
-            backend=run.backend,
-            fresh=fresh,
-            on_progress=progress,
+            target.to(device), settings, model, observer=bar, backend=run.backend, fresh=fresh
         )
     seconds = {entry.scale: entry.seconds for entry in result.history}
+    signal, _ = image_to_blocks(image, settings.block_size)
     levels = evaluate_image_levels(model, signal, seconds=seconds)
     _draw(folder, image, levels)
-    height, width = grid.shape
+    height, width = target.grid.shape
     metrics = {
         "name": name,
         "source": {"name": Path(run.image).name},
@@ -91,7 +76,7 @@ def run_image(run: ImageRun, *, fresh: bool, console: Console) -> Path:
         config=portable(run, fit=asdict(settings)),
         seed=settings.seed,
         device=device,
-        backend=str(result.representation.info["backend"]),
+        backend=str(result.representation.metadata["backend"]),
     )
     write_json(folder / "metrics.json", metrics)
     write_json(folder / "manifest.json", facts)
@@ -112,7 +97,7 @@ def _draw(folder: Path, image: ImageSignal, levels: list[ImageLevel]) -> None:
                         f"{level.psnr:.2f} dB")  # fmt: skip
     write_picture(folder / "lods.png", contact_sheet(sheet, captions))
 
-    finest = representation.levels[-1]
+    finest = representation.scales[-1]
     corners = finest.layout.starts_of(finest.fitted_ids).numpy()
     picture = np.rint(np.clip(image.samples, 0, 1) * 255).astype(np.uint8)
     rgb = np.ascontiguousarray(picture[..., [0, 0, 0] if picture.shape[-1] < 3 else [0, 1, 2]])
@@ -142,14 +127,17 @@ def _thumbnail(samples: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.
 def main() -> int:
     """Run from the command line."""
 
-    def work(console: Console) -> None:
-        arguments = tyro.cli(Arguments, prog="python -m pipelines.image")
-        overrides = {"image": arguments.image, "output": arguments.output}
-        run = load_config(arguments.config, ImageRun, overrides)
-        folder = run_image(run, fresh=arguments.fresh, console=console)
+    def work(run: ImageRun, fresh: bool, console: Console) -> None:
+        folder = run_image(run, fresh=fresh, console=console)
         console.print(f"Wrote {folder}/: start with report.md", highlight=False)
 
-    return run_command(work)
+    return run_pipeline(
+        work,
+        ImageRun,
+        module="pipelines.image",
+        summary="Fit an image and report on it.",
+        overrides=("image", "output"),
+    )
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def draw_shape_pictures(
 
     representation = load_model(folder / "model.miner")
     layers = []
-    for blocks in representation.levels:
+    for blocks in representation.scales:
         grid = representation.grid.at_scale(blocks.scale)
         starts = blocks.layout.starts_of(blocks.fitted_ids).numpy()
         size = np.array(blocks.layout.block_shape) * grid.spacing

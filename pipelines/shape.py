@@ -6,51 +6,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import tyro
 from rich.console import Console
 
-from eval import ShapeLevel, View, evaluate_shape_levels, shape_report
-from eval.runs import load_config, manifest, peak_rss_bytes, portable, write_json, write_text
+from eval import ShapeLevel, View, evaluate_shape_levels
+from eval.report import shape_report
+from eval.runs import manifest, peak_rss_bytes, portable, write_json, write_text
 from eval.shapes import Shape, find_shape
 from geom_miner import (
-    TriangleMesh,
     VoxelizeSettings,
     extract_level,
     fit_to_file,
     load_model,
-    voxelize_mesh,
     write_mesh,
 )
 from geom_miner.atomic_files import make_folder
-from geom_miner.command_line import run_command
-from geom_miner.fit import parse_memory, target_for
+from geom_miner.fit import FitResult, parse_memory
+from geom_miner.grid import SourceInfo
 from geom_miner.kernels import choose_device
-from geom_miner.progress import FitProgress, WorkBar
-from geom_miner.resumable import FitResult
-from geom_miner.voxelize import Occupancy, target_of
-from pipelines.config import ShapeRun, fit_settings
+from geom_miner.progress_bars import FitBar, WorkBar, bars
+from geom_miner.targets import mesh_target
+from geom_miner.voxelize import Occupancy
+from pipelines.command import run_pipeline
+from pipelines.config import ShapeRun, fit_settings, target_name
 from pipelines.pictures import draw_shape_pictures
 
-
-@dataclass(frozen=True)
-class Arguments:
-    """Fit a shape and report on it."""
-
-    config: tyro.conf.Positional[Path]
-    """YAML file of the run."""
-    resolution: int | None = None
-    """Samples along each side, instead of the file's."""
-    output: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
-    """Folder in which the run's folder is made, instead of the file's."""
-    memory: str | None = None
-    """About how much memory blocks under training may take, such as 1GB."""
-    fresh: bool = False
-    """Fit anew even if an earlier run's model is there."""
+_STAND_IN = "STAND-IN: a built-in procedural shape, not the one asked for"
 
 
 def run_shape(run: ShapeRun, *, fresh: bool, console: Console) -> Path:
@@ -65,29 +49,30 @@ def run_shape(run: ShapeRun, *, fresh: bool, console: Console) -> Path:
     folder = make_folder(Path(run.output) / shape.name)
     console.print(f"{shape.title}: {shape.faces:,} faces, at {resolution}^3 on {device}")
 
-    kind = target_for(run.preset) if run.target == "auto" else run.target
-    voxels = VoxelizeSettings(resolution, fill=run.fill, inside=run.inside, target=kind)
-    with WorkBar(console, "voxelizing") as bar:
-        occupancy = voxelize_mesh(shape.mesh, voxels, block_size=settings.block_size, progress=bar)
+    made = mesh_target(
+        shape.mesh,
+        target_name(run),
+        VoxelizeSettings(resolution, fill=run.fill, inside=run.inside),
+        scales=settings.scales,
+        block_size=settings.block_size,
+        source=SourceInfo(shape.name, shape.faces, shape.source, shape.license, shape.citation),
+        notice=_STAND_IN if shape.stand_in else "",
+        stages=bars(console),
+    )
+    occupancy = made.occupancy
     console.print("\n".join(occupancy.report.sentences()), highlight=False)
-
-    with WorkBar(console, "measuring distances to the surface") as bar:
-        target = target_of(shape.mesh, occupancy, voxels, scales=settings.scales, progress=bar)
-    source = _source_facts(shape)
-    with FitProgress(console) as progress:
+    with FitBar(console) as bar:
         result = fit_to_file(
-            target.to(device),
-            occupancy.grid,
+            made.target.to(device),
             settings,
             folder / "model.miner",
-            info={"kind": "occupancy", "target": kind, "iso_level": 0.5, "source": source},
+            observer=bar,
             backend=run.backend,
-            fresh=fresh,
-            on_progress=progress,
             memory=memory,
+            fresh=fresh,
         )
-    meshes = _extract_all(folder, source, console)
-    with WorkBar(console, "judging what the files hold") as bar:
+    meshes = _extract_all(folder, console)
+    with WorkBar(console, "evaluating what the files hold") as work:
         levels = evaluate_shape_levels(
             folder / "model.miner",
             meshes,
@@ -96,7 +81,7 @@ def run_shape(run: ShapeRun, *, fresh: bool, console: Console) -> Path:
             seconds={entry.scale: entry.seconds for entry in result.history},
             iou_threshold=run.iou_threshold,
             samples=run.samples,
-            on_level=lambda scale: bar.describe(f"judging level of detail {scale}"),
+            on_level=lambda scale: work.describe(f"evaluating level of detail {scale}"),
         )
     with WorkBar(console, "drawing"):
         title = "STAND-IN" if shape.stand_in else "source"
@@ -105,7 +90,7 @@ def run_shape(run: ShapeRun, *, fresh: bool, console: Console) -> Path:
         config=portable(run, resolution=resolution, fit=asdict(settings)),
         seed=settings.seed,
         device=device,
-        backend=str(result.representation.info["backend"]),
+        backend=str(result.representation.metadata["backend"]),
     )
     metrics = _metrics(shape, resolution, run, occupancy, result, levels, folder)
     metrics["wall_seconds"] = time.perf_counter() - started
@@ -127,21 +112,20 @@ def _source_facts(shape: Shape) -> dict[str, Any]:
     }
 
 
-def _extract_all(
-    folder: Path, source: Mapping[str, Any], console: Console
-) -> dict[int, Path | None]:
+def _extract_all(folder: Path, console: Console) -> dict[int, Path | None]:
     """Mesh every scale of the saved model, coarsest first, as lod_<scale>.ply.
 
     A scale without a surface, too coarse for a thin shape, stands as None.
     """
     representation = load_model(folder / "model.miner")
+    info = representation.info
     paths: dict[int, Path | None] = {}
     for scale in reversed(range(representation.num_scales)):
         with WorkBar(console, f"meshing level of detail {scale}") as bar:
-            mesh: TriangleMesh = extract_level(representation, scale, on_progress=bar)
-        comments = [f"level of detail {scale} of {source['name']}, made by geom_miner"]
-        if source["stand_in"]:
-            comments.append("STAND-IN: a built-in procedural shape, not the one asked for")
+            mesh = extract_level(representation, scale, on_progress=bar)
+        comments = [f"level of detail {scale} of {info.source.name}, made by geom_miner"]
+        if info.notice:
+            comments.append(info.notice)
         path = folder / f"lod_{scale}.ply"
         write_mesh(path, mesh, comments=comments)
         paths[scale] = path if len(mesh.faces) else None
@@ -189,31 +173,21 @@ def _metrics(
 def main() -> int:
     """Run from the command line."""
 
-    def work(console: Console) -> None:
-        arguments = tyro.cli(Arguments, prog="python -m pipelines.shape")
-        run = load_config(
-            arguments.config,
-            ShapeRun,
-            {
-                "resolution": arguments.resolution,
-                "output": arguments.output,
-                "memory": arguments.memory,
-            },
-        )
-        folder = run_shape(run, fresh=arguments.fresh, console=console)
+    def work(run: ShapeRun, fresh: bool, console: Console) -> None:
+        folder = run_shape(run, fresh=fresh, console=console)
         console.print(f"Wrote {folder}/: start with report.md", highlight=False)
-        shape_says_stand_in(folder, console)
+        # Repeated at the end, where it is seen.
+        notice = load_model(folder / "model.miner").info.notice
+        if notice:
+            console.print(f"{notice}.", style="bold yellow")
 
-    return run_command(work)
-
-
-def shape_says_stand_in(folder: Path, console: Console) -> None:
-    """Repeat at the end, where it is seen, that the run shows a stand-in."""
-    if load_model(folder / "model.miner").info["source"]["stand_in"]:
-        console.print(
-            "STAND-IN: this is a built-in procedural shape, not the one asked for.",
-            style="bold yellow",
-        )
+    return run_pipeline(
+        work,
+        ShapeRun,
+        module="pipelines.shape",
+        summary="Fit a shape and report on it.",
+        overrides=("resolution", "output", "memory"),
+    )
 
 
 if __name__ == "__main__":

@@ -6,9 +6,13 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
+from geom_miner.fit.history import FitStatus, ScaleHistory
+from geom_miner.fit.observer import Observer
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
+from geom_miner.grid.target import Target
+from geom_miner.model.block_mlps import BlockMLPs
 
 
 def ball(size: int, ndim: int = 3, radius: float = 0.7) -> Tensor:
@@ -24,6 +28,28 @@ def as_blocks(signal: Tensor, block_size: int) -> tuple[SparseBlocks, SampleGrid
     shape = tuple(signal.shape[:-1])
     layout = BlockGrid.covering(shape, (block_size,) * len(shape))
     return SparseBlocks.from_dense(signal, layout), SampleGrid.unit(shape)
+
+
+def as_target(signal: Tensor, block_size: int, scales: int) -> Target:
+    """A dense signal as the target of a fit, every sample exact."""
+    blocks, grid = as_blocks(signal, block_size)
+    return Target.pooled(blocks, scales, grid)
+
+
+class Recorder(Observer):
+    """Keeps everything that a fit reports."""
+
+    def __init__(self) -> None:
+        self.statuses: list[FitStatus] = []
+        self.scales: list[BlockMLPs] = []
+        self.history: list[ScaleHistory] = []
+
+    def on_progress(self, status: FitStatus) -> None:
+        self.statuses.append(status)
+
+    def on_scale(self, blocks: BlockMLPs, history: ScaleHistory) -> None:
+        self.scales.append(blocks)
+        self.history.append(history)
 
 
 @st.composite

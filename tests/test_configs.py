@@ -6,38 +6,33 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 from eval.experiment.settings import BatchRun
 from eval.runs import load_config
 from eval.shapes.find import CATALOG
-from pipelines.benchmark import BenchmarkRun
-from pipelines.config import (
-    AblationRun,
-    CollectionRun,
-    ImageRun,
-    LearnStartRun,
-    ShapeRun,
-)
-from pipelines.fidelity import FidelityRun
-from pipelines.growth import GrowthRun
-from pipelines.inside_table import InsideTableRun
-from pipelines.level_rivals import LevelRivalsRun
+from pipelines.benchmarks.scaling import ScalingConfig
+from pipelines.benchmarks.speed import SpeedConfig
+from pipelines.config import CollectionRun, ImageRun, ShapeRun
+from pipelines.studies.ablation import AblationConfig
+from pipelines.studies.decimation import DecimationConfig
+from pipelines.studies.decoders import DecodersConfig
+from pipelines.studies.fidelity import FidelityConfig
+from pipelines.studies.inside_test import InsideTestConfig
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*") if path.is_file())
-# By a setting that only this kind of run has, the first that a file holds.
+# By the beginning of a file's name: a config is named as its module and its Makefile target.
 KINDS = {
-    "methods": BatchRun,
-    "shape": ShapeRun,
+    "ablation": AblationConfig,
+    "collection": CollectionRun,
+    "decimation": DecimationConfig,
+    "decoders": DecodersConfig,
+    "eval/": BatchRun,
+    "fidelity": FidelityConfig,
     "image": ImageRun,
-    "networks": BenchmarkRun,
-    "grow": GrowthRun,
-    "ablate": AblationRun,
-    "learn_from": LearnStartRun,
-    "judged_samples": InsideTableRun,
-    "rows": FidelityRun,
-    "shapes": LevelRivalsRun,
+    "inside_test": InsideTestConfig,
+    "scaling": ScalingConfig,
+    "speed": SpeedConfig,
 }
 
 
@@ -50,8 +45,8 @@ def test_there_are_configs() -> None:
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
 def test_config_loads_and_introduces_itself(path: Path) -> None:
     text = path.read_text()
-    keys = yaml.safe_load(text).keys()
-    kind = next((kind for key, kind in KINDS.items() if key in keys), CollectionRun)
+    name = path.relative_to(ROOT / "configs").as_posix()
+    kind = next((kind for start, kind in KINDS.items() if name.startswith(start)), ShapeRun)
     run = load_config(path, kind)
     if isinstance(run, ShapeRun):
         assert run.shape in CATALOG

@@ -19,6 +19,7 @@ import trimesh
 from geom_miner import (
     FitSettings,
     SampleGrid,
+    Target,
     TriangleMesh,
     VoxelizeSettings,
     extract_level,
@@ -111,7 +112,8 @@ def result(name: str, resolution: int, folder: Path) -> Result:
     voxels = VoxelizeSettings(resolution=resolution, fill=solid.fill)
     occupancy = voxelize_mesh(read_mesh(source), voxels, block_size=SETTINGS.block_size)
     model = folder / f"{name}_{resolution}.miner"
-    made = fit_to_file(occupancy.blocks, occupancy.grid, SETTINGS, model)
+    target = Target.pooled(occupancy.blocks, SETTINGS.scales, occupancy.grid)
+    made = fit_to_file(target, SETTINGS, model)
     loaded = load_model(model)
     mesh = extract_level(loaded, 0)
     write_mesh(folder / "lod_0.ply", mesh)

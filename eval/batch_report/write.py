@@ -14,7 +14,7 @@ from eval.batch_report.verdict import final_rows
 from eval.experiment.run import Finished
 from eval.runs import write_text
 from geom_miner.errors import BackendUnavailable
-from geom_miner.progress import WorkBar
+from geom_miner.progress_bars import WorkBar
 
 
 def write_report(finished: Finished, *, command: str, console: Console) -> Path:

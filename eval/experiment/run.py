@@ -22,7 +22,7 @@ from eval.runs import Record, manifest, read_records, write_json, write_records
 from geom_miner.atomic_files import make_folder
 from geom_miner.errors import SettingsError
 from geom_miner.kernels import choose_device
-from geom_miner.progress import WorkBar
+from geom_miner.progress_bars import WorkBar
 
 _BOOK = "records.jsonl"
 

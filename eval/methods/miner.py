@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eval.clouds.point_cloud import PointCloud
 from eval.errors import MethodError
 from eval.methods.distinct_points import distinct
-from eval.methods.point_field.surface import PointSurface
-from eval.methods.points_to_field import grid_around, sentence, target_of_points
 from eval.methods.protocol import (
     Grid,
     Kind,
@@ -24,7 +23,6 @@ from eval.methods.protocol import (
 from eval.runs import peak_rss_bytes
 from geom_miner import (
     FitSettings,
-    SampleGrid,
     Target,
     TriangleMesh,
     VoxelizeSettings,
@@ -32,15 +30,19 @@ from geom_miner import (
     fit_signal,
     fit_to_file,
     load_model,
+    mesh_target,
     preset,
     save_model,
     sharpen,
-    voxelize_mesh,
 )
-from geom_miner.fit import ScaleHistory, target_for
-from geom_miner.grid import SparseBlocks
+from geom_miner.errors import PointsError
+from geom_miner.fit import FitStatus, Observer, ScaleHistory
+from geom_miner.grid import SignalInfo, SourceInfo
 from geom_miner.kernels import choose_device
-from geom_miner.voxelize import target_of
+from geom_miner.model import BlockMLPs
+from geom_miner.points import PointSurface
+from geom_miner.progress import Progress
+from geom_miner.targets import grid_around_points, points_target
 
 # Shares of the whole, about, that preparing and fitting take.
 _PREPARED, _FITTED = 0.15, 0.9
@@ -73,11 +75,9 @@ _PRESETS = {
 
 @dataclass(frozen=True)
 class _Job:
-    """What is to be fitted, and at which level its surface is."""
+    """What is to be fitted, and what a reader of the figures has to know about it."""
 
-    signal: SparseBlocks | Target
-    grid: SampleGrid
-    level: float
+    target: Target
     notes: tuple[str, ...]
 
 
@@ -105,9 +105,11 @@ class Miner:
 
         start = time.monotonic()
         name = _fit_preset(source, options)
-        settings = _within(replace(preset(name), seed=options.seed), options.budget.steps)
+        chosen = preset(name)
+        settings = replace(chosen.settings, seed=options.seed)
+        settings = _within(settings, options.budget.steps)
         device = choose_device(options.device)
-        job = _prepare(source, name, settings, options)
+        job = _prepare(source, chosen.target, settings, options)
         fitting = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             path = options.checkpoint or Path(folder) / "model.miner"
@@ -118,11 +120,11 @@ class Miner:
             mesh = extract_level(
                 representation,
                 0,
-                iso_level=job.level,
+                iso_level=job.target.info.iso_level or 0.5,
                 on_progress=on_mesh,
             )
             if _PRESETS[options.preset].sharp:
-                mesh = sharpen(mesh, job.grid.spacing[0])
+                mesh = sharpen(mesh, job.target.grid.spacing[0])
             file_bytes = path.stat().st_size
         if not len(mesh.faces):
             raise MethodError(
@@ -188,76 +190,93 @@ def _within(settings: FitSettings, steps: int | None) -> FitSettings:
 
 
 def _prepare(source: Source, name: str, settings: FitSettings, options: Options) -> _Job:
+    """Build the target of that name from a mesh or points, or take a grid's own values."""
     if isinstance(source, Grid):
-        return _Job(source.blocks, source.grid, source.level, ())
+        info = SignalInfo(kind="occupancy", target="occupancy", iso_level=source.level)
+        return _Job(Target.pooled(source.blocks, settings.scales, source.grid, info), ())
     if isinstance(source, PointCloud):
         return _from_points(source, name, settings, options)
     return _from_mesh(source, name, settings, options)
 
 
 def _from_mesh(mesh: TriangleMesh, name: str, settings: FitSettings, options: Options) -> _Job:
-    voxels = VoxelizeSettings(options.resolution, target=target_for(name))
-    occupancy = voxelize_mesh(
-        mesh, voxels, block_size=settings.block_size, progress=_part(options, 0, 0.5, "voxelizing")
+    shares = iter([(0.0, 0.5), (0.5, 1.0)])
+
+    def stages(description: str) -> AbstractContextManager[Progress]:
+        return nullcontext(_part(options, *next(shares), description))
+
+    made = mesh_target(
+        mesh,
+        name,
+        VoxelizeSettings(options.resolution),
+        scales=settings.scales,
+        block_size=settings.block_size,
+        source=SourceInfo(faces=len(mesh.faces)),
+        stages=stages,
     )
-    target = target_of(
-        mesh, occupancy, voxels, scales=settings.scales,
-        progress=_part(options, 0.5, 1, "measuring distances"),
-    )  # fmt: skip
-    note = f"Inside was decided by {occupancy.report.method}: {occupancy.report.why}."
-    return _Job(target, occupancy.grid, 0.5, (note,))
+    report = made.occupancy.report
+    return _Job(made.target, (f"Inside was decided by {report.method}: {report.why}.",))
 
 
 def _from_points(cloud: PointCloud, name: str, settings: FitSettings, options: Options) -> _Job:
     _tell(options, 0, "looking at the points")
-    surface = PointSurface(distinct(cloud))
-    grid = grid_around(cloud, options.resolution)
-    target = target_of_points(
-        surface,
-        grid,
-        distance=target_for(name) == "distance",
-        scales=settings.scales,
-        block_size=settings.block_size,
-        progress=_part(options, 0.2, 1, "measuring distances"),
-    )
-    return _Job(target, grid, 0.5, (sentence(surface, grid),))
+    cloud = distinct(cloud)
+    try:
+        surface = PointSurface(cloud.points, cloud.normals)
+        grid = grid_around_points(surface, options.resolution)
+        target = points_target(
+            surface,
+            grid,
+            values=name,
+            scales=settings.scales,
+            block_size=settings.block_size,
+            progress=_part(options, 0.2, 1, "measuring distances"),
+        )
+    except PointsError as error:
+        raise MethodError(str(error)) from error
+    return _Job(target, (surface.describe(grid.spacing[0]),))
+
+
+class _FitObserver(Observer):
+    """Hands on the progress of a fit, and ends scales once a deadline has passed."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        seconds = options.budget.seconds
+        self._deadline = None if seconds is None else time.monotonic() + seconds
+        self.watches_rounds = seconds is not None
+        self.history: list[ScaleHistory] = []
+        self.cut_at: int | None = None
+        """The scale that the time ended in; None if it sufficed."""
+
+    def on_progress(self, status: FitStatus) -> None:
+        share = _PREPARED + (_FITTED - _PREPARED) * status.done
+        _tell(self._options, share, f"fitting scale {status.scale}")
+
+    def on_scale(self, blocks: BlockMLPs, history: ScaleHistory) -> None:
+        self.history.append(history)
+
+    def should_stop(self, blocks: BlockMLPs) -> bool:
+        if self._deadline is None or time.monotonic() < self._deadline:
+            return False
+        if self.cut_at is None:
+            self.cut_at = blocks.scale
+        return True
 
 
 def _fit(
     job: _Job, settings: FitSettings, path: Path, device: str, options: Options
 ) -> tuple[Sequence[ScaleHistory], tuple[str, ...]]:
-    """Leave the fitted model at the path; what was done, and a note if time ran out."""
-    signal, seconds = job.signal.to(device), options.budget.seconds
-    info = {"kind": "occupancy", "iso_level": job.level}
-
-    def on_progress(done: float, scale: int) -> None:
-        _tell(options, _PREPARED + (_FITTED - _PREPARED) * done, f"fitting scale {scale}")
-
+    """Leave the fitted model at the path; its history, and a note if time ran out."""
+    target, seconds = job.target.to(device), options.budget.seconds
+    observer = _FitObserver(options)
     if seconds is None:
-        result = fit_to_file(
-            signal, job.grid, settings, path, info=info,
-            on_progress=lambda report: on_progress(report.done, report.scale),
-        )  # fmt: skip
-        return result.history, ()
-    deadline = time.monotonic() + seconds
-    history: list[ScaleHistory] = []
-    late: list[int] = []
-
-    def out_of_time(blocks: object) -> bool:
-        if time.monotonic() < deadline:
-            return False
-        late.append(settings.scales - 1 - len(history))
-        return True
-
-    representation = fit_signal(
-        signal, job.grid, settings, info=info, monitor=out_of_time,
-        on_scale=lambda _, entry: history.append(entry),
-        on_progress=lambda report: on_progress(report.done, report.scale),
-    )  # fmt: skip
+        return fit_to_file(target, settings, path, observer=observer).history, ()
+    representation = fit_signal(target, settings, observer=observer)
     save_model(path, representation)
-    if not late:
-        return history, ()
-    return history, (_what_was_cut(seconds, history, late[0]),)
+    if observer.cut_at is None:
+        return observer.history, ()
+    return observer.history, (_what_was_cut(seconds, observer.history, observer.cut_at),)
 
 
 def _what_was_cut(seconds: float, history: Sequence[ScaleHistory], scale: int) -> str:
@@ -270,7 +289,7 @@ def _steps_of(entry: ScaleHistory) -> int:
     return max((step for _, step, _, _ in entry.curve), default=0)
 
 
-def _part(options: Options, first: float, last: float, words: str) -> Callable[[float], None]:
+def _part(options: Options, first: float, last: float, words: str) -> Progress:
     """Progress of a part of the preparation, from its own shares in (0, 1]."""
     return lambda share: _tell(options, _PREPARED * (first + (last - first) * share), words)
 

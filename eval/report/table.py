@@ -32,12 +32,22 @@ class Spread:
     values: Sequence[float | None]
     center: Literal["median", "mean"] = "median"
 
+    @property
+    def known(self) -> list[float]:
+        """The values that are not missing."""
+        return [v for v in self.values if v is not None and not math.isnan(v)]
+
+    def middle(self) -> float | None:
+        """The median or mean of the known values; None where there are none."""
+        if not self.known:
+            return None
+        return (statistics.median if self.center == "median" else statistics.fmean)(self.known)
+
     def text(self, form: str) -> str:
         """The center and, where values differ as printed, the range in brackets."""
-        known = [v for v in self.values if v is not None and not math.isnan(v)]
-        if not known:
+        middle, known = self.middle(), self.known
+        if middle is None:
             return MISSING
-        middle = (statistics.median if self.center == "median" else statistics.fmean)(known)
         center, low, high = (format(v, form) for v in (middle, min(known), max(known)))
         return center if low == high else f"{center} ({low}-{high})"
 

@@ -35,7 +35,7 @@ def sample_stream(
     on_progress: Callable[[int, int], None],
 ) -> SampleStream:
     """Samples of a region of a scale, decoded when they are asked for."""
-    kind = representation.info.get("kind", "occupancy")
+    kind = representation.info.kind
     if dtype == "uint8" and kind != "occupancy":
         raise SettingsError(
             f"dtype uint8 is occupancy cut at 1/2 and this model holds an {kind}; leave --dtype out"
@@ -44,8 +44,8 @@ def sample_stream(
     return SampleStream(
         representation.grid.at_scale(scale),
         box,
-        lambda boxes: representation.decode_parts(boxes, box, scale),
-        representation.levels[0].layout.block_shape,
+        lambda boxes: representation.decode_boxes(boxes, box, scale),
+        representation.scales[0].layout.block_shape,
         channels=representation.channels,
         dtype=np.dtype(dtype),
         compress=compress,
@@ -76,23 +76,21 @@ def write_samples(path: Path, stream: SampleStream) -> tuple[int, ...]:
 def _facts(representation: Representation, scale: int, dtype: str) -> dict[str, Any]:
     """What is written beside the samples, so that a file tells its own story."""
     info = representation.info
-    kind = info.get("kind", "signal")
     meanings = {
         "occupancy": "occupancy: 0 outside, 1 inside, the surface where it crosses "
-        f"{info.get('iso_level', 0.5)}",
+        f"{info.iso_level or 0.5}",
         "image": "image: 0 black, 1 full, per channel",
+        "signal": "signal",
     }
-    source = info.get("source", {})
-    facts = {
+    binary = "occupancy: 1 where it is at least 0.5, 0 elsewhere"
+    metadata: dict[str, Any] = {
         "software": f"geom_miner {__version__}",
-        "source": source.get("name", "a model"),
+        "source": info.source.name or "a model",
         "scale": scale,
-        "value": "occupancy: 1 where it is at least 0.5, 0 elsewhere"
-        if dtype == "uint8"
-        else meanings.get(kind, kind),
+        "value": binary if dtype == "uint8" else meanings[info.kind],
     }
-    if source.get("stand_in"):
-        facts["stand_in"] = "a built-in procedural shape, not the real one"
-    if "bits" in info:
-        facts["bits"] = info["bits"]
-    return facts
+    if info.notice:
+        metadata["notice"] = info.notice
+    if info.bits is not None:
+        metadata["bits"] = info.bits
+    return metadata

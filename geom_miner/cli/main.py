@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import tyro
 from rich.console import Console
 
 from geom_miner import __version__
-from geom_miner.cli.commands import IMAGES, Decode, Extract, Fit, Info, Query, Voxelize
+from geom_miner.cli.decode import Decode
+from geom_miner.cli.extract import Extract
+from geom_miner.cli.fit import Fit, fit_with_preset
+from geom_miner.cli.info import Info
+from geom_miner.cli.query import Query
+from geom_miner.cli.voxelize import Voxelize
 from geom_miner.errors import GeomMinerError
-from geom_miner.fit.settings import DISTANCE_PRESETS, FitSettings, preset, target_for
-from geom_miner.voxelize.settings import VoxelizeSettings
 
 COMMANDS: dict[str, Any] = {
     "voxelize": Voxelize,
@@ -43,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0 if asked else 2
     name, rest = arguments[0], arguments[1:]
     try:
-        command = tyro.cli(_with_preset(name, rest), prog=f"geom-miner {name}", args=rest)
+        kind = fit_with_preset(rest) if name == "fit" else COMMANDS[name]
+        command = tyro.cli(kind, prog=f"geom-miner {name}", args=rest)
         command.run(console)
     except GeomMinerError as error:
         _print_error(console, str(error))
@@ -73,44 +76,3 @@ def _overview() -> str:
     lines = ["usage: geom-miner COMMAND ... (geom-miner COMMAND --help explains each)", ""]
     lines += [f"  {name:10}{command.__doc__}" for name, command in COMMANDS.items()]
     return "\n".join([*lines, "", "  --version  print the version"])
-
-
-def _with_preset(name: str, arguments: Sequence[str]) -> Any:
-    """The command's class; for ``fit`` with its options' defaults taken from the preset."""
-    command = COMMANDS[name]
-    if command is not Fit:
-        return command
-    asked = _value_of("--preset", arguments)
-    chosen = "auto" if asked is None else asked
-    if chosen == "auto":
-        words = zip(["", *arguments], arguments, strict=False)
-        sources = [word for option, word in words if option not in ("-o", "--output")]
-        image = any(word.lower().endswith(IMAGES) for word in sources if word[:1] != "-")
-        wanted = _value_of("--target", arguments)
-        volume = "volume" if wanted in ("occupancy", "coverage") else DISTANCE_PRESETS[0]
-        chosen = "image" if image else volume
-    settings = preset(chosen)
-    target = target_for(chosen)
-
-    @dataclass(frozen=True)
-    class FitWithPreset(Fit):
-        __doc__ = Fit.__doc__
-        voxels: tyro.conf.OmitArgPrefixes[VoxelizeSettings] = field(
-            default_factory=lambda: VoxelizeSettings(target=target)
-        )
-        settings: tyro.conf.OmitArgPrefixes[FitSettings] = field(
-            default_factory=lambda: replace(settings)
-        )
-
-    return FitWithPreset
-
-
-def _value_of(option: str, arguments: Sequence[str]) -> str | None:
-    """What is given for an option, before the options are parsed; None if it is not there."""
-    value = None
-    for at, argument in enumerate(arguments):
-        if argument == option and at + 1 < len(arguments):
-            value = arguments[at + 1]
-        elif argument.startswith(f"{option}="):
-            value = argument.partition("=")[2]
-    return value

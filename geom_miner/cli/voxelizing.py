@@ -1,9 +1,9 @@
-"""From a mesh file to what a fit or an archive takes."""
+"""From a source file to the target of a fit, and occupancies as archives."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -13,60 +13,68 @@ if TYPE_CHECKING:
     from geom_miner.grid.sparse import SparseBlocks
     from geom_miner.grid.target import Target
     from geom_miner.mesh.triangle_mesh import TriangleMesh
-    from geom_miner.voxelize.occupancy import Occupancy
     from geom_miner.voxelize.settings import VoxelizeSettings
 
 
-def mesh_target(
-    source: Path, voxels: VoxelizeSettings, settings: FitSettings, console: Console
-) -> tuple[SparseBlocks | Target, SampleGrid, dict[str, Any]]:
-    """What to fit to a mesh, its grid, and facts for the file."""
-    from geom_miner.progress import WorkBar
-    from geom_miner.voxelize.distance_target import target_of
-
-    mesh, occupancy = read_and_voxelize(source, voxels, settings.block_size, console)
-    console.print("\n".join(occupancy.report.sentences()), highlight=False)
-    info = {
-        "kind": "occupancy",
-        "target": voxels.target,
-        "iso_level": 0.5,
-        "source": {"name": source.stem, "faces": occupancy.report.diagnosis.faces},
-    }
-    with WorkBar(console, "measuring distances to the surface") as bar:
-        target = target_of(mesh, occupancy, voxels, scales=settings.scales, progress=bar)
-    return target, occupancy.grid, info
-
-
-def read_and_voxelize(
-    source: Path, settings: VoxelizeSettings, block_size: int, console: Console
-) -> tuple[TriangleMesh, Occupancy]:
-    """A mesh from its file, and its occupancy or coverage."""
-    from geom_miner.mesh.files import read_mesh
-    from geom_miner.progress import WorkBar
+def target_of_mesh_file(
+    source: Path, target: str, voxels: VoxelizeSettings, settings: FitSettings, console: Console
+) -> Target:
+    """What is fitted to a mesh file; a report on the mesh is printed on the way."""
+    from geom_miner.grid.signal_info import SourceInfo
+    from geom_miner.progress_bars import WorkBar, bars
+    from geom_miner.targets.mesh import target_of_occupancy
     from geom_miner.voxelize.occupancy import voxelize_mesh
 
-    with console.status(f"reading {source.name}"):
-        mesh = read_mesh(source)
+    mesh = read_mesh_file(source, console)
     with WorkBar(console, f"voxelizing {len(mesh.faces):,} faces") as bar:
-        return mesh, voxelize_mesh(mesh, settings, block_size=block_size, progress=bar)
+        occupancy = voxelize_mesh(mesh, voxels, block_size=settings.block_size, progress=bar)
+    console.print("\n".join(occupancy.report.sentences()), highlight=False)
+    return target_of_occupancy(
+        occupancy,
+        target,
+        scales=settings.scales,
+        source=SourceInfo(source.stem, faces=occupancy.report.diagnosis.faces),
+        stages=bars(console),
+    )
 
 
-def save_occupancy(path: Path, occupancy: Occupancy) -> None:
+def target_of_image_file(source: Path, settings: FitSettings) -> Target:
+    """What is fitted to an image file."""
+    from geom_miner.grid.signal_info import SourceInfo
+    from geom_miner.media.images import read_image
+    from geom_miner.targets.image import image_target
+
+    return image_target(
+        read_image(source),
+        scales=settings.scales,
+        block_size=settings.block_size,
+        source=SourceInfo(source.stem),
+    )
+
+
+def read_mesh_file(source: Path, console: Console) -> TriangleMesh:
+    """A mesh from its file."""
+    from geom_miner.mesh.files import read_mesh
+
+    with console.status(f"reading {source.name}"):
+        return read_mesh(source)
+
+
+def save_blocks(path: Path, blocks: SparseBlocks, grid: SampleGrid) -> None:
     """Write an occupancy or coverage as NPZ."""
     import numpy as np
 
     from geom_miner.media.arrays import write_archive
 
-    blocks, grid = occupancy.blocks, occupancy.grid
     packed = blocks.values.numpy()
     if blocks.packing and blocks.packing.per_byte == 8:
-        # NumPy's own order of bits, so that np.unpackbits reads the file without being told.
+        # NumPy's own order of bits, so that np.unpackbits reads the file without options.
         packed = np.packbits(np.unpackbits(packed, axis=1, bitorder="little"), axis=1)
     write_archive(
         path,
         ids=blocks.ids.numpy(),
         packed=packed,
-        levels=np.array(blocks.packing.levels if blocks.packing else 1),
+        levels=np.array(blocks.packing.steps if blocks.packing else 1),
         constants=blocks.constants[..., 0].numpy(),
         block_shape=np.array(blocks.layout.block_shape),
         shape=np.array(grid.shape),

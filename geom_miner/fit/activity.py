@@ -17,15 +17,15 @@ from geom_miner.kernels.training import interval_around
 
 @dataclass(frozen=True)
 class BlockTask:
-    """What some blocks of a scale have to fit.
+    """Which of some candidate blocks get an MLP, and what these MLPs are held to.
 
     Attributes
     ----------
-    fitted : (q,) bool, whether a block gets an MLP.
-    lower, upper : (f, sample, channel), bounds of the outputs of the MLPs of the blocks that do, in
-        the target's units; one tensor if every sample is meant as it is.
-    energies : (f,), mean squares of what is missed without an MLP.
-    shares : (f,), of a block's samples that are meant as they are, more than 0.
+    fitted : (q,) bool, whether a block gets an MLP; f of them do.
+    lower, upper : (f, sample, channel), bounds of the MLPs' outputs, in the target's units; one
+        tensor if every sample is held to its value.
+    energies : (f,), mean squared residuals without an MLP.
+    shares : (f,), share of a block's samples that are held to their values, more than 0.
     surface : (f, sample, channel), outputs that reconstruct the surface's level; None if the scale
         is not certified.
     """
@@ -38,7 +38,7 @@ class BlockTask:
     surface: Tensor | None = None
 
 
-def blocks_in_question(
+def candidate_blocks(
     target: Target, scale: int, coarser: SparseBlocks | None, settings: FitSettings
 ) -> Tensor:
     """Morton ids, ascending, of the blocks of a scale that may need an MLP.
@@ -46,8 +46,8 @@ def blocks_in_question(
     They are those that vary in the target and, if the settings say so, constant ones that the
     coarser scale predicts badly.
     """
-    varying = target.scales[scale].ids
-    if settings.constant_blocks == "exact":
+    varying = target.scales[scale].varying_ids
+    if settings.released.constant_blocks == "exact":
         return varying
     badly = _badly_predicted_constants(target, scale, coarser, settings)
     return torch.cat([varying, badly]).sort().values
@@ -58,14 +58,14 @@ def plan_blocks(
 ) -> BlockTask:
     """Sort blocks into predicted well enough and to be fitted.
 
-    At the coarsest scale every one is fitted; below, those that the prediction misses by more than
-    ``settings.add_threshold`` in mean square (MINER, section 3.2), over the samples that are meant
-    as they are. A dead zone widens the bounds of all samples. A scale that is certified has an MLP
+    At the coarsest scale every block is fitted; below, those where the mean squared error of the
+    prediction, over the samples that are held to their values, exceeds ``settings.add_threshold``
+    (MINER, section 3.2). A dead zone widens the bounds of all samples. A certified scale has an MLP
     also where the prediction has a sample on the wrong side of the surface.
     """
     blocks = target.scales[scale]
     lower, upper = target.bounds(scale, blocks.read_blocks(ids))
-    surface = torch.full_like(lower, target.level) if settings.certify_at(scale) else None
+    surface = torch.full_like(lower, target.iso_level) if settings.certify_at(scale) else None
     # In place where the bounds are one tensor, or two of its own.
     if coarser is not None:
         prediction = upsample_blocks(coarser, blocks.layout, ids)
@@ -74,13 +74,13 @@ def plan_blocks(
     if target.units[scale] != 1:
         for bound in _distinct(lower, upper, surface):
             bound /= target.units[scale]
-    missed, shares = lower, torch.ones(len(ids), device=lower.device)
+    residual, shares = lower, torch.ones(len(ids), device=lower.device)
     if upper is not lower:
-        missed = lower.clamp(min=0) + upper.clamp(max=0)
-        # A block without any meant sample has bounds all the same.
-        one = 1 / missed[0].numel() if len(ids) else 1.0
+        residual = lower.clamp(min=0) + upper.clamp(max=0)
+        # A block without any such sample still has bounds: it counts as if it had one.
+        one = 1 / residual[0].numel() if len(ids) else 1.0
         shares = (lower == upper).float().mean(dim=(1, 2)).clamp(min=one)
-    energies = missed.square().mean(dim=(1, 2)) / shares
+    energies = residual.square().mean(dim=(1, 2)) / shares
     fitted = energies > settings.add_threshold
     if surface is not None:
         fitted |= wrong_blocks(torch.zeros_like(lower), lower, surface)
@@ -99,9 +99,15 @@ def plan_blocks(
 def constants_to_store(
     target: Target, scale: int, coarser: SparseBlocks | None, ids: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Ids (c,) and values (c, channel) of constants that the parent does not hand down well enough.
+    """Constants that the file has to hold: those that a block does not inherit from its parent.
 
-    Of all blocks but ``ids``.
+    Parameters
+    ----------
+    ids : candidate blocks of the scale; all others are constant.
+
+    Returns
+    -------
+    Ids (c,) and values (c, channel).
     """
     blocks = target.scales[scale]
     layout = blocks.layout
@@ -109,19 +115,21 @@ def constants_to_store(
     constant = all_ids[~torch.isin(all_ids, ids)]
     values = blocks.constants_of(constant).float()
     if coarser is not None:
-        # A constant parent hands its number down; only what that is not good for is news.
+        # A block inherits its parent's constant where that is within its bounds.
         parents = constant >> layout.ndim
-        handed = coarser.constants_of(parents)
+        inherited = coarser.constants_of(parents)
         lower, upper = target.bounds(scale, values)
-        known = (coarser.slots_of(parents) < 0) & ((handed >= lower) & (handed <= upper)).all(dim=1)
-        constant, values = constant[~known], values[~known]
+        within = ((inherited >= lower) & (inherited <= upper)).all(dim=1)
+        kept = (coarser.slots_of(parents) < 0) & within
+        constant, values = constant[~kept], values[~kept]
     return constant, values
 
 
 def block_tolerances(task: BlockTask, settings: FitSettings, scale: int) -> Tensor:
     """The loss at which each fitted block stops, (f,).
 
-    The settings' tolerance is over the samples that are meant as they are, a loss over all.
+    The settings' tolerance is a mean over the samples that are held to their values, a loss one
+    over all samples.
 
     With a dead zone of +-w around a 0-1 target, a sample on the wrong side of 1/2 has an error
     beyond 1/2 and so adds more than (1/2 - w)^2 to the block's sum; a loss below that over the
@@ -134,11 +142,11 @@ def block_tolerances(task: BlockTask, settings: FitSettings, scale: int) -> Tens
         certain = (1 - 1e-4) * (0.5 - dead_zone) ** 2 / samples
         return torch.full_like(task.energies, certain)
     tolerances = settings.block_tolerance * task.shares
-    return tolerances * task.energies if settings.relative_tolerance else tolerances
+    return tolerances * task.energies if settings.released.relative_tolerance else tolerances
 
 
 def _distinct(*tensors: Tensor | None) -> list[Tensor]:
-    """Those that are there, each once."""
+    """The tensors that are not None, each once."""
     return list({id(tensor): tensor for tensor in tensors if tensor is not None}.values())
 
 
@@ -149,7 +157,7 @@ def _badly_predicted_constants(
     blocks = target.scales[scale]
     layout = blocks.layout
     constant = layout.all_ids().to(blocks.device)
-    constant = constant[blocks.slots_of(constant) < 0]
+    constant = constant[~torch.isin(constant, blocks.varying_ids)]
     if coarser is None:
         return constant
     lower, upper = target.bounds(scale, blocks.constants_of(constant).float())

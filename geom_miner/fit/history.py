@@ -1,15 +1,14 @@
-"""What happened in a fit, scale by scale: figures for progress, reports and plots."""
+"""The course of a fit, scale by scale: counts, times and losses for progress, reports, plots."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Where a fit stands; handed to the caller after every round of steps."""
+class FitStatus:
+    """Where a fit stands after a round of optimizer steps."""
 
     scale: int
     num_scales: int
@@ -20,11 +19,8 @@ class Progress:
     loss: float
     """Mean squared error over the blocks that carry an MLP at this scale."""
     done: float
-    """Share of this run's work that is behind, as far as can be told: in [0, 1], never falling.
-    Work is arithmetic; what an earlier run finished is no work."""
-
-
-OnProgress = Callable[[Progress], None]
+    """Estimated share of this run's work that is done, in [0, 1], never falling. Work is counted
+    in arithmetic operations; what an earlier run finished is not counted."""
 
 
 @dataclass

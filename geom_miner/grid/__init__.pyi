@@ -1,3 +1,4 @@
+from .block_source import BlockSource as BlockSource
 from .blocks import BlockGrid as BlockGrid
 from .pyramid import build_pyramid as build_pyramid
 from .pyramid import doubled as doubled
@@ -6,6 +7,8 @@ from .pyramid import upsample as upsample
 from .pyramid import upsample_blocks as upsample_blocks
 from .pyramid import varying_when_upsampled as varying_when_upsampled
 from .samples import SampleGrid as SampleGrid
+from .signal_info import SignalInfo as SignalInfo
+from .signal_info import SourceInfo as SourceInfo
 from .sparse import SparseBlocks as SparseBlocks
 from .sparse import paired_samples as paired_samples
 from .target import Target as Target

@@ -12,31 +12,31 @@ from geom_miner.errors import BlockShapeError
 
 @dataclass(frozen=True)
 class Packing:
-    """How a block's samples, whole multiples of 1 / ``levels`` in [0, 1], are stored in bytes.
+    """How a block's samples, whole multiples of 1 / ``steps`` in [0, 1], are stored in bytes.
 
     Parameters
     ----------
-    levels : 1 stores eight samples in a byte, the first lowest; up to 255 one sample in a byte.
+    steps : 1 stores eight samples in a byte, the first lowest; up to 255 one sample in a byte.
     """
 
-    levels: int = 1
+    steps: int = 1
 
     def __post_init__(self) -> None:
-        if not 1 <= self.levels <= 255:
-            raise BlockShapeError(f"levels must lie in [1, 255], got {self.levels}")
+        if not 1 <= self.steps <= 255:
+            raise BlockShapeError(f"steps must lie in [1, 255], got {self.steps}")
 
     @property
     def per_byte(self) -> int:
         """Samples in one byte."""
-        return 8 if self.levels == 1 else 1
+        return 8 if self.steps == 1 else 1
 
     def row_bytes(self, samples: int) -> int:
         """Bytes that a row of samples takes."""
         return -(-samples // self.per_byte)
 
     def pack(self, values: Tensor) -> Tensor:
-        """Bytes, (q, row_bytes) uint8, of samples in [0, 1], (q, n), rounded to the levels."""
-        codes = (values * self.levels).round().to(torch.uint8)
+        """Bytes, (q, row_bytes) uint8, of samples in [0, 1], (q, n), rounded to them."""
+        codes = (values * self.steps).round().to(torch.uint8)
         if self.per_byte == 1:
             return codes
         number = self.row_bytes(codes.shape[1])
@@ -48,18 +48,18 @@ class Packing:
         """Samples, (q, samples) float32, of packed rows (q, row_bytes)."""
         if self.per_byte == 8:
             rows = ((rows[:, :, None] >> _places(rows.device)) & 1).flatten(1)[:, :samples]
-        return rows.float() / self.levels
+        return rows.float() / self.steps
 
     def read(self, rows: Tensor, row: Tensor, sample: Tensor) -> Tensor:
         """Single samples, float32, by row and place in the row, both int64 and of one shape."""
         if self.per_byte == 1:
-            return rows[row, sample].float() / self.levels
+            return rows[row, sample].float() / self.steps
         return ((rows[row, sample >> 3] >> (sample & 7).to(torch.uint8)) & 1).float()
 
     def sum(self, rows: Tensor) -> float:
         """Sum of all samples of packed rows."""
         if self.per_byte == 1:
-            return int(rows.sum(dtype=torch.int64)) / self.levels
+            return int(rows.sum(dtype=torch.int64)) / self.steps
         in_byte = torch.zeros(256, dtype=torch.int64, device=rows.device)
         for place in range(8):
             in_byte += torch.arange(256, device=rows.device) >> place & 1

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -82,6 +83,11 @@ class SparseBlocks:
             blocks[varying][order_of_ids].contiguous(),
             blocks[:, 0].reshape(*layout.counts, channels).contiguous(),
         )
+
+    @property
+    def varying_ids(self) -> Tensor:
+        """Morton ids of the varying blocks, as ``BlockSource`` names them."""
+        return self.ids
 
     @property
     def channels(self) -> int:
@@ -192,8 +198,21 @@ class SparseBlocks:
         ids, values = self.ids.to(device), self.values.to(device)
         return SparseBlocks(self.layout, ids, values, self.constants.to(device), self.packing)
 
+    def content_digest(self) -> str:
+        """SHA-256 of everything that defines the signal, in hexadecimal digits."""
+        digest = hashlib.sha256(repr((self.layout, self.packing)).encode())
+        for tensor in (self.ids, self.values, self.constants):
+            digest.update(str(tensor.dtype).encode())
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def map_values(self, function: Callable[[Tensor], Tensor]) -> SparseBlocks:
+        """The signal with a function applied to every sample; it must keep shapes."""
+        assert self.packing is None
+        return replace(self, values=function(self.values), constants=function(self.constants))
+
     def packed(self, packing: Packing) -> SparseBlocks:
-        """The same signal, if its samples are whole multiples of 1 / ``packing.levels``."""
+        """The same signal, if its samples are whole multiples of 1 / ``packing.steps``."""
         values = packing.pack(self.rows(slice(None)).flatten(1))
         return replace(self, values=values, packing=packing)
 

@@ -1,22 +1,26 @@
-"""What a representation is held to: a signal at every scale, and how closely each sample is meant.
+"""What a fit is held to: a signal at every scale, and the bounds that each sample sets.
 
-Occupancy, coverage and images mean every sample: the mean-pooled signal is the target of a scale
-(MINER, section 3.1). A distance means its samples near the surface only. Further than its reach
-from the level of the surface a sample says on which side it lies and no more, so that no effort
-goes where no surface is.
+Occupancy, coverage and images are exact: a sample's lower and upper bound are both its value, and
+a scale holds the mean-pooled signal (MINER, section 3.1). A signed distance is truncated: a sample
+beyond the truncation band only has to stay on its side of the surface, so that no parameters are
+spent where no surface is.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from geom_miner.errors import BlockShapeError
+from geom_miner.grid.block_source import BlockSource
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.pyramid import build_pyramid
+from geom_miner.grid.samples import SampleGrid
+from geom_miner.grid.signal_info import SignalInfo
 from geom_miner.grid.sparse import SparseBlocks
 
 
@@ -26,34 +30,57 @@ class Target:
 
     Parameters
     ----------
-    scales : entry j has the signal at scale j, in the signal's own values.
-    reaches : values that differ from ``level`` by so much or more, at that scale, are bounds from
-        one side only; infinite where every sample is meant.
-    units : how much one unit of an MLP's output is worth at a scale.
-    level : value of the surface.
+    scales : entry j holds the signal at scale j, in the signal's own values, on blocks of one
+        shape; every layout is the next finer one halved.
+    truncations : values that differ from ``iso_level`` by this much or more, at that scale, are
+        bounds from one side only; infinite where every sample is exact.
+    units : value that corresponds to one unit of an MLP's output, per scale.
+    grid : samples of scale 0; its shape is the true one, without padding.
+    info : metadata that the fit hands on to the model.
+    iso_level : value of the surface.
     """
 
-    scales: tuple[SparseBlocks, ...]
-    reaches: tuple[float, ...]
+    scales: tuple[BlockSource, ...]
+    truncations: tuple[float, ...]
     units: tuple[float, ...]
-    level: float = 0.5
+    grid: SampleGrid
+    info: SignalInfo
+    iso_level: float = 0.5
 
     def __post_init__(self) -> None:
-        if not len(self.scales) == len(self.reaches) == len(self.units) > 0:
+        if not len(self.scales) == len(self.truncations) == len(self.units) > 0:
             raise BlockShapeError(
-                "scales, reaches and units must have one entry per scale, got "
-                f"{len(self.scales)}, {len(self.reaches)} and {len(self.units)}"
+                "scales, truncations and units must have one entry per scale, got "
+                f"{len(self.scales)}, {len(self.truncations)} and {len(self.units)}"
             )
-        if min(self.reaches) <= 0 or min(self.units) <= 0:
+        if min(self.truncations) <= 0 or min(self.units) <= 0:
             raise BlockShapeError(
-                f"reaches and units must be > 0, got {self.reaches} and {self.units}"
+                f"truncations and units must be > 0, got {self.truncations} and {self.units}"
             )
+        if self.grid.ndim != self.layout.ndim:
+            raise BlockShapeError(
+                f"grid must have {self.layout.ndim} axes as the blocks have, got {self.grid.ndim}"
+            )
+        for finer, coarser in zip(self.scales, self.scales[1:], strict=False):
+            if coarser.layout != finer.layout.coarser():
+                raise BlockShapeError(
+                    f"scales must halve their blocks, got {finer.layout} above {coarser.layout}"
+                )
 
     @classmethod
-    def pooled(cls, signal: SparseBlocks, scales: int) -> Target:
-        """The Laplacian pyramid's: the mean-pooled signal, every sample of it."""
-        pyramid = tuple(build_pyramid(signal, scales))
-        return cls(pyramid, (math.inf,) * scales, (1.0,) * scales)
+    def pooled(
+        cls, signal: SparseBlocks, scales: int, grid: SampleGrid, info: SignalInfo | None = None
+    ) -> Target:
+        """The Laplacian pyramid's target: the mean-pooled signal, every sample exact.
+
+        Parameters
+        ----------
+        signal : blocks that cover ``grid``.
+        """
+        layout = BlockGrid.covering(grid.shape, signal.layout.block_shape, halvings=scales - 1)
+        pyramid = tuple(build_pyramid(signal.extended(layout), scales))
+        exact = (math.inf,) * scales
+        return cls(pyramid, exact, (1.0,) * scales, grid, info or SignalInfo())
 
     @property
     def layout(self) -> BlockGrid:
@@ -68,33 +95,34 @@ class Target:
     def device(self) -> torch.device:
         return self.scales[0].device
 
-    def means_all(self, scale: int) -> bool:
-        """Whether every sample of a scale is meant as it is."""
-        return math.isinf(self.reaches[scale])
+    def is_exact(self, scale: int) -> bool:
+        """Whether every sample of a scale is held to its value."""
+        return math.isinf(self.truncations[scale])
 
     def bounds(self, scale: int, values: Tensor) -> tuple[Tensor, Tensor]:
-        """What a reconstruction may be at samples of a scale, given their values in ``scales``.
+        """The interval that a reconstruction has to come into, given values of ``scales``.
 
         Returns
         -------
-        lower, upper : like ``values``, equal (and one tensor if all are) where a value is meant.
+        lower, upper : shaped like ``values``; equal inside the truncation band, and one tensor
+            where all samples are exact.
         """
-        if self.means_all(scale):
+        if self.is_exact(scale):
             return values, values
-        high, low = self.level + self.reaches[scale], self.level - self.reaches[scale]
+        high = self.iso_level + self.truncations[scale]
+        low = self.iso_level - self.truncations[scale]
         lower = torch.where(values >= high, high, torch.where(values <= low, -math.inf, values))
         upper = torch.where(values >= high, math.inf, torch.where(values <= low, low, values))
         return lower, upper
 
     def to(self, device: torch.device | str) -> Target:
         """The same target on another device."""
-        scales = tuple(blocks.to(device) for blocks in self.scales)
-        return Target(scales, self.reaches, self.units, self.level)
+        return replace(self, scales=tuple(blocks.to(device) for blocks in self.scales))
 
-    def extended(self, layout: BlockGrid) -> Target:
-        """The same target on larger grids of equal blocks, the finest of which is ``layout``."""
-        scales = []
+    def content_digest(self) -> str:
+        """SHA-256 of everything that a fit depends on, in hexadecimal digits."""
+        digest = hashlib.sha256()
+        digest.update(repr((self.truncations, self.units, self.iso_level)).encode())
         for blocks in self.scales:
-            scales.append(blocks.extended(layout))
-            layout = layout.coarser() if len(scales) < len(self.scales) else layout
-        return Target(tuple(scales), self.reaches, self.units, self.level)
+            digest.update(blocks.content_digest().encode())
+        return digest.hexdigest()

@@ -4,6 +4,9 @@ from .backends import BackendName as BackendName
 from .backends import choose_device as choose_device
 from .backends import load_backend as load_backend
 from .backends import resolve_backend as resolve_backend
-from .peak import fma_peak as fma_peak
-from .peak import step_flops as step_flops
+from .simd import LANES as LANES
+from .simd import fma as fma
+from .simd import load as load
+from .simd import store as store
 from .training import TrainingState as TrainingState
+from .training import interval_around as interval_around

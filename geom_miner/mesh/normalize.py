@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from geom_miner.errors import MeshError, SettingsError
 from geom_miner.grid.samples import SampleGrid
@@ -53,5 +54,18 @@ def grid_for_mesh(mesh: TriangleMesh, resolution: int, fill: float = 0.98) -> Sa
             f"the mesh is too small for its coordinates (up to {reach:g}) to be sampled "
             f"{resolution} times along a side; move it to the origin or rescale it"
         )
+    return grid_around_box(low, high, resolution, fill)
+
+
+def grid_around_box(
+    low: npt.NDArray[np.float64], high: npt.NDArray[np.float64], resolution: int, fill: float
+) -> SampleGrid:
+    """A cube of resolution**3 samples with a box in its middle; see ``grid_for_mesh``.
+
+    Parameters
+    ----------
+    low, high : (3,) corners of the box, which has an extent along some axis.
+    """
+    spacing = float((high - low).max()) / (fill * resolution)
     origin = (low + high) / 2 - spacing * resolution / 2
     return SampleGrid((resolution,) * 3, (spacing,) * 3, tuple(origin.tolist()))

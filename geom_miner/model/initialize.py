@@ -11,7 +11,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from geom_miner.errors import SettingsError
 from geom_miner.kernels.architecture import MLPArchitecture
 
 _STARTS = Path(__file__).parent / "starts"
@@ -65,39 +64,6 @@ def inherit_parameters(
     row = torch.searchsorted(parent_ids, wanted).clamp(max=len(parent_ids) - 1)
     found = parent_ids[row] == wanted
     return torch.where(found[:, None], factor * parents[row], own)
-
-
-def start_file_name(architecture: MLPArchitecture) -> str:
-    """Name of the file with an architecture's learned start: 3-20-20-20-1_omega30.npy."""
-    widths = "-".join(map(str, architecture.widths))
-    return f"{widths}_omega{architecture.omega:g}.npy"
-
-
-def learned_start(architecture: MLPArchitecture) -> Tensor:
-    """The one row of parameters, (parameter,) float32, learned for an architecture.
-
-    Raises
-    ------
-    SettingsError
-        None was learned for it, or its file is damaged.
-    """
-    name = start_file_name(architecture)
-    if not (_STARTS / name).is_file():
-        known = ", ".join(sorted(path.stem for path in _STARTS.glob("*.npy"))) or "none yet"
-        raise SettingsError(
-            f"start learned needs {name}; there are {known}. Choose one of these or another start,"
-            " or learn one with `make learn-start`"
-        )
-    try:
-        row = np.load(_STARTS / name, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise SettingsError(f"{name} cannot be read; make it again: `make learn-start`") from error
-    if row.shape != (architecture.num_parameters,) or row.dtype != np.float32:
-        raise SettingsError(
-            f"{name} must hold {architecture.num_parameters} float32 numbers, got {row.dtype} "
-            f"{row.shape}; make it again: `make learn-start`"
-        )
-    return torch.from_numpy(row)
 
 
 def _uniform(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch import Tensor
 from geom_miner.errors import BlockShapeError, SettingsError
 from geom_miner.grid.blocks import Box
 from geom_miner.grid.samples import SampleGrid
+from geom_miner.grid.signal_info import SignalInfo
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.model.block_mlps import BlockMLPs
 from geom_miner.model.decode import (
@@ -39,53 +40,55 @@ class Representation:
     ----------
     grid : samples of scale 0, true shape without padding.
     num_scales : scales that the complete representation has.
-    levels : coarsest first; fewer than ``num_scales`` where finer ones were not loaded or fitted.
-    info : JSON-able facts about the source and the fit, kept in the file.
+    scales : coarsest first; fewer than ``num_scales`` where finer ones were not loaded or fitted.
+    info : what the signal is and where it comes from.
+    metadata : JSON-able facts about the fit: settings, backend, versions.
     """
 
     grid: SampleGrid
     num_scales: int
-    levels: tuple[BlockMLPs, ...]
-    info: Mapping[str, Any] = field(default_factory=dict)
+    scales: tuple[BlockMLPs, ...]
+    info: SignalInfo = field(default_factory=SignalInfo)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        expected = list(range(self.num_scales - 1, -1, -1))[: len(self.levels)]
-        if not self.levels or [b.scale for b in self.levels] != expected:
+        expected = list(range(self.num_scales - 1, -1, -1))[: len(self.scales)]
+        if not self.scales or [b.scale for b in self.scales] != expected:
             raise BlockShapeError(
-                f"levels must be scales {self.num_scales - 1} downwards without a gap, "
-                f"got {[b.scale for b in self.levels]}"
+                f"scales must be numbered {self.num_scales - 1} downwards without a gap, "
+                f"got {[b.scale for b in self.scales]}"
             )
 
     @property
     def finest_scale(self) -> int:
         """The finest scale that is here; 0 for a complete representation."""
-        return self.levels[-1].scale
+        return self.scales[-1].scale
 
     @property
     def channels(self) -> int:
-        return self.levels[0].architecture.channels
+        return self.scales[0].architecture.channels
 
     @property
     def num_parameters(self) -> int:
         """Trained numbers over all scales that are here."""
-        return sum(blocks.num_parameters for blocks in self.levels)
+        return sum(blocks.num_parameters for blocks in self.scales)
 
     @property
     def device(self) -> torch.device:
-        return self.levels[0].parameters.device
+        return self.scales[0].parameters.device
 
     def shape_at(self, scale: int) -> tuple[int, ...]:
         """True samples per axis at a scale."""
         return self.grid.at_scale(scale).shape
 
     def up_to(self, scale: int) -> tuple[BlockMLPs, ...]:
-        """The levels that scale needs: the coarsest one down to it."""
+        """The scales that one of them needs: the coarsest down to it."""
         if not self.finest_scale <= scale < self.num_scales:
             raise SettingsError(
                 f"scale must be one of {self.finest_scale}..{self.num_scales - 1} "
                 f"(the scales in this representation), got {scale}"
             )
-        return self.levels[: self.num_scales - scale]
+        return self.scales[: self.num_scales - scale]
 
     def decode(self, scale: int = 0, *, backend: str = "auto") -> SparseBlocks:
         """Reconstruct one scale, including padding up to whole blocks."""
@@ -108,10 +111,10 @@ class Representation:
         Decodes only the blocks that the box and its halos touch; equal to cutting the box out of
         the full decode.
         """
-        (part,) = self.decode_parts([(start, stop)], (start, stop), scale, backend=backend)
+        (part,) = self.decode_boxes([(start, stop)], (start, stop), scale, backend=backend)
         return part.read_region(start, stop)
 
-    def decode_parts(
+    def decode_boxes(
         self,
         boxes: Iterable[Box],
         region: Box,
@@ -133,14 +136,14 @@ class Representation:
         ------
         A signal on the whole scale's blocks that may be read inside the box only.
         """
-        levels, shape = self.up_to(scale), self.shape_at(scale)
+        scales, shape = self.up_to(scale), self.shape_at(scale)
         if not all(0 <= a < b <= n for a, b, n in zip(*region, shape, strict=True)):
             raise BlockShapeError(
                 f"region must lie inside {shape}, got {region[0]} to {region[1]}; "
                 "start at 0 or later, stop at the shape or earlier and after the start"
             )
-        finest = levels[-1]
-        coarser = decode_below(levels, varying_in_box(finest, region), backend=backend)
+        finest = scales[-1]
+        coarser = decode_below(scales, varying_in_box(finest, region), backend=backend)
         for box in boxes:
             ids = varying_in_box(finest, box)
             yield decode_scale(coarser, finest, only=ids, backend=backend)
@@ -169,8 +172,8 @@ class Representation:
     def _query_chunk(
         self, index: npt.NDArray[np.float64], scale: int, backend: str
     ) -> npt.NDArray[np.float32]:
-        levels = self.up_to(scale)
-        layout, last = levels[-1].layout, np.array(self.shape_at(scale)) - 1
+        scales = self.up_to(scale)
+        layout, last = scales[-1].layout, np.array(self.shape_at(scale)) - 1
         index = np.clip(index, 0, last)
         base = np.minimum(np.floor(index), np.maximum(last - 1, 0)).astype(np.int64)
         weight = torch.from_numpy((index - base).astype(np.float32)).to(self.device)
@@ -182,7 +185,7 @@ class Representation:
             for c in itertools.product((0, 1), repeat=layout.ndim)
         ]
         touched = torch.unique(torch.cat([layout.ids_of(c // shape) for c in corners]))
-        blocks = decode_blocks(levels, touched, backend=backend)
+        blocks = decode_blocks(scales, touched, backend=backend)
         cell = blocks.read(starts, (2,) * layout.ndim)
         for axis in range(layout.ndim):
             low, high = cell.reshape(len(cell), 2, -1, self.channels).unbind(1)
@@ -191,5 +194,4 @@ class Representation:
 
     def to(self, device: torch.device | str) -> Representation:
         """The same representation on another device."""
-        levels = tuple(blocks.to(device) for blocks in self.levels)
-        return Representation(self.grid, self.num_scales, levels, self.info)
+        return replace(self, scales=tuple(blocks.to(device) for blocks in self.scales))

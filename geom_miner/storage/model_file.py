@@ -24,6 +24,7 @@ from safetensors.torch import save as save_tensors
 from geom_miner.errors import GeomMinerError, ModelFileError
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.samples import SampleGrid
+from geom_miner.grid.signal_info import SignalInfo
 from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.model.block_mlps import BlockMLPs, FittedBatch
 from geom_miner.model.representation import Representation
@@ -43,15 +44,17 @@ _BATCH_DTYPES = {"fitted": torch.bool, "parameters": torch.float32}
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says before its first scale."""
+    """What a file holds before its first scale."""
 
     grid: SampleGrid
     num_scales: int
-    info: Mapping[str, Any]
+    info: SignalInfo
+    metadata: Mapping[str, Any]
 
     def to_json(self) -> bytes:
         """Canonical JSON: equal headers give equal bytes."""
-        values = {"grid": asdict(self.grid), "num_scales": self.num_scales, "info": self.info}
+        info = {**self.metadata, **self.info.to_json()}
+        values = {"grid": asdict(self.grid), "num_scales": self.num_scales, "info": info}
         return json.dumps(values, sort_keys=True, separators=(",", ":")).encode()
 
     @classmethod
@@ -59,7 +62,7 @@ class Header:
         """The inverse of ``to_json``."""
         values = json.loads(payload)
         grid = SampleGrid(**{key: tuple(entry) for key, entry in values["grid"].items()})
-        return cls(grid, int(values["num_scales"]), dict(values["info"]))
+        return cls(grid, int(values["num_scales"]), *SignalInfo.from_json(values["info"]))
 
 
 class ModelWriter:
@@ -151,12 +154,17 @@ def part_path(path: Path) -> Path:
 
 def save_model(path: Path | str, representation: Representation) -> None:
     """Write a representation; an existing file is replaced only by a complete one."""
-    header = Header(representation.grid, representation.num_scales, representation.info)
+    header = Header(
+        representation.grid,
+        representation.num_scales,
+        representation.info,
+        representation.metadata,
+    )
     path = Path(path)
     # A scratch file of its own: the usual one may hold an interrupted fit.
     scratch = path.with_name(f"{path.name}.{os.getpid()}.part")
     writer = ModelWriter(path, header, part=scratch)
-    for blocks in representation.levels:
+    for blocks in representation.scales:
         writer.write_scale(blocks)
     writer.finish()
 
@@ -178,7 +186,9 @@ def load_model(path: Path | str, *, finest: int = 0) -> Representation:
             f"{path} is cut short before scale {finest} ({have}); copy it again, or ask for a "
             "coarser level of detail"
         )
-    return Representation(header.grid, header.num_scales, tuple(levels), header.info)
+    return Representation(
+        header.grid, header.num_scales, tuple(levels), header.info, header.metadata
+    )
 
 
 def holds(path: Path, header: Header) -> bool:
@@ -209,7 +219,7 @@ def describe_model(path: Path | str) -> dict[str, Any]:
         "file_bytes": path.stat().st_size,
         "parameters": sum(blocks.num_parameters for blocks in levels),
         "grid": asdict(header.grid),
-        "info": dict(header.info),
+        "info": {**header.metadata, **header.info.to_json()},
         "scales": [
             {
                 "scale": blocks.scale,

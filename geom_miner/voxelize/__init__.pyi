@@ -1,7 +1,6 @@
-from .distance_target import target_of as target_of
-from .field_target import field_target as field_target
 from .occupancy import Occupancy as Occupancy
 from .occupancy import VoxelizeReport as VoxelizeReport
+from .occupancy import cell_coverage as cell_coverage
 from .occupancy import voxelize_mesh as voxelize_mesh
 from .settings import VoxelizeSettings as VoxelizeSettings
 from .winding import WindingNumbers as WindingNumbers

@@ -149,7 +149,7 @@ def cast_columns(
         columns=int(totals[0]),
         odd_columns=int(totals[1]),
         crossings=int(totals[2]),
-        overlap_samples=int(totals[3]) // parts.packing.levels,
+        overlap_samples=int(totals[3]) // parts.packing.steps,
         unbalanced=np.concatenate([slab.unbalanced for slab in slabs]),
     )
 

@@ -1,9 +1,8 @@
-"""From a mesh to its occupancy or coverage on a grid: sparse blocks in [0, 1], and a report."""
+"""From a mesh to its occupancy on a grid: sparse blocks of 0 and 1, and a report."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Literal
@@ -20,52 +19,33 @@ from geom_miner.grid.sparse import SparseBlocks, paired_samples
 from geom_miner.mesh.diagnose import Diagnosis, diagnose
 from geom_miner.mesh.normalize import grid_for_mesh
 from geom_miner.mesh.triangle_mesh import TriangleMesh
-from geom_miner.voxelize.judge import WindingJudge, judge_by_winding
-from geom_miner.voxelize.repair import repair
+from geom_miner.progress import Progress, silent
+from geom_miner.voxelize.repair import Repaired, repair
 from geom_miner.voxelize.report import Method
 from geom_miner.voxelize.report import VoxelizeReport as VoxelizeReport
 from geom_miner.voxelize.settings import InsideTest, VoxelizeSettings
 from geom_miner.voxelize.winding import WindingNumbers, winding_available
 
 if TYPE_CHECKING:
-    from geom_miner.voxelize.columns import ColumnCast
-
-Progress = Callable[[float], None]
+    from geom_miner.voxelize.columns import ColumnCast, Parts
 
 
 @dataclass(frozen=True)
 class Occupancy:
     """Inside (1) and outside (0) of a mesh at the sample centers of a grid.
 
-    ``blocks`` hold 0 and 1, a bit each, or, if the settings ask for coverage, the share of every
-    sample's cell that is inside; one channel; axes 0, 1, 2 are x, y, z.
+    Attributes
+    ----------
+    blocks : 0 and 1, a bit each; one channel; axes 0, 1, 2 are x, y, z.
+    settings : of the voxelization.
+    repaired : the mesh as the inside test saw it.
     """
 
     grid: SampleGrid
     blocks: SparseBlocks
     report: VoxelizeReport
-
-    def winding_judge(
-        self, mesh: TriangleMesh, *, samples: int, seed: int = 0, mended: bool = True
-    ) -> WindingJudge:
-        """Winding numbers at samples of this grid, to judge occupancies of ``mesh`` on it.
-
-        Parameters
-        ----------
-        mesh : as it was voxelized.
-        samples : all samples of the grid are taken if they are no more than this; otherwise half
-            as many from the blocks at the surface and half from all others, at random.
-        mended : of the mesh as inside tests see it: turned faces and repeated ones shift winding
-            numbers without meaning anything. False: of the mesh as it is.
-
-        Raises
-        ------
-        BackendUnavailable
-            libigl is not installed.
-        """
-        if mended:
-            mesh = repair(mesh, diagnose(mesh)).mesh
-        return judge_by_winding(mesh, self.grid, self.blocks, samples=samples, seed=seed)
+    settings: VoxelizeSettings
+    repaired: Repaired
 
 
 def voxelize_mesh(
@@ -74,7 +54,7 @@ def voxelize_mesh(
     *,
     block_size: int = 16,
     grid: SampleGrid | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Occupancy:
     """Decide for every sample of a cube around the mesh whether it lies inside.
 
@@ -105,11 +85,9 @@ def voxelize_mesh(
         # Compile, or load what is compiled, before the clock starts: one face on two samples.
         corner = TriangleMesh(np.eye(3), np.array([[0, 1, 2]]))
         plain, unit = replace(settings, inside="parity"), SampleGrid.unit((2, 2, 2))
-        find_inside(corner, diagnosis, unit, plain, block_size=2)
+        find_inside(replace(repaired, mesh=corner), unit, plain, block_size=2)
     started = time.perf_counter()
-    found = find_inside(
-        repaired.mesh, diagnosis, grid, settings, block_size=block_size, progress=progress
-    )
+    found = find_inside(repaired, grid, settings, block_size=block_size, progress=progress)
     inside = count_inside(found.blocks, grid.shape)
     cell = float(np.prod(grid.spacing))
     report = VoxelizeReport(
@@ -132,9 +110,33 @@ def voxelize_mesh(
         seconds=time.perf_counter() - started,
         diagnosis=given,
     )
-    if progress is not None:
-        progress(1.0)
-    return Occupancy(grid, found.blocks, report)
+    progress(1.0)
+    return Occupancy(grid, found.blocks, report, settings, repaired)
+
+
+def cell_coverage(occupancy: Occupancy, *, progress: Progress = silent) -> SparseBlocks:
+    """The share of every sample's cell that is inside, in 240ths, on the occupancy's blocks.
+
+    16 columns are cast through each cell and cut to a fifteenth of it, by the occupancy's own
+    inside test.
+
+    Raises
+    ------
+    SettingsError
+        The occupancy was found by a test of single points, which have no coverage.
+    """
+    from geom_miner.voxelize.columns import COVERAGE
+
+    settings = occupancy.settings
+    if settings.inside in ("winding", "embree"):
+        raise SettingsError(
+            f"inside={settings.inside} tests single points, which have no coverage; take "
+            "inside=auto or target=occupancy"
+        )
+    found = _by_columns(
+        occupancy.repaired, occupancy.grid, occupancy.blocks.layout, settings, COVERAGE, progress
+    )
+    return found.blocks
 
 
 @dataclass(frozen=True)
@@ -150,25 +152,25 @@ class Found:
 
 
 def find_inside(
-    mesh: TriangleMesh,
-    diagnosis: Diagnosis,
+    repaired: Repaired,
     grid: SampleGrid,
     settings: VoxelizeSettings,
     *,
     block_size: int,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Found:
     """Inside at the samples of any grid, by the test of the settings.
 
     Parameters
     ----------
-    mesh, diagnosis : as repaired.
-    settings : their resolution and fill do not matter; of a distance, its sign is found.
+    settings : their resolution and fill do not matter.
     """
+    from geom_miner.voxelize.columns import OCCUPANCY
+
     layout = BlockGrid.covering(grid.shape, (block_size,) * 3)
     if settings.inside in ("winding", "embree"):
-        return _point_by_point(mesh, grid, layout, settings.inside, progress)
-    return _by_columns(mesh, grid, layout, settings, diagnosis, progress)
+        return _point_by_point(repaired.mesh, grid, layout, settings.inside, progress)
+    return _by_columns(repaired, grid, layout, settings, OCCUPANCY, progress)
 
 
 def count_inside(blocks: SparseBlocks, shape: tuple[int, ...]) -> float:
@@ -183,29 +185,27 @@ def count_inside(blocks: SparseBlocks, shape: tuple[int, ...]) -> float:
 
 
 def _by_columns(
-    mesh: TriangleMesh,
+    repaired: Repaired,
     grid: SampleGrid,
     layout: BlockGrid,
     settings: VoxelizeSettings,
-    diagnosis: Diagnosis,
-    progress: Progress | None = None,
+    parts: Parts,
+    progress: Progress,
 ) -> Found:
     """One axis or three; what three dispute goes to winding numbers if the choice is ours."""
-    from geom_miner.voxelize.columns import COVERAGE, OCCUPANCY, cast_columns
+    from geom_miner.voxelize.columns import cast_columns
     from geom_miner.voxelize.vote import vote
 
-    inside = settings.inside
+    mesh, diagnosis, inside = repaired.mesh, repaired.diagnosis, settings.inside
     vertices = grid.world_to_index(mesh.vertices)
     shape = (grid.shape[0], grid.shape[1], grid.shape[2])
-    parts = COVERAGE if settings.target == "coverage" else OCCUPANCY
 
     # What decides on three axes is known before only where the mesh itself is open.
     expected = 3 if inside == "majority" or (inside == "auto" and not diagnosis.closed) else 1
 
     def columns(axis: int, behind: int = 0) -> ColumnCast:
         def report(share: float) -> None:
-            if progress is not None:
-                progress(min((behind + share) / expected, 1.0))
+            progress(min((behind + share) / expected, 1.0))
 
         return cast_columns(
             vertices, mesh.faces, shape, layout,
@@ -263,7 +263,7 @@ def _point_by_point(
     grid: SampleGrid,
     layout: BlockGrid,
     inside: Literal["winding", "embree"],
-    progress: Progress | None,
+    progress: Progress,
 ) -> Found:
     """Ask every sample, one layer of blocks at a time: slow, a cross-check."""
     from geom_miner.voxelize.embree import embree_inside
@@ -285,8 +285,7 @@ def _point_by_point(
         ids.append(layout.ids_of(coordinates))
         values.append(part.values)
         constants.append(part.constants)
-        if progress is not None:
-            progress((layer + 1) / layout.counts[0])
+        progress((layer + 1) / layout.counts[0])
     all_ids, order = torch.cat(ids).sort()
     blocks = SparseBlocks(
         layout, all_ids, torch.cat(values)[order], torch.cat(constants), Packing()

@@ -1,4 +1,4 @@
-"""How a mesh is turned into occupancy."""
+"""How a mesh is voxelized: samples along a side, margin, inside test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Literal, get_args
 from geom_miner.errors import SettingsError
 
 InsideTest = Literal["auto", "parity", "majority", "winding", "embree"]
-Target = Literal["occupancy", "coverage", "distance"]
 
 # Thresholds of crossings are counted in int32 and block ids need 3 * 20 bits; larger volumes
 # would need a wider Morton code, not only more memory.
@@ -32,11 +31,6 @@ class VoxelizeSettings:
     numbers where these disagree. "winding" and "embree" are slow cross-checks by other
     libraries."""
 
-    target: Target = "occupancy"
-    """What is fitted: "occupancy", whether a sample's center is inside; "coverage", the share of
-    its cell that is, in 240ths: 16 columns through each cell, crossings to a fifteenth of it; or
-    "distance", how far it is from the surface, near the surface: 1/2 on it, 1 a voxel inside."""
-
     def __post_init__(self) -> None:
         if not 2 <= self.resolution <= MAX_RESOLUTION:
             raise SettingsError(
@@ -47,13 +41,4 @@ class VoxelizeSettings:
         if self.inside not in get_args(InsideTest):
             raise SettingsError(
                 f"inside must be one of {', '.join(get_args(InsideTest))}, got {self.inside!r}"
-            )
-        if self.target not in get_args(Target):
-            raise SettingsError(
-                f"target must be one of {', '.join(get_args(Target))}, got {self.target!r}"
-            )
-        if self.target == "coverage" and self.inside in ("winding", "embree"):
-            raise SettingsError(
-                f"inside={self.inside} asks for single points, which have no coverage; take "
-                "inside=auto or target=occupancy"
             )

@@ -10,7 +10,7 @@ import torch
 import trimesh
 from PIL import Image
 
-from geom_miner.fit.settings import preset
+from geom_miner.fit.presets import preset
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.mesh.files import read_mesh
@@ -93,11 +93,13 @@ def test_fit_options_are_those_of_the_settings(made: Path, tmp_path: Path, run: 
     )
     assert outcome.status == 0
     stored = load_model(model)
-    expected = replace(preset("surface"), scales=3, width=5, seed=7, steps=2, coarse_steps=3)
-    assert stored.info["settings"] == asdict(expected)
-    assert stored.info["backend"] == "reference"
+    expected = replace(
+        preset("surface").settings, scales=3, width=5, seed=7, steps=2, coarse_steps=3
+    )
+    assert stored.metadata["settings"] == asdict(expected)
+    assert stored.metadata["backend"] == "reference"
     assert stored.grid.shape == (20, 20, 20)
-    assert {blocks.architecture.width for blocks in stored.levels} == {5}
+    assert {blocks.architecture.width for blocks in stored.scales} == {5}
 
 
 @pytest.mark.parametrize(
@@ -117,11 +119,15 @@ def test_preset(
 ) -> None:
     model = tmp_path / "m.miner"
     few = ["--scales", "1", "--steps", "1", "--coarse-steps", "1", "--width", "2"]
-    few += ["--coarsest-width-factor", "1", "--resolution", "16", "--backend", "reference"]
+    few += ["--released.coarsest-width-factor", "1", "--resolution", "16", "--backend", "reference"]
     outcome = run("fit", made / source, "-o", model, *few, *arguments)
     assert outcome.status == 0, outcome.err
-    changed = {"scales": 1, "steps": 1, "coarse_steps": 1, "width": 2, "coarsest_width_factor": 1}
-    assert load_model(model).info["settings"] == {**asdict(preset(name)), **changed}
+    expected = preset(name).settings
+    changed = {"scales": 1, "steps": 1, "coarse_steps": 1, "width": 2}
+    released = replace(expected.released, coarsest_width_factor=1)
+    assert load_model(model).metadata["settings"] == asdict(
+        replace(expected, released=released, **changed)
+    )
 
 
 def test_a_meshes_preset_ignores_an_image_like_output(made: Path, tmp_path: Path, run: Run) -> None:
@@ -129,7 +135,7 @@ def test_a_meshes_preset_ignores_an_image_like_output(made: Path, tmp_path: Path
     few = ["--scales", "1", "--steps", "1", "--width", "2", "--resolution", "16"]
     few += ["--backend", "reference"]
     assert run("fit", made / "sphere.ply", "-o", model, *few).status == 0
-    assert load_model(model).info["settings"]["block_size"] == preset("surface").block_size
+    assert load_model(model).metadata["settings"]["block_size"] == 16
 
 
 @pytest.mark.parametrize("form", ["ply", "obj", "stl", "glb"])
@@ -244,12 +250,12 @@ def test_query_equals_decode_at_sample_centers(
     assert np.abs(values - expected).max() < 1e-5
 
 
-def test_a_stand_in_says_so(made: Path, tmp_path: Path, run: Run) -> None:
+def test_a_notice_is_repeated_everywhere(made: Path, tmp_path: Path, run: Run) -> None:
     real = load_model(made / "sphere.miner")
-    source = {"name": "procedural-statue", "stand_in": True}
-    header = Header(real.grid, real.num_scales, {**real.info, "source": source})
+    info = replace(real.info, notice="STAND-IN: not the real one")
+    header = Header(real.grid, real.num_scales, info, real.metadata)
     writer = ModelWriter(tmp_path / "m.miner", header)
-    for blocks in real.levels:
+    for blocks in real.scales:
         writer.write_scale(blocks)
     writer.finish()
     assert "STAND-IN" in run("info", tmp_path / "m.miner").out
@@ -319,10 +325,5 @@ def test_the_preset_surface_fits_a_distance_and_meshes_it_truer(
         assert run("extract", model, "-o", tmp_path / name).status == 0
         mesh = read_mesh(tmp_path / name / "lod_0.ply")
         errors[name] = float(source_errors(mesh, source, samples=2000).distances.mean())
-        assert load_model(model).info["target"] == (
-            "occupancy" if name == "occupancy" else "distance"
-        )
+        assert load_model(model).info.target == ("occupancy" if name == "occupancy" else "distance")
     assert errors["preset"] == errors["target"] < 0.9 * errors["occupancy"]
-    refused = run("voxelize", made / "sphere.ply", "--target", "distance")
-    assert refused.status == 1
-    assert "fit --target distance" in refused.err

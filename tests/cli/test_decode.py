@@ -16,12 +16,12 @@ from rich.console import Console
 from geom_miner.fit.coarse_to_fine import fit_signal
 from geom_miner.fit.settings import FitSettings
 from geom_miner.model.representation import Representation
-from geom_miner.progress import WorkBar
+from geom_miner.progress_bars import WorkBar
 from geom_miner.storage.model_file import load_model, save_model
 from tests.cli.conftest import Run
 from tests.cli.test_bad_input import OLD, assert_one_sentence, largest_file
 from tests.media.test_sample_files import contents, read_back, read_nrrd
-from tests.signals import as_blocks, ball
+from tests.signals import as_target, ball
 
 
 def dense(model: Path, lod: int = 0) -> np.ndarray:
@@ -164,7 +164,7 @@ def test_an_interrupt_leaves_the_earlier_result(
         raise KeyboardInterrupt
         yield
 
-    monkeypatch.setattr(Representation, "decode_parts", interrupted)
+    monkeypatch.setattr(Representation, "decode_boxes", interrupted)
     outcome = run("decode", model, "-o", target)
     assert outcome.status == 130
     assert contents(tmp_path) == before
@@ -217,10 +217,9 @@ print(json.dumps([*peaks, peak(lambda: model.decode(0).to_dense(shape))]))
     not Path("/proc/self/clear_refs").exists(), reason="peak memory is read from Linux's /proc"
 )
 def test_exports_stay_well_below_the_dense_size(tmp_path: Path) -> None:
-    signal, grid = as_blocks(ball(256), 16)
     few = FitSettings(scales=3, block_size=16, width=4, depth=2, steps=2, coarse_steps=2)
     model = tmp_path / "ball.miner"
-    save_model(model, fit_signal(signal, grid, few))
+    save_model(model, fit_signal(as_target(ball(256), 16, few.scales), few))
     targets = [tmp_path / name for name in ("a.npy", "a.nrrd", "a.zarr")]
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, model, *targets],

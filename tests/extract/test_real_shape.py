@@ -5,7 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from geom_miner import FitSettings, VoxelizeSettings, diagnose, fit_signal, read_mesh, voxelize_mesh
+from geom_miner import (
+    FitSettings,
+    Target,
+    VoxelizeSettings,
+    diagnose,
+    fit_signal,
+    read_mesh,
+    voxelize_mesh,
+)
 from geom_miner.extract import extract_mesh
 from geom_miner.grid import SparseBlocks
 from geom_miner.voxelize import Occupancy
@@ -23,7 +31,8 @@ def lucy(data_dir: Path) -> Occupancy:
 def decoded(occupancy: Occupancy) -> SparseBlocks:
     """What a few steps of fitting make of it: a float field, rough on both sides of the level."""
     settings = FitSettings(steps=5, coarse_steps=5)
-    return fit_signal(occupancy.blocks, occupancy.grid, settings).decode(0)
+    target = Target.pooled(occupancy.blocks, settings.scales, occupancy.grid)
+    return fit_signal(target, settings).decode(0)
 
 
 @pytest.mark.data

@@ -4,17 +4,19 @@ import pytest
 import torch
 from torch import Tensor
 
-import geom_miner.fit.coarse_to_fine
+import geom_miner.fit.scale_fit
 from geom_miner.errors import BlockShapeError, SettingsError
-from geom_miner.fit.activity import blocks_in_question, plan_blocks
+from geom_miner.fit.activity import candidate_blocks, plan_blocks
 from geom_miner.fit.coarse_to_fine import fit_signal
-from geom_miner.fit.history import Progress, ScaleHistory
-from geom_miner.fit.settings import FitSettings
+from geom_miner.fit.history import ScaleHistory
+from geom_miner.fit.observer import Observer
+from geom_miner.fit.resume import Resume
+from geom_miner.fit.settings import FitSettings, ReleasedCode
 from geom_miner.grid.pyramid import build_pyramid
 from geom_miner.grid.target import Target
 from geom_miner.model.block_mlps import BlockMLPs
 from geom_miner.model.representation import Representation
-from tests.signals import as_blocks, ball
+from tests.signals import Recorder, as_blocks, as_target, ball
 
 SMALL = FitSettings(scales=3, block_size=8, width=12, depth=2, steps=60, coarse_steps=60)
 
@@ -22,12 +24,9 @@ SMALL = FitSettings(scales=3, block_size=8, width=12, depth=2, steps=60, coarse_
 def fitted(
     signal: Tensor, settings: FitSettings = SMALL
 ) -> tuple[Representation, list[ScaleHistory]]:
-    blocks, grid = as_blocks(signal, settings.block_size)
-    history: list[ScaleHistory] = []
-    representation = fit_signal(
-        blocks, grid, settings, on_scale=lambda _, entry: history.append(entry)
-    )
-    return representation, history
+    recorder = Recorder()
+    target = as_target(signal, settings.block_size, settings.scales)
+    return fit_signal(target, settings, observer=recorder), recorder.history
 
 
 def picture(height: int = 40, width: int = 56) -> Tensor:
@@ -73,7 +72,7 @@ def test_the_reported_loss_is_that_of_the_result() -> None:
     representation, history = fitted(signal)
     blocks, _ = as_blocks(signal, SMALL.block_size)
     for entry, level, target in zip(
-        history, representation.levels, build_pyramid(blocks, 3)[::-1], strict=True
+        history, representation.scales, build_pyramid(blocks, 3)[::-1], strict=True
     ):
         decoded = representation.decode(entry.scale)
         ids = level.fitted_ids
@@ -88,7 +87,7 @@ def test_converged_blocks_meet_their_tolerance_in_the_result() -> None:
     blocks, _ = as_blocks(signal, settings.block_size)
     assert sum(entry.converged_blocks for entry in history) > 0
     for entry, level, target in zip(
-        history, representation.levels, build_pyramid(blocks, 3)[::-1], strict=True
+        history, representation.scales, build_pyramid(blocks, 3)[::-1], strict=True
     ):
         ids = level.fitted_ids
         decoded = representation.decode(entry.scale).read_blocks(ids)
@@ -101,7 +100,7 @@ def test_constant_blocks_cost_nothing_and_come_back_exactly() -> None:
     signal = ball(64, radius=0.5)
     representation, _ = fitted(signal, replace(SMALL, steps=1, coarse_steps=1))
     blocks, _ = as_blocks(signal, SMALL.block_size)
-    finest = representation.levels[-1]
+    finest = representation.scales[-1]
     assert torch.equal(finest.varying_ids, blocks.ids)
     decoded, dense = representation.decode(0).to_dense(), blocks.to_dense()
     constant = blocks.layout.all_ids()
@@ -114,10 +113,11 @@ def test_constant_blocks_cost_nothing_and_come_back_exactly() -> None:
 def test_the_papers_rule_fits_badly_predicted_constants() -> None:
     signal = ball(32)
     blocks, grid = as_blocks(signal, 8)
-    settings = replace(SMALL, scales=2, constant_blocks="fit", add_threshold=1e-6, steps=1)
-    representation = fit_signal(blocks, grid, settings)
-    coarse, target = representation.decode(1), Target.pooled(blocks, 2)
-    ids = blocks_in_question(target, 0, coarse, settings)
+    released = ReleasedCode(constant_blocks="fit")
+    settings = replace(SMALL, scales=2, released=released, add_threshold=1e-6, steps=1)
+    target = Target.pooled(blocks, 2, grid)
+    coarse = fit_signal(target, settings).decode(1)
+    ids = candidate_blocks(target, 0, coarse, settings)
     task = plan_blocks(target, 0, coarse, ids, settings)
     dense = torch.nn.functional.interpolate(
         coarse.to_dense()[..., 0][None, None], scale_factor=2, mode="trilinear"
@@ -142,45 +142,41 @@ def test_padding_stays_out_of_the_result() -> None:
 def test_equal_fits_are_equal_to_the_bit() -> None:
     first, _ = fitted(picture())
     second, _ = fitted(picture())
-    for a, b in zip(first.levels, second.levels, strict=True):
+    for a, b in zip(first.scales, second.scales, strict=True):
         assert torch.equal(a.parameters, b.parameters)
     other, _ = fitted(picture(), replace(SMALL, seed=1))
-    assert not torch.equal(other.levels[0].parameters, first.levels[0].parameters)
+    assert not torch.equal(other.scales[0].parameters, first.scales[0].parameters)
 
 
 def test_a_fit_goes_on_from_finished_scales_as_if_never_stopped() -> None:
     whole, _ = fitted(picture())
-    blocks, grid = as_blocks(picture(), SMALL.block_size)
-    new: list[int] = []
-    resumed = fit_signal(
-        blocks, grid, SMALL, finished=whole.levels[:2],
-        on_scale=lambda level, _: new.append(level.scale),
-    )  # fmt: skip
-    assert new == [0]
-    assert torch.equal(resumed.levels[2].parameters, whole.levels[2].parameters)
+    recorder, target = Recorder(), as_target(picture(), SMALL.block_size, 3)
+    resumed = fit_signal(target, SMALL, resume=Resume(whole.scales[:2]), observer=recorder)
+    assert [blocks.scale for blocks in recorder.scales] == [0]
+    assert torch.equal(resumed.scales[2].parameters, whole.scales[2].parameters)
 
 
 def test_progress_rises_to_one() -> None:
-    seen: list[Progress] = []
-    blocks, grid = as_blocks(picture(), SMALL.block_size)
-    fit_signal(blocks, grid, SMALL, on_progress=seen.append)
-    shares = [report.done for report in seen]
+    recorder = Recorder()
+    fit_signal(as_target(picture(), SMALL.block_size, 3), SMALL, observer=recorder)
+    shares = [status.done for status in recorder.statuses]
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1.0)
-    assert {report.scale for report in seen} == {0, 1, 2}
+    assert {status.scale for status in recorder.statuses} == {0, 1, 2}
 
 
 def test_released_coupling_runs_and_plateaus_end_coarse_scales() -> None:
-    settings = replace(SMALL, rate_by_activity=True, plateau=1.0, coarse_steps=50, steps=3)
+    released = ReleasedCode(rate_by_activity=True, plateau=1.0)
+    settings = replace(SMALL, released=released, coarse_steps=50, steps=3)
     _, history = fitted(picture(), settings)
     assert [entry.curve[-1][1] for entry in history] == [2, 2, 3]
 
 
 def test_children_start_from_their_parents() -> None:
     settings = replace(SMALL, scales=2, start="parent", steps=1, coarse_steps=30)
-    siren = fitted(picture(), replace(settings, start="siren"))[0].levels[1]
+    siren = fitted(picture(), replace(settings, start="siren"))[0].scales[1]
     parent = fitted(picture(), settings)[0]
-    coarse, fine = parent.levels
+    coarse, fine = parent.scales
     assert not torch.equal(siren.parameters, fine.parameters)
     row = coarse.fitted_ids.tolist().index(int(fine.fitted_ids[0]) >> 2)
     # One Adam step moves no parameter by more than the learning rate.
@@ -195,9 +191,8 @@ def test_a_constant_signal_needs_no_mlp() -> None:
 
 
 def test_blocks_that_do_not_match_are_refused() -> None:
-    blocks, grid = as_blocks(picture(), 4)
     with pytest.raises(BlockShapeError, match="blocks of 8"):
-        fit_signal(blocks, grid, SMALL)
+        fit_signal(as_target(picture(), 4, 3), SMALL)
 
 
 def test_a_stopped_block_of_a_dead_zone_has_no_wrong_sample() -> None:
@@ -205,7 +200,7 @@ def test_a_stopped_block_of_a_dead_zone_has_no_wrong_sample() -> None:
     signal = ball(48)
     representation, history = fitted(signal, settings)
     blocks, _ = as_blocks(signal, settings.block_size)
-    ids = representation.levels[-1].fitted_ids
+    ids = representation.scales[-1].fitted_ids
     wrong = (representation.decode(0).read_blocks(ids) >= 0.5) != (blocks.read_blocks(ids) >= 0.5)
     clean = int((~wrong.flatten(1).any(dim=1)).sum())
     assert 0.5 * len(ids) < history[-1].converged_blocks <= clean
@@ -213,17 +208,20 @@ def test_a_stopped_block_of_a_dead_zone_has_no_wrong_sample() -> None:
     assert history[-1].block_steps < 0.8 * 400 * len(ids)
 
 
-def test_a_monitor_sees_the_scale_and_ends_it() -> None:
-    blocks, grid = as_blocks(picture(), SMALL.block_size)
+def test_an_observer_that_watches_rounds_sees_the_scale_and_ends_it() -> None:
     seen: list[tuple[int, Tensor]] = []
 
-    def monitor(level: BlockMLPs) -> bool:
-        seen.append((level.scale, level.parameters.clone()))
-        return level.scale == 0
+    class Watch(Observer):
+        watches_rounds = True
 
-    representation = fit_signal(blocks, grid, SMALL, monitor=monitor)
+        def should_stop(self, blocks: BlockMLPs) -> bool:
+            seen.append((blocks.scale, blocks.parameters.clone()))
+            return blocks.scale == 0
+
+    target = as_target(picture(), SMALL.block_size, 3)
+    representation = fit_signal(target, SMALL, observer=Watch())
     assert [scale for scale, _ in seen].count(0) == 1
-    assert torch.equal(representation.levels[-1].parameters, seen[-1][1])
+    assert torch.equal(representation.scales[-1].parameters, seen[-1][1])
     assert [scale for scale, _ in seen].count(1) > 1
 
 
@@ -234,26 +232,21 @@ def test_a_diverging_fit_is_an_error_and_no_model() -> None:
 
 @pytest.mark.parametrize("memory", [0, 2_000_000])
 def test_any_memory_gives_the_same_bits(memory: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(geom_miner.fit.coarse_to_fine, "_SMALLEST_BATCH", 5)
-    blocks, grid = as_blocks(ball(40), SMALL.block_size)
-    seen: list[Progress] = []
-    entries: list[ScaleHistory] = []
+    monkeypatch.setattr(geom_miner.fit.scale_fit, "_SMALLEST_BATCH", 5)
+    recorder, target = Recorder(), as_target(ball(40), SMALL.block_size, 3)
     whole, history = fitted(ball(40))
-    part = fit_signal(
-        blocks, grid, SMALL,
-        memory=memory, on_progress=seen.append, on_scale=lambda _, entry: entries.append(entry),
-    )  # fmt: skip
-    for a, b in zip(whole.levels, part.levels, strict=True):
+    part = fit_signal(target, SMALL, memory=memory, observer=recorder)
+    for a, b in zip(whole.scales, part.scales, strict=True):
         assert torch.equal(a.varying_ids, b.varying_ids)
         assert torch.equal(a.fitted, b.fitted)
         assert torch.equal(a.parameters, b.parameters)
         assert torch.equal(a.constant_ids, b.constant_ids)
-    for entry, known in zip(entries, history, strict=True):
+    for entry, known in zip(recorder.history, history, strict=True):
         assert (entry.block_steps, entry.parameters) == (known.block_steps, known.parameters)
         assert entry.energy == pytest.approx(known.energy)
     # Batches were made: steps begin again within a scale.
-    finest = [report.step for report in seen if report.scale == 0]
+    finest = [status.step for status in recorder.statuses if status.scale == 0]
     assert (finest != sorted(finest)) == (memory == 0)
-    shares = [report.done for report in seen]
+    shares = [status.done for status in recorder.statuses]
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1.0)

@@ -180,7 +180,7 @@ def no_blocks_or_no_steps_are_no_work(kernel: Backend, device: str) -> None:
 
 def the_peak_is_made_of_fmas(_: Backend, device: str) -> None:
     """64 times x -> x / 2 + 0.3, whose fixed point is 0.6; 2048 columns start as 0 to 2047."""
-    from geom_miner.kernels.gpu_peak import chains, fma_peak
+    from pipelines.benchmarks.gpu_peak import chains, fma_peak
 
     numbers = torch.empty(2, 2048, device=device)
     chains(numbers, 1)

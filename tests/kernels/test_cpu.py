@@ -17,7 +17,7 @@ from numba import njit
 from torch import Tensor
 
 from geom_miner.errors import BackendUnavailable, BlockShapeError
-from geom_miner.fit.settings import PRESETS
+from geom_miner.fit.presets import PRESETS
 from geom_miner.kernels import cpu, reference
 from geom_miner.kernels.simd import LANES, load, sincospi, store
 from geom_miner.kernels.training import TrainingState
@@ -49,8 +49,9 @@ each_kind_of_goals = pytest.mark.parametrize("goals", GOALS.values(), ids=GOALS)
 def preset_problems() -> list[Problem]:
     """Every architecture and block that a preset uses, for volumes and for color images."""
     cases: dict[Any, None] = {}
-    for name, values in PRESETS.items():
-        ndim, channels = (2, 3) if "image" in name else (3, 1)
+    for entry in PRESETS.values():
+        ndim, channels = (2, 3) if entry.target == "image" else (3, 1)
+        values = entry.settings
         for scale in (0, values.scales - 1):
             dims = ndim, values.width_at(scale), values.depth, channels
             cases[dims, values.omega, (values.block_size,) * ndim] = None

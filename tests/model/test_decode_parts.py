@@ -25,7 +25,7 @@ def test_parts_of_a_region_are_cut_from_the_full_decode(data: st.DataObject) -> 
     full = representation.decode(scale).to_dense(representation.shape_at(scale))
     region = data.draw(boxes(((0,) * len(shape), tuple(full.shape[:-1]))))
     wanted = data.draw(st.lists(boxes(region), max_size=4))
-    parts = list(representation.decode_parts(wanted, region, scale))
+    parts = list(representation.decode_boxes(wanted, region, scale))
     assert len(parts) == len(wanted)
     for part, box in zip(parts, wanted, strict=True):
         cut = full[tuple(slice(a, b) for a, b in zip(*box, strict=True))]
@@ -37,7 +37,7 @@ def test_a_part_holds_only_the_blocks_of_its_box() -> None:
     representation = random_representation((32, 32, 32))
     everything = ((0, 0, 0), (32, 32, 32))
     box = ((4, 8, 0), (8, 12, 5))
-    (part,) = representation.decode_parts([box], everything)
+    (part,) = representation.decode_boxes([box], everything)
     layout = part.layout
     starts = layout.starts_of(part.ids)
     touched = (starts + 4 > torch.tensor(box[0])) & (starts < torch.tensor(box[1]))
@@ -66,4 +66,4 @@ def test_only_what_a_region_needs_is_evaluated(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("region", [((0, 0), (9, 8)), ((-1, 0), (4, 4)), ((4, 0), (4, 8))])
 def test_regions_outside_are_refused(region: Box) -> None:
     with pytest.raises(BlockShapeError, match="region must lie inside"):
-        list(random_representation((8, 8)).decode_parts([region], region))
+        list(random_representation((8, 8)).decode_boxes([region], region))

@@ -24,7 +24,7 @@ def test_values_and_defaults(tmp_path: Path) -> None:
     run = load_config(path, ShapeRun)
     assert (run.shape, run.fill, run.up, run.resolution) == ("lucy", 1, "z", None)
     assert fit_settings(run).scales == 2
-    assert fit_settings(run).width == preset("surface").width
+    assert fit_settings(run).width == preset("surface").settings.width
 
 
 def test_overrides_win_where_they_are_given(tmp_path: Path) -> None:

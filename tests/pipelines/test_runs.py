@@ -173,7 +173,7 @@ def test_a_rerun_fits_nothing_and_keeps_its_times(
 ) -> None:
     run = sphere_run(tmp_path)
     shutil.copytree(ball_run, tmp_path / "runs" / "ball")
-    monkeypatch.setattr("geom_miner.resumable.fit_signal", None)  # calling it would fail
+    monkeypatch.setattr("geom_miner.fit.fit_to_file.fit_signal", None)  # calling it would fail
     folder = run_shape(run, fresh=False, console=Console(quiet=True))
     first, second = (strict_json(f / "metrics.json") for f in (ball_run, folder))
     assert second["resumed_scales"] == 2
@@ -217,7 +217,7 @@ def test_a_stand_in_says_so_everywhere(tmp_path: Path, monkeypatch: pytest.Monke
     assert "STAND-IN" in said()
     assert "STAND-IN" in (folder / "report.md").read_text()
     assert strict_json(folder / "metrics.json")["source"]["stand_in"] is True
-    assert load_model(folder / "model.miner").info["source"]["stand_in"] is True
+    assert load_model(folder / "model.miner").info.notice.startswith("STAND-IN")
     for scale in (0, 1):
         head = (folder / f"lod_{scale}.ply").read_bytes().split(b"end_header")[0]
         assert b"comment STAND-IN" in head
@@ -351,7 +351,7 @@ def test_meshes_of_one_name_do_not_overwrite_each_other(tmp_path: Path) -> None:
     for row in rows:
         model = tmp_path / "runs" / row["name"] / "model.miner"
         assert model.stat().st_size == row["file_bytes"]
-        assert load_model(model).info["source"]["name"] == row["name"]
+        assert load_model(model).info.source.name == row["name"]
 
 
 @pytest.mark.parametrize(

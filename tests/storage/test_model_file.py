@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from geom_miner.errors import ModelFileError
+from geom_miner.grid.signal_info import SignalInfo
 from geom_miner.model.representation import Representation
 from geom_miner.storage import sections
 from geom_miner.storage.model_file import (
@@ -109,7 +110,7 @@ def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
 
 def test_well_formed_nonsense_is_refused(tmp_path: Path, model: Representation) -> None:
     path = tmp_path / "m.miner"
-    header = Header(model.grid, 3, {})
+    header = Header(model.grid, 3, SignalInfo(), {})
     for payload in (b"{}\n", b"[]\nxx", b"no json", b'{"scale": 0}\n' + b"\xff" * 40):
         with path.open("wb") as file:
             sections.begin(file)
@@ -125,8 +126,8 @@ def test_an_old_model_survives_until_the_new_one_is_whole(
     path = tmp_path / "m.miner"
     save_model(path, model)
     before = path.read_bytes()
-    writer = ModelWriter(path, Header(model.grid, 3, {"other": True}))
-    writer.write_scale(model.levels[0])
+    writer = ModelWriter(path, Header(model.grid, 3, SignalInfo(), {"other": True}))
+    writer.write_scale(model.scales[0])
     writer.close()
     assert path.read_bytes() == before
     assert part_path(path).exists()
@@ -138,16 +139,16 @@ def test_writing_goes_on_where_it_was_torn(
 ) -> None:
     path, whole = tmp_path / "m.miner", tmp_path / "whole.miner"
     save_model(whole, model)
-    header = Header(model.grid, 3, dict(model.info))
+    header = Header(model.grid, 3, model.info, model.metadata)
     writer = ModelWriter(path, header)
-    writer.write_scale(model.levels[0])
-    writer.write_scale(model.levels[1])
+    writer.write_scale(model.scales[0])
+    writer.write_scale(model.scales[1])
     writer.close()
     part = part_path(path)
     part.write_bytes(part.read_bytes() + whole.read_bytes()[-60:][:torn])
     again = ModelWriter(path, header, resume=True)
     assert [blocks.scale for blocks in again.finished] == [2, 1]
-    again.write_scale(model.levels[2])
+    again.write_scale(model.scales[2])
     again.finish()
     assert path.read_bytes() == whole.read_bytes()
     assert not part.exists()
@@ -155,10 +156,10 @@ def test_writing_goes_on_where_it_was_torn(
 
 def test_another_fits_leftovers_are_not_taken_over(tmp_path: Path, model: Representation) -> None:
     path = tmp_path / "m.miner"
-    writer = ModelWriter(path, Header(model.grid, 3, {"seed": 0}))
-    writer.write_scale(model.levels[0])
+    writer = ModelWriter(path, Header(model.grid, 3, SignalInfo(), {"seed": 0}))
+    writer.write_scale(model.scales[0])
     writer.close()
-    other = ModelWriter(path, Header(model.grid, 3, {"seed": 1}), resume=True)
+    other = ModelWriter(path, Header(model.grid, 3, SignalInfo(), {"seed": 1}), resume=True)
     assert other.finished == ()
     other.close()
 
@@ -181,13 +182,13 @@ def test_describe_counts_what_is_there(tmp_path: Path, model: Representation) ->
 
 def test_two_writers_do_not_share_a_file(tmp_path: Path, model: Representation) -> None:
     path = tmp_path / "m.miner"
-    first = ModelWriter(path, Header(model.grid, 3, {"run": 1}))
-    first.write_scale(model.levels[0])
+    first = ModelWriter(path, Header(model.grid, 3, SignalInfo(), {"run": 1}))
+    first.write_scale(model.scales[0])
     with pytest.raises(ModelFileError, match="another fit is writing"):
-        ModelWriter(path, Header(model.grid, 3, {"run": 2}))
-    first.write_scale(model.levels[1])
+        ModelWriter(path, Header(model.grid, 3, SignalInfo(), {"run": 2}))
+    first.write_scale(model.scales[1])
     first.close()
-    again = ModelWriter(path, Header(model.grid, 3, {"run": 1}), resume=True)
+    again = ModelWriter(path, Header(model.grid, 3, SignalInfo(), {"run": 1}), resume=True)
     assert [blocks.scale for blocks in again.finished] == [2, 1]
     again.close()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +10,6 @@ import pytest
 
 from geom_miner.errors import BackendUnavailable
 from geom_miner.mesh.triangle_mesh import TriangleMesh
-from geom_miner.voxelize import judge
-from geom_miner.voxelize.judge import EXACT_WORK
 from geom_miner.voxelize.occupancy import Occupancy, voxelize_mesh
 from geom_miner.voxelize.settings import VoxelizeSettings
 from geom_miner.voxelize.winding import WindingNumbers, winding_numbers
@@ -282,62 +279,3 @@ def test_a_winding_number_of_one_half_is_outside_every_time() -> None:
     assert 0 < np.count_nonzero(numbers > 0.5) < 1000
     np.testing.assert_allclose(numbers, 0.5, rtol=0, atol=1e-14)
     assert not WindingNumbers(mesh).inside(points).any()
-
-
-def test_the_judge_weighs_its_samples() -> None:
-    mesh = sphere(1.0, subdivisions=4)
-    found, hollow = voxels(mesh), voxels(joined(mesh, sphere(0.6, subdivisions=4)), inside="parity")
-    every = found.winding_judge(mesh, samples=40**3)
-    some = found.winding_judge(mesh, samples=20_000, seed=3)
-    assert len(every.index) == 40**3 > len(some.index)
-    assert some.weights.sum() == pytest.approx(40**3)
-    assert every.iou(found.blocks) == some.iou(found.blocks) == 1.0
-    assert every.unclear_fraction == some.unclear_fraction == 0.0
-    assert every.fast_error < 0.02
-    assert every.exact_samples == every.random_samples == 1 + EXACT_WORK // len(mesh.faces)
-    true = every.iou(hollow.blocks)
-    assert true == pytest.approx(1 - 0.6**3, abs=0.02)
-    assert some.iou(hollow.blocks) == pytest.approx(true, abs=0.02)
-    again = found.winding_judge(mesh, samples=20_000, seed=3)
-    np.testing.assert_array_equal(some.index, again.index)
-
-
-@pytest.mark.parametrize("error", [0.0, 0.15])
-def test_the_judge_says_what_exact_winding_numbers_say(
-    error: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On an open dome, whose winding numbers take all values, whatever the error of fast ones."""
-    whole = sphere(1.0, subdivisions=4)
-    dome = TriangleMesh(whole.vertices, whole.faces[(whole.triangles[..., 2] > -0.1).all(axis=1)])
-    found = voxels(dome, n=24)
-
-    def fast(mesh: TriangleMesh, points: npt.NDArray[np.float64], exact: bool = False) -> Any:
-        numbers = winding_numbers(mesh, points, exact=True)
-        signs = np.random.default_rng(0).choice([-1, 1], len(points))
-        return numbers if exact else numbers + error * signs
-
-    monkeypatch.setattr(judge, "EXACT_WORK", 50 * len(dome.faces))
-    if error:
-        monkeypatch.setattr(judge, "winding_numbers", fast)
-    verdict = found.winding_judge(dome, samples=24**3)
-    exact = exact_winding(found, dome).reshape(-1)
-    clear = np.abs(exact - 0.5) > judge.UNCLEAR
-    assert 0.01 < verdict.unclear_fraction == np.mean(~clear)
-    np.testing.assert_array_equal(verdict.clear, clear)
-    np.testing.assert_array_equal(verdict.winding[clear] > 0.5, exact[clear] > 0.5)
-    assert verdict.random_samples == 51 < verdict.exact_samples < len(exact) / 2
-    assert verdict.fast_error == pytest.approx(error, abs=0.02)
-
-
-def test_turned_faces_break_the_winding_numbers_of_the_mesh_as_stored() -> None:
-    """And not those of the mended mesh: that the mesh is closed and they are not whole shows it."""
-    mesh = sphere(1.0, subdivisions=4)
-    faces = mesh.faces.copy()
-    faces[::9] = faces[::9, ::-1]
-    broken = TriangleMesh(mesh.vertices, faces)
-    found = voxels(broken)
-    stored = found.winding_judge(broken, samples=40**3, mended=False)
-    mended = found.winding_judge(broken, samples=40**3)
-    np.testing.assert_array_equal(dense(found), dense(voxels(mesh)))
-    assert mended.iou(found.blocks) == 1.0
-    assert mended.broken_fraction == 0.0 < 0.1 < stored.broken_fraction

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from eval.clouds.point_cloud import PointCloud
+from geom_miner.points import PointSurface
 
 
 def sphere_cloud(
@@ -29,3 +30,8 @@ def plate_cloud(thickness: float, *, spacing: float = 0.05) -> PointCloud:
         points.append(np.column_stack([flat, np.full(len(flat), side * thickness / 2)]))
         normals.append(np.tile([0.0, 0.0, side], (len(flat), 1)))
     return PointCloud(np.concatenate(points), np.concatenate(normals))
+
+
+def surface_of(cloud: PointCloud) -> PointSurface:
+    """The surface that a cloud's points lie on."""
+    return PointSurface(cloud.points, cloud.normals)

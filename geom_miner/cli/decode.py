@@ -1,0 +1,55 @@
+"""The command ``geom-miner decode``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+from rich.console import Console
+
+from geom_miner.cli.answers import print_json
+from geom_miner.cli.options import Device, Output, device_of
+from geom_miner.cli.region import parse_region
+
+
+@dataclass(frozen=True)
+class Decode:
+    """Decode samples of a model: a picture as PNG or TIFF, anything as NPY, NRRD or Zarr."""
+
+    model: tyro.conf.Positional[Path]
+    """Model file."""
+    output: Output
+    """File to write: .png or .tif for two axes; .npy (*shape, channel), .nrrd or .zarr for any."""
+    lod: int = 0
+    """Level of detail, 0 the finest; coarser ones read only the start of the file."""
+    region: str | None = None
+    """Box of samples to decode, per axis start:stop (a missing number is the axis's end) or one
+    index, which leaves the axis out: 10:200,:64,: or the slice 100,:,:"""
+    dtype: Literal["float32", "uint8"] = "float32"
+    """Type of the samples; uint8 is occupancy cut at 1/2, 1 inside and 0 outside."""
+    compress: bool = True
+    """Pack the samples of .nrrd (gzip) and .zarr (zstd)."""
+    device: Device = "auto"
+    """Where to decode."""
+    json: bool = False
+    """Print shape and file as JSON."""
+
+    def run(self, console: Console) -> None:
+        from geom_miner.cli.decoding import check_output, sample_stream, write_samples
+        from geom_miner.progress_bars import WorkBar
+        from geom_miner.storage.model_file import load_model
+
+        check_output(self.output)
+        representation = load_model(self.model, finest=self.lod).to(device_of(self.device))
+        region = parse_region(self.region, representation.shape_at(self.lod))
+        with WorkBar(console, "decoding") as bar:
+            stream = sample_stream(
+                representation, self.lod, region, self.dtype, self.compress, on_progress=bar
+            )
+            shape = write_samples(self.output, stream)
+        if self.json:
+            print_json({"file": str(self.output), "lod": self.lod, "shape": shape})
+        else:
+            console.print(f"{self.output}: {' x '.join(map(str, shape))}", highlight=False)

@@ -1,0 +1,145 @@
+"""The command ``geom-miner extract``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import tyro
+from rich.console import Console
+
+from geom_miner import __version__
+from geom_miner.cli.answers import parse_levels, print_json, print_rows
+from geom_miner.cli.options import Device, Output, device_of
+from geom_miner.errors import SettingsError
+
+if TYPE_CHECKING:
+    from geom_miner.extract.decimate import DecimationReport
+    from geom_miner.grid.signal_info import SignalInfo
+    from geom_miner.mesh.triangle_mesh import TriangleMesh
+    from geom_miner.model.representation import Representation
+    from geom_miner.progress_bars import WorkBar
+
+
+@dataclass(frozen=True)
+class Extract:
+    """Mesh levels of detail of a model."""
+
+    model: tyro.conf.Positional[Path]
+    """Model file."""
+    output: Output
+    """Folder for the meshes, lod_0.ply (finest), lod_1.ply, ..."""
+    lod: str = "all"
+    """Levels of detail: all, or numbers such as 0 or 1,3."""
+    format: Literal["ply", "obj", "stl", "glb"] = "ply"
+    """File format of the meshes."""
+    iso_level: float = 0.5
+    """Value of the surface; inside is higher."""
+    sharp: bool = False
+    """Give meshes the sharp edges and corners that marching cubes cuts off. For models of a
+    distance (presets surface and exact); needs the memory for the whole mesh."""
+    triangles: int | None = None
+    """Most triangles that each mesh may have: finer ones are decimated and stay closed, with this
+    many or one fewer; coarser ones stay as they are. Needs libigl, and the memory for the whole
+    mesh and about 0.5 GB more for a million of its triangles; without it PLY needs little."""
+    device: Device = "auto"
+    """Where to decode."""
+    json: bool = False
+    """Print the list of meshes as JSON."""
+
+    def run(self, console: Console) -> None:
+        from geom_miner.extract.decimate import check_budget
+        from geom_miner.progress_bars import WorkBar
+        from geom_miner.storage.model_file import load_model
+
+        wanted = parse_levels(self.lod)
+        if self.triangles is not None:
+            check_budget(self.triangles)
+        representation = load_model(self.model, finest=min(wanted) if wanted else 0)
+        representation = representation.to(device_of(self.device))
+        if representation.grid.ndim != 3:
+            raise SettingsError(f"{self.model} holds no volume, so it has no surface; use decode")
+        if self.sharp and not representation.info.is_distance:
+            raise SettingsError(
+                f"{self.model} holds no distance, which alone tells where sharp edges run; fit it "
+                "with --target distance, or leave --sharp out"
+            )
+        _make_folder(self.output)
+        rows = []
+        for scale in sorted(wanted or range(representation.num_scales), reverse=True):
+            path = self.output / f"lod_{scale}.{self.format}"
+            with WorkBar(console, f"meshing level of detail {scale}") as bar:
+                row, remarks = self._write(path, representation, scale, bar)
+            for remark in remarks:
+                console.print(f"{path}: {remark}", highlight=False, soft_wrap=True)
+            rows.append({"file": str(path), **row})
+        if self.json:
+            print_json(rows)
+        else:
+            print_rows(str(self.model), rows)
+
+    def _write(
+        self, path: Path, representation: Representation, scale: int, bar: WorkBar
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Write one mesh; facts about it for the answer, and what else there is to say."""
+        from geom_miner.extract.level_of_detail import extract_level, write_level_ply
+        from geom_miner.extract.sharpen import sharpen
+        from geom_miner.mesh.files import write_mesh
+
+        comments = _mesh_comments(representation.info, scale)
+        if self.format == "ply" and self.triangles is None and not self.sharp:
+            vertices, faces = write_level_ply(
+                path,
+                representation,
+                scale,
+                iso_level=self.iso_level,
+                comments=comments,
+                on_progress=bar,
+            )
+            return {"vertices": vertices, "faces": faces}, []
+        mesh = extract_level(representation, scale, iso_level=self.iso_level, on_progress=bar)
+        facts: dict[str, Any] = {}
+        remarks = []
+        if self.sharp:
+            smooth, mesh = mesh, sharpen(mesh, representation.grid.at_scale(scale).spacing[0])
+            facts["vertices_on_edges"] = len(mesh.vertices) - len(smooth.vertices)
+            if mesh is smooth:
+                remarks.append("no sharp edge found; the mesh is as without --sharp.")
+        if self.triangles is not None:
+            mesh, report = _decimate(mesh, self.triangles)
+            facts |= {
+                "triangles_asked": report.asked,
+                "triangles_before": report.before,
+                "watertight": report.result.watertight,
+            }
+            remarks.append(report.sentence())
+        write_mesh(path, mesh, comments=comments)
+        return {"vertices": len(mesh.vertices), "faces": len(mesh.faces), **facts}, remarks
+
+
+def _decimate(mesh: TriangleMesh, triangles: int) -> tuple[TriangleMesh, DecimationReport]:
+    """The mesh within the budget, and a report on it in single precision, as files have it."""
+    import numpy as np
+
+    from geom_miner.extract.decimate import decimate, report_decimation
+    from geom_miner.mesh.triangle_mesh import TriangleMesh
+
+    small = decimate(mesh, triangles)
+    written = TriangleMesh(small.vertices.astype(np.float32), small.faces)
+    return small, report_decimation(mesh, written, triangles)
+
+
+def _mesh_comments(info: SignalInfo, scale: int) -> list[str]:
+    name = info.source.name or "a model"
+    lines = [f"geom_miner {__version__}, level of detail {scale} of {name}"]
+    return [*lines, info.notice] if info.notice else lines
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot make folder {path}: {error.strerror}; choose a writable place"
+        ) from error

@@ -1,0 +1,172 @@
+"""The command ``geom-miner fit``, and how it chooses a preset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import tyro
+from rich.console import Console
+
+from geom_miner.cli.answers import print_json, print_rows
+from geom_miner.cli.options import Device, Output, device_of
+from geom_miner.cli.voxelizing import target_of_image_file, target_of_mesh_file
+from geom_miner.errors import SettingsError
+from geom_miner.fit.presets import PRESETS, default_preset, preset
+from geom_miner.fit.settings import FitSettings
+from geom_miner.targets.registry import targets_of
+from geom_miner.voxelize.settings import VoxelizeSettings
+
+if TYPE_CHECKING:
+    from geom_miner.fit.fit_to_file import FitResult
+    from geom_miner.grid.target import Target
+
+IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+
+Backend = Literal["auto", "reference", "cpu", "gpu"]
+
+
+def _preset_help() -> str:
+    names = "; ".join(f"{name}: {entry.summary}" for name, entry in PRESETS.items())
+    return (
+        "Where the fit's options start: auto (surface or image, by the source; volume if the "
+        f"target is occupancy or coverage) or one of these. {names}."
+    )
+
+
+def _target_help() -> str:
+    names = "; ".join(f"{name}: {entry.summary}" for name, entry in targets_of("mesh").items())
+    return f"What is fitted to a mesh: auto (the preset's own) or one of these. {names}."
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Fit a model to a mesh or an image; an interrupted fit goes on when run again."""
+
+    source: tyro.conf.Positional[Path]
+    """Mesh (PLY, OBJ, STL, OFF, GLB) or image (PNG, JPEG, TIFF, BMP, WebP)."""
+    output: Output
+    """Model file to write, such as model.miner."""
+    voxels: tyro.conf.OmitArgPrefixes[VoxelizeSettings]
+    settings: tyro.conf.OmitArgPrefixes[FitSettings]
+    preset: Annotated[str, tyro.conf.arg(help=_preset_help())] = "auto"
+    target: Annotated[str, tyro.conf.arg(help=_target_help())] = "auto"
+    backend: Backend = "auto"
+    """Kernel to compute with."""
+    device: Device = "auto"
+    """Where to compute; auto takes a CUDA GPU if there is one."""
+    memory: str = "128MiB"
+    """About how much memory blocks under training may take, such as 1GB: a scale is fitted in
+    batches, with the same result, and a killed fit goes on after the last batch."""
+    fresh: bool = False
+    """Start anew instead of going on with an interrupted or finished fit."""
+    json: bool = False
+    """Print a summary as JSON."""
+
+    def run(self, console: Console) -> None:
+        from geom_miner.fit.fit_to_file import fit_to_file
+        from geom_miner.fit.memory import parse_memory
+        from geom_miner.progress_bars import FitBar
+
+        if not self.output.resolve().parent.is_dir():
+            raise SettingsError(f"cannot write {self.output}: its folder does not exist; make it")
+        memory = parse_memory(self.memory)
+        target = self._read_target(console)
+        with FitBar(console) as bar:
+            result = fit_to_file(
+                target.to(device_of(self.device)),
+                self.settings,
+                self.output,
+                observer=bar,
+                backend=self.backend,
+                memory=memory,
+                fresh=self.fresh,
+            )
+        if result.resumed_scales:
+            console.print(f"{result.resumed_scales} scales were there from an earlier run.")
+        self._print_summary(result)
+
+    def _read_target(self, console: Console) -> Target:
+        if is_image(self.source):
+            return target_of_image_file(self.source, self.settings)
+        target = self.target
+        if target == "auto":
+            target = PRESETS[choose_preset(self.preset, self.source, target)].target
+        return target_of_mesh_file(self.source, target, self.voxels, self.settings, console)
+
+    def _print_summary(self, result: FitResult) -> None:
+        scales = [
+            {
+                "scale": entry.scale,
+                "shape": entry.shape,
+                "active_blocks": entry.fitted_blocks,
+                "parameters": entry.parameters,
+                "seconds": round(entry.seconds, 3),
+                "loss": entry.loss,
+            }
+            for entry in result.history
+        ]
+        size = self.output.stat().st_size
+        if not self.json:
+            print_rows(f"{self.output}: {size:,} bytes", scales)
+            return
+        print_json(
+            {
+                "model": str(self.output),
+                "file_bytes": size,
+                "parameters": result.representation.num_parameters,
+                "resumed_scales": result.resumed_scales,
+                "scales": scales,
+            }
+        )
+
+
+def is_image(source: Path) -> bool:
+    """Whether a source is an image, by its suffix."""
+    return source.suffix.lower() in IMAGES
+
+
+def choose_preset(preset: str, source: Path, target: str) -> str:
+    """The name that preset "auto" stands for, by the source and the target asked for."""
+    if preset != "auto":
+        return preset
+    if is_image(source):
+        return default_preset("image")
+    return default_preset("distance" if target == "auto" else target)
+
+
+def fit_with_preset(arguments: Sequence[str]) -> type[Fit]:
+    """The command's class with the defaults of its options taken from the preset.
+
+    The preset is looked up before the options are parsed, since it decides their defaults.
+    """
+    pairs = zip(["", *arguments], arguments, strict=False)
+    sources = [
+        Path(word) for option, word in pairs if word[:1] != "-" and option not in ("-o", "--output")
+    ]
+    source = next(filter(is_image, sources), Path())
+    target = _value_of("--target", arguments) or "auto"
+    chosen = preset(choose_preset(_value_of("--preset", arguments) or "auto", source, target))
+
+    @dataclass(frozen=True)
+    class FitWithPreset(Fit):
+        __doc__ = Fit.__doc__
+        voxels: tyro.conf.OmitArgPrefixes[VoxelizeSettings] = field(
+            default_factory=VoxelizeSettings
+        )
+        settings: tyro.conf.OmitArgPrefixes[FitSettings] = chosen.settings
+
+    return FitWithPreset
+
+
+def _value_of(option: str, arguments: Sequence[str]) -> str | None:
+    """What is given for an option, before the options are parsed; None if it is not there."""
+    value = None
+    for at, argument in enumerate(arguments):
+        if argument == option and at + 1 < len(arguments):
+            value = arguments[at + 1]
+        elif argument.startswith(f"{option}="):
+            value = argument.partition("=")[2]
+    return value

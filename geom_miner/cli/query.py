@@ -1,0 +1,38 @@
+"""The command ``geom-miner query``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+
+from geom_miner.cli.options import Device, Output, device_of
+
+
+@dataclass(frozen=True)
+class Query:
+    """Interpolate a model at points given in world coordinates."""
+
+    model: tyro.conf.Positional[Path]
+    """Model file."""
+    points: tyro.conf.Positional[Path]
+    """NPY file of points, shape (n, axes)."""
+    output: Output
+    """NPY file to write: values, shape (n, channel), float32."""
+    lod: int = 0
+    """Level of detail, 0 the finest."""
+    device: Device = "auto"
+    """Where to decode."""
+
+    def run(self, console: Console) -> None:
+        from geom_miner.media.arrays import read_array, write_array
+        from geom_miner.storage.model_file import load_model
+
+        points = read_array(self.points)
+        representation = load_model(self.model, finest=self.lod).to(device_of(self.device))
+        with console.status("querying"):
+            values = representation.query(points, self.lod)
+        write_array(self.output, values)
+        console.print(f"{self.output}: {len(values):,} values", highlight=False)

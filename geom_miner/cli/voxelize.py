@@ -1,0 +1,50 @@
+"""The command ``geom-miner voxelize``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+
+from geom_miner.cli.answers import print_json
+from geom_miner.cli.voxelizing import read_mesh_file, save_blocks
+from geom_miner.voxelize.settings import VoxelizeSettings
+
+
+@dataclass(frozen=True)
+class Voxelize:
+    """Turn a mesh into occupancy and say what was found."""
+
+    source: tyro.conf.Positional[Path]
+    """Mesh file: PLY, OBJ, STL, OFF, GLB."""
+    settings: tyro.conf.OmitArgPrefixes[VoxelizeSettings]
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """NPZ file to write: block ids, their samples (8 to a byte, or one in 240ths for coverage),
+    constants, grid."""
+    coverage: bool = False
+    """Write the share of every sample's cell that is inside, instead of whether its center is."""
+    report: bool = True
+    """Say in plain words what is right and wrong with the mesh, how inside was decided and why."""
+    json: bool = False
+    """Print all of it as JSON instead."""
+
+    def run(self, console: Console) -> None:
+        from geom_miner.progress_bars import WorkBar
+        from geom_miner.voxelize.occupancy import cell_coverage, voxelize_mesh
+
+        mesh = read_mesh_file(self.source, console)
+        with WorkBar(console, f"voxelizing {len(mesh.faces):,} faces") as bar:
+            occupancy = voxelize_mesh(mesh, self.settings, progress=bar)
+        if self.output is not None:
+            blocks = occupancy.blocks
+            if self.coverage:
+                with WorkBar(console, "measuring the coverage of cells") as bar:
+                    blocks = cell_coverage(occupancy, progress=bar)
+            save_blocks(self.output, blocks, occupancy.grid)
+        if self.json:
+            print_json({"source": self.source.name, **asdict(occupancy.report)})
+        elif self.report:
+            Console().print("\n".join(occupancy.report.sentences()), highlight=False)

@@ -1,0 +1,170 @@
+"""A fit that goes to disk scale by scale and goes on where an earlier run was interrupted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from geom_miner import __version__
+from geom_miner.atomic_files import new_file
+from geom_miner.errors import ModelFileError
+from geom_miner.fit.coarse_to_fine import DEFAULT_MEMORY, fit_signal
+from geom_miner.fit.history import ScaleHistory
+from geom_miner.fit.observer import SILENT, Observer, Observers
+from geom_miner.fit.resume import Resume
+from geom_miner.fit.settings import FitSettings
+from geom_miner.grid.samples import SampleGrid
+from geom_miner.grid.target import Target
+from geom_miner.kernels.backends import resolve_backend
+from geom_miner.model.block_mlps import BlockMLPs, FittedBatch
+from geom_miner.model.representation import Representation
+from geom_miner.storage.model_file import Header, ModelWriter, holds, load_model, part_path
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A finished fit.
+
+    Attributes
+    ----------
+    representation : as the file holds it.
+    history : one entry per scale, coarsest first, those of an earlier run included.
+    resumed_scales : how many of them an earlier run had finished.
+    """
+
+    representation: Representation
+    history: tuple[ScaleHistory, ...]
+    resumed_scales: int
+
+
+def fit_to_file(
+    target: Target,
+    settings: FitSettings,
+    path: Path | str,
+    *,
+    observer: Observer = SILENT,
+    backend: str = "auto",
+    memory: int = DEFAULT_MEMORY,
+    fresh: bool = False,
+) -> FitResult:
+    """Fit a target and save the model as ``path``; every finished scale, or batch, is on disk.
+
+    An interrupted run leaves ``path`` + ``.part``. A rerun with the same target and settings goes
+    on after its last whole batch and ends with the same bytes as one run would; if ``path`` itself
+    is already that fit, it is read and nothing is computed. Any other rerun, and one that asks to
+    be ``fresh``, starts anew. Seconds and loss curves go to ``path`` + ``.history.json``, since the
+    model file holds nothing that differs from run to run.
+
+    Parameters
+    ----------
+    observer, backend, memory : see ``fit_signal``; the bytes of the file do not depend on memory.
+
+    Raises
+    ------
+    ModelFileError
+        The destination cannot be written.
+    """
+    path = Path(path)
+    metadata = {
+        "settings": asdict(settings),
+        "backend": resolve_backend(backend, target.device),
+        "signal_sha256": target.content_digest(),
+        "version": __version__,
+        "code_sha256": _code_digest(),
+    }
+    header = Header(target.grid, settings.scales, target.info, metadata)
+    if path.is_dir():
+        raise ModelFileError(f"cannot write {path}: it is a folder; name a file in it")
+    if not fresh and holds(path, header):
+        representation = load_model(path)
+        history = _history_of(_history_path(path), representation.scales, target.grid)
+        return FitResult(representation, tuple(history), settings.scales)
+    recorder = _Recorder(path, header, resume=not fresh)
+    try:
+        representation = fit_signal(
+            target,
+            settings,
+            observer=Observers(recorder, observer),
+            resume=Resume(recorder.writer.finished, recorder.writer.batches),
+            backend=backend,
+            memory=memory,
+        )
+        recorder.writer.finish()
+    finally:
+        recorder.writer.close()
+    _save_history(_history_path(path), recorder.history)
+    _history_path(part_path(path)).unlink(missing_ok=True)
+    return FitResult(
+        replace(representation, metadata=metadata),
+        tuple(recorder.history),
+        len(recorder.writer.finished),
+    )
+
+
+class _Recorder(Observer):
+    """Writes every finished scale and batch, and the history of the scales."""
+
+    def __init__(self, path: Path, header: Header, *, resume: bool) -> None:
+        self.writer = ModelWriter(path, header, resume=resume)
+        self._notes = _history_path(part_path(path))
+        self.history = _history_of(self._notes, self.writer.finished, header.grid)
+
+    def on_batch(self, batch: FittedBatch) -> None:
+        self.writer.write_batch(batch)
+
+    def on_scale(self, blocks: BlockMLPs, history: ScaleHistory) -> None:
+        self.writer.write_scale(blocks)
+        self.history.append(history)
+        _save_history(self._notes, self.history)
+
+
+def _code_digest() -> str:
+    """SHA-256 of the sources that decide a fit, so that no other code's model passes for ours."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for room in ("fit", "grid", "kernels", "model"):
+        for source in sorted((root / room).rglob("*.py")):
+            digest.update(source.relative_to(root).as_posix().encode() + source.read_bytes())
+    return digest.hexdigest()
+
+
+def _history_path(path: Path) -> Path:
+    return path.with_name(path.name + ".history.json")
+
+
+def _save_history(path: Path, history: list[ScaleHistory]) -> None:
+    with new_file(path, ModelFileError) as file:
+        file.write(json.dumps([entry.as_dict() for entry in history]).encode())
+
+
+def _history_of(path: Path, levels: Sequence[BlockMLPs], grid: SampleGrid) -> list[ScaleHistory]:
+    """Notes on finished scales; counts alone where the notes are lost or another fit's."""
+    try:
+        notes = [ScaleHistory.from_dict(entry) for entry in json.loads(path.read_text())]
+    except (OSError, ValueError, KeyError, TypeError):
+        notes = []
+    by_counts = {_counts(entry): entry for entry in notes}
+    unknown = [_unknown_history(blocks, grid) for blocks in levels]
+    return [by_counts.get(_counts(entry), entry) for entry in unknown]
+
+
+def _counts(entry: ScaleHistory) -> tuple[object, ...]:
+    return (
+        entry.scale, entry.shape, entry.blocks, entry.varying_blocks, entry.fitted_blocks,
+        entry.parameters,
+    )  # fmt: skip
+
+
+def _unknown_history(blocks: BlockMLPs, grid: SampleGrid) -> ScaleHistory:
+    """Counts of a scale whose times were lost with an interrupted run's notes."""
+    return ScaleHistory(
+        blocks.scale,
+        grid.at_scale(blocks.scale).shape,
+        blocks.layout.num_blocks,
+        len(blocks.varying_ids),
+        len(blocks.fitted_ids),
+        blocks.num_parameters,
+    )

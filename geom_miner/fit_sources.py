@@ -1,0 +1,107 @@
+"""Fit a mesh or an image in one call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from geom_miner.fit.fit_to_file import FitResult, fit_to_file
+from geom_miner.fit.observer import SILENT, Observer
+from geom_miner.fit.presets import preset as preset_of
+from geom_miner.fit.settings import FitSettings
+from geom_miner.grid.signal_info import SourceInfo
+from geom_miner.grid.target import Target
+from geom_miner.kernels.backends import choose_device
+from geom_miner.media.images import ImageSignal, read_image
+from geom_miner.mesh.files import read_mesh
+from geom_miner.mesh.triangle_mesh import TriangleMesh
+from geom_miner.progress import Stages, silent_stages
+from geom_miner.targets.image import image_target
+from geom_miner.targets.mesh import mesh_target
+from geom_miner.voxelize.settings import VoxelizeSettings
+
+
+def fit_mesh(
+    mesh: TriangleMesh | Path | str,
+    output: Path | str,
+    *,
+    resolution: int = 256,
+    preset: str = "surface",
+    target: str | None = None,
+    settings: FitSettings | None = None,
+    device: str = "auto",
+    stages: Stages = silent_stages,
+    observer: Observer = SILENT,
+) -> FitResult:
+    """Fit a mesh and save the model; an interrupted fit goes on when it is called again.
+
+    Parameters
+    ----------
+    mesh : a mesh, or a mesh file.
+    output : model file to write.
+    resolution : samples along each side of the cube around the mesh.
+    preset : name of a preset for meshes in ``PRESETS``.
+    target : name of a target for meshes in ``TARGETS``; by default the preset's own.
+    settings : take the place of the preset's settings.
+    device : "auto" (a CUDA GPU if there is one), "cpu" or "cuda".
+    stages, observer : are called as the work goes on, such as ``progress_bars`` show it.
+
+    Raises
+    ------
+    GeomMinerError
+        The mesh cannot be read or used, a name is unknown, or the output cannot be written.
+    """
+    chosen = preset_of(preset)
+    settings = settings or chosen.settings
+    name = "" if isinstance(mesh, TriangleMesh) else Path(mesh).stem
+    surface = mesh if isinstance(mesh, TriangleMesh) else read_mesh(mesh)
+    made = mesh_target(
+        surface,
+        target or chosen.target,
+        VoxelizeSettings(resolution),
+        scales=settings.scales,
+        block_size=settings.block_size,
+        source=SourceInfo(name, faces=len(surface.faces)),
+        stages=stages,
+    )
+    return _fit(made.target, settings, output, device, observer)
+
+
+def fit_image(
+    image: ImageSignal | Path | str,
+    output: Path | str,
+    *,
+    preset: str = "image",
+    settings: FitSettings | None = None,
+    device: str = "auto",
+    observer: Observer = SILENT,
+) -> FitResult:
+    """Fit an image and save the model; an interrupted fit goes on when it is called again.
+
+    Parameters
+    ----------
+    image : an image, or an image file.
+    output : model file to write.
+    preset : name of a preset for images in ``PRESETS``.
+    settings, device, observer : see ``fit_mesh``.
+
+    Raises
+    ------
+    GeomMinerError
+        The image cannot be read, a name is unknown, or the output cannot be written.
+    """
+    settings = settings or preset_of(preset).settings
+    name = "" if isinstance(image, ImageSignal) else Path(image).stem
+    signal = image if isinstance(image, ImageSignal) else read_image(image)
+    target = image_target(
+        signal,
+        scales=settings.scales,
+        block_size=settings.block_size,
+        source=SourceInfo(name),
+    )
+    return _fit(target, settings, output, device, observer)
+
+
+def _fit(
+    target: Target, settings: FitSettings, output: Path | str, device: str, observer: Observer
+) -> FitResult:
+    return fit_to_file(target.to(choose_device(device)), settings, output, observer=observer)

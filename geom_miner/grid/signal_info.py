@@ -1,0 +1,65 @@
+"""What a signal is and where it comes from: metadata from its source to its model file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+SignalKind = Literal["occupancy", "image", "signal"]
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """Where a signal comes from."""
+
+    name: str = ""
+    """Name in titles and comments, such as the file's name without its suffix."""
+    faces: int | None = None
+    """Faces of a mesh."""
+    path: str = ""
+    """File or address, as reports print it."""
+    license: str = ""
+    """Terms of use."""
+    citation: str = ""
+    """Whom to acknowledge."""
+
+
+@dataclass(frozen=True)
+class SignalInfo:
+    """Metadata of a signal, written by the builder of its target and kept in the model file."""
+
+    kind: SignalKind = "signal"
+    """What samples mean: "occupancy" is inside where it exceeds ``iso_level``, whether its values
+    are 0 and 1, a covered share or a distance; "image" runs from black (0) to full (1)."""
+    target: str = ""
+    """Name of the target that was fitted: distance, occupancy, coverage, image."""
+    iso_level: float | None = None
+    """Value of the surface; None where there is no surface."""
+    bits: int | None = None
+    """Bits per channel of the source file of an image."""
+    source: SourceInfo = field(default_factory=SourceInfo)
+    notice: str = ""
+    """A sentence that everything made from the signal has to repeat, such as that the source is
+    not the shape that its name says."""
+
+    @property
+    def is_distance(self) -> bool:
+        """Whether samples near the surface hold their distance to it."""
+        return self.target == "distance"
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON-able values; what is not known is left out."""
+        values = asdict(self)
+        values["source"] = {key: value for key, value in values["source"].items() if value}
+        return {key: value for key, value in values.items() if value not in (None, "", {})}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> tuple[SignalInfo, dict[str, Any]]:
+        """The inverse of ``to_json``, and the entries that are no metadata of a signal."""
+        names = {entry.name for entry in fields(cls)}
+        source_names = {entry.name for entry in fields(SourceInfo)}
+        own = {key: value for key, value in values.items() if key in names}
+        source = own.get("source", {})
+        own["source"] = SourceInfo(**{k: v for k, v in source.items() if k in source_names})
+        return cls(**own), {key: value for key, value in values.items() if key not in names}

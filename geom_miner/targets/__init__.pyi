@@ -1,0 +1,10 @@
+from .image import image_target as image_target
+from .mesh import MeshTarget as MeshTarget
+from .mesh import mesh_target as mesh_target
+from .mesh import target_of_occupancy as target_of_occupancy
+from .points import grid_around_points as grid_around_points
+from .points import points_target as points_target
+from .registry import TARGETS as TARGETS
+from .registry import TargetBuilder as TargetBuilder
+from .registry import targets_of as targets_of
+from .truncated_distance import truncated_distance_target as truncated_distance_target

@@ -1,0 +1,1 @@
+"""Benchmarks: speed, growth with size, reproducibility, a comparison with Open3D."""

@@ -1,0 +1,1 @@
+"""Studies: what settings, targets and decoders are worth, measured and told in tables."""
