@@ -33,6 +33,10 @@ class BackendUnavailable(GeomMinerError):
     """An optional package or device that a request needs and this machine lacks."""
 
 
+class PluginError(GeomMinerError):
+    """A command of another package that cannot be used."""
+
+
 def missing_extra(need: str, extra: str, *, instead: str = "") -> BackendUnavailable:
     """The error to raise where an optional package cannot be imported.
 

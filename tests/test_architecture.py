@@ -228,8 +228,9 @@ def test_checker_allows(path: str, source: str) -> None:
     assert violations(source, path) == []
 
 
-def test_importing_geom_miner_is_light() -> None:
-    script = f"import sys, geom_miner; print(*(m for m in {LIGHT!r} if m in sys.modules))"
+@pytest.mark.parametrize("module", ["geom_miner", "geom_miner.cli.main", "eval.__main__"])
+def test_importing_a_door_or_a_command_line_is_light(module: str) -> None:
+    script = f"import sys, {module}; print(*(m for m in {LIGHT!r} if m in sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )
