@@ -45,7 +45,8 @@ DOORS = {
     "numba": (
         "geom_miner/extract/cells.py",
         "geom_miner/kernels/cpu.py",
-        "geom_miner/kernels/cpu_layout.py",
+        "geom_miner/kernels/cpu_buffers.py",
+        "geom_miner/kernels/cpu_steps.py",
         "geom_miner/kernels/cpu_tile.py",
         "pipelines/benchmarks/peak.py",
         "geom_miner/kernels/simd.py",
@@ -61,7 +62,11 @@ DOORS = {
         "geom_miner/voxelize/spans.py",
     ),
     "llvmlite": ("geom_miner/kernels/simd.py",),
-    "triton": ("geom_miner/kernels/gpu.py", "pipelines/benchmarks/gpu_peak.py"),
+    "triton": (
+        "geom_miner/kernels/gpu.py",
+        "geom_miner/kernels/gpu_programs.py",
+        "pipelines/benchmarks/gpu_peak.py",
+    ),
     "igl": (
         "geom_miner/extract/decimate.py",
         "geom_miner/voxelize/winding.py",
@@ -220,7 +225,7 @@ def test_checker_finds(path: str, source: str, complaint: str) -> None:
         ("pipelines/a.py", "from geom_miner.grid import BlockGrid"),
         ("geom_miner/fit/a.py", "from geom_miner.model.decode import decode"),
         ("geom_miner/fit/a.py", "from .settings import FitSettings"),
-        ("geom_miner/cli.py", "from geom_miner.storage import model_file"),
+        ("geom_miner/cli.py", "from geom_miner.storage import reader"),
         ("eval/figures.py", "import matplotlib"),
     ],
 )

@@ -39,7 +39,7 @@ class Decode:
     def run(self, console: Console) -> None:
         from geom_miner.cli.decoding import check_output, sample_stream, write_samples
         from geom_miner.progress_bars import WorkBar
-        from geom_miner.storage.model_file import load_model
+        from geom_miner.storage.reader import load_model
 
         check_output(self.output)
         representation = load_model(self.model, finest=self.lod).to(device_of(self.device))

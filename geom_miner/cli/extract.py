@@ -52,7 +52,7 @@ class Extract:
     def run(self, console: Console) -> None:
         from geom_miner.extract.decimate import check_budget
         from geom_miner.progress_bars import WorkBar
-        from geom_miner.storage.model_file import load_model
+        from geom_miner.storage.reader import load_model
 
         wanted = parse_levels(self.lod)
         if self.triangles is not None:

@@ -21,14 +21,14 @@ class Info:
     """Print as JSON."""
 
     def run(self, console: Console) -> None:
-        from geom_miner.storage.model_file import describe_model
+        from geom_miner.storage.reader import describe_model
 
         facts = describe_model(self.model)
         if self.json:
             print_json(facts)
             return
         info = facts["info"]
-        title = f"{self.model}: {info['kind']} of {info['source'].get('name', '?')}"
+        title = f"{self.model}: {info['kind']} of {info.get('source', {}).get('name', '?')}"
         if info.get("notice"):
             title += f" ({info['notice']})"
         if not facts["complete"]:

@@ -28,7 +28,7 @@ class Query:
 
     def run(self, console: Console) -> None:
         from geom_miner.media.arrays import read_array, write_array
-        from geom_miner.storage.model_file import load_model
+        from geom_miner.storage.reader import load_model
 
         points = read_array(self.points)
         representation = load_model(self.model, finest=self.lod).to(device_of(self.device))

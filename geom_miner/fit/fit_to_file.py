@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from geom_miner import __version__
 from geom_miner.atomic_files import new_file
@@ -21,7 +22,9 @@ from geom_miner.grid.target import Target
 from geom_miner.kernels.backends import resolve_backend
 from geom_miner.model.block_mlps import BlockMLPs, FittedBatch
 from geom_miner.model.representation import Representation
-from geom_miner.storage.model_file import Header, ModelWriter, holds, load_model, part_path
+from geom_miner.storage.header import Header
+from geom_miner.storage.reader import holds, load_model
+from geom_miner.storage.writer import ModelWriter, part_path
 
 
 @dataclass(frozen=True)
@@ -68,13 +71,7 @@ def fit_to_file(
         The destination cannot be written.
     """
     path = Path(path)
-    metadata = {
-        "settings": asdict(settings),
-        "backend": resolve_backend(backend, target.device),
-        "signal_sha256": target.content_digest(),
-        "version": __version__,
-        "code_sha256": _code_digest(),
-    }
+    metadata = _metadata(target, settings, backend)
     header = Header(target.grid, settings.scales, target.info, metadata)
     if path.is_dir():
         raise ModelFileError(f"cannot write {path}: it is a folder; name a file in it")
@@ -119,6 +116,17 @@ class _Recorder(Observer):
         self.writer.write_scale(blocks)
         self.history.append(history)
         _save_history(self._notes, self.history)
+
+
+def _metadata(target: Target, settings: FitSettings, backend: str) -> dict[str, Any]:
+    """Everything that decides the bytes of a fit, for the file."""
+    return {
+        "settings": asdict(settings),
+        "backend": resolve_backend(backend, target.device),
+        "signal_sha256": target.content_digest(),
+        "version": __version__,
+        "code_sha256": _code_digest(),
+    }
 
 
 def _code_digest() -> str:

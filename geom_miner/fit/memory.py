@@ -1,4 +1,4 @@
-"""Amounts of memory as people write them."""
+"""Parsing amounts of memory such as 4GB."""
 
 from __future__ import annotations
 

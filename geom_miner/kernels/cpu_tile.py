@@ -1,4 +1,4 @@
-"""The fused CPU kernel's inner loops: one tile of samples through layers, forth and back.
+"""The fused CPU kernel's inner loops: one tile of samples through layers, forward and backward.
 
 Everything of a block lies in one flat array, ``work``, and is named by its offset there: handing
 on arrays and slices of them costs Numba more than some of these loops take.
@@ -62,21 +62,21 @@ def _product(
 
 
 @njit(forceinline=True)
-def _put_sine(z: Any, work: Floats, sines: int, cosines: int, way_back: bool) -> None:
+def _put_sine(z: Any, work: Floats, sines: int, cosines: int, backward: bool) -> None:
     s, c = sincospi(z)
     store(work, sines, s)
-    if way_back:
+    if backward:
         store(work, cosines, c)
 
 
 @njit(nogil=True, cache=True, fastmath=True)
 def sine_layer(
     work: Floats, weights: int, biases: int, rows: int,
-    source: int, inputs: int, sines: int, cosines: int, samples: int, way_back: bool,
+    source: int, inputs: int, sines: int, cosines: int, samples: int, backward: bool,
 ) -> None:  # fmt: skip
     """sin and cos of pi (W x + b): weights (inputs, rows), both scaled by omega / pi.
 
-    The cosines are left out where there is no way back, a constant where this is called.
+    The cosines are left out where no backward pass follows, a constant where this is called.
     """
     for row in range(0, rows, 4):
         start = (
@@ -88,25 +88,25 @@ def sine_layer(
                 work, weights + row, 1, rows, source + t, inputs, start
             )
             s, c = sines + row * TILE + t, cosines + row * TILE + t
-            _put_sine(a0, work, s, c, way_back)
-            _put_sine(b0, work, s + LANES, c + LANES, way_back)
-            _put_sine(a1, work, s + TILE, c + TILE, way_back)
-            _put_sine(b1, work, s + TILE + LANES, c + TILE + LANES, way_back)
-            _put_sine(a2, work, s + 2 * TILE, c + 2 * TILE, way_back)
-            _put_sine(b2, work, s + 2 * TILE + LANES, c + 2 * TILE + LANES, way_back)
-            _put_sine(a3, work, s + 3 * TILE, c + 3 * TILE, way_back)
-            _put_sine(b3, work, s + 3 * TILE + LANES, c + 3 * TILE + LANES, way_back)
+            _put_sine(a0, work, s, c, backward)
+            _put_sine(b0, work, s + LANES, c + LANES, backward)
+            _put_sine(a1, work, s + TILE, c + TILE, backward)
+            _put_sine(b1, work, s + TILE + LANES, c + TILE + LANES, backward)
+            _put_sine(a2, work, s + 2 * TILE, c + 2 * TILE, backward)
+            _put_sine(b2, work, s + 2 * TILE + LANES, c + 2 * TILE + LANES, backward)
+            _put_sine(a3, work, s + 3 * TILE, c + 3 * TILE, backward)
+            _put_sine(b3, work, s + 3 * TILE + LANES, c + 3 * TILE + LANES, backward)
 
 
 @njit(nogil=True, cache=True, fastmath=True)
 def add_angles(
     work: Floats, outer_sines: int, outer_cosines: int, inner_sines: int, inner_cosines: int,
-    line: int, rows: int, sines: int, cosines: int, samples: int, way_back: bool,
+    line: int, rows: int, sines: int, cosines: int, samples: int, backward: bool,
 ) -> None:  # fmt: skip
     """sin(a + b) and cos(a + b) on a lattice: a per line of samples, b along the line.
 
     Four products a sample in place of a polynomial and the layer's own products. The cosines are
-    left out where there is no way back.
+    left out where no backward pass follows.
     """
     for row in range(0, rows * TILE, TILE):
         for k in range(samples // line):
@@ -116,7 +116,7 @@ def add_angles(
             for t in range(0, line, LANES):
                 sb, cb = load(work, inner_sines + row + t), load(work, inner_cosines + row + t)
                 store(work, sines + at + t, fma(sa, cb, multiply(ca, sb)))
-                if way_back:
+                if backward:
                     store(work, cosines + at + t, fma(minus, sb, multiply(ca, cb)))
 
 
@@ -268,10 +268,10 @@ def errors_and_loss(
 
 @njit(nogil=True, cache=True)
 def collect(
-    work: Floats, places: int, inputs: int, errors: int, channels: int, first: int, last: int,
-    kept_places: int, kept_errors: int, kept: int,
+    work: Floats, positions: int, inputs: int, errors: int, channels: int, first: int, last: int,
+    kept_positions: int, kept_errors: int, kept: int,
 ) -> tuple[int, int]:  # fmt: skip
-    """Add places and errors of a tile's samples that have an error to those kept so far.
+    """Add positions and errors of a tile's samples that have an error to those kept so far.
 
     Looks at samples ``first`` to ``last``, whole vectors, while there is room for another vector.
     Returns the sample at which it stopped and how many samples are kept now.
@@ -290,7 +290,7 @@ def collect(
                 wrong |= work[errors + channel * TILE + sample] != 0
             if wrong:
                 for i in range(inputs):
-                    work[kept_places + i * TILE + kept] = work[places + i * TILE + sample]
+                    work[kept_positions + i * TILE + kept] = work[positions + i * TILE + sample]
                 for i in range(channels):
                     work[kept_errors + i * TILE + kept] = work[errors + i * TILE + sample]
                 kept += 1

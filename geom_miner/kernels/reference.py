@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from geom_miner.kernels.architecture import MLPArchitecture
-from geom_miner.kernels.training import BETA1, BETA2, EPSILON, TrainingState, check_goals
+from geom_miner.kernels.training import BETA1, BETA2, EPSILON, TrainingState, check_bounds
 
 # Floats per activation tensor: on a CPU a chunk of blocks should stay in the cache through its
 # training (2 MB; measured best of 0.25-16 MB on two cores), a GPU wants as many as fit well.
@@ -89,8 +89,8 @@ def train(
     """Take Adam steps on every block by itself, until its loss is within its tolerance.
 
     A block whose loss, measured on the parameters as they are, is <= its tolerance stops there:
-    its parameters stay bit-identical from that measurement on. One without any goal has no loss,
-    and so takes no step.
+    its parameters stay bit-identical from that measurement on. One without any finite bound has
+    no loss and takes no step.
 
     Parameters
     ----------
@@ -100,14 +100,14 @@ def train(
         not tested, infinities allowed. The same tensor twice for plain squared errors.
     learning_rates : (step,), one for each step to take.
     tolerances : (block,), mean squared error at which a block stops. The mean is over all samples
-        and channels, also those that have no goal or are within their interval.
+        and channels, also those without bounds or within them.
 
     Raises
     ------
     BlockShapeError
         The bounds are not those of these blocks and samples.
     """
-    check_goals(architecture, state, coordinates, lower, upper)
+    check_bounds(architecture, state, coordinates, lower, upper)
     rates = learning_rates.tolist()
     for rows in _chunks(architecture, len(lower), len(coordinates), lower.device):
         parameters, low = state.parameters[rows], lower[rows]

@@ -1,11 +1,10 @@
-"""What every training kernel takes and changes: the goals and the optimizer's state of blocks.
+"""What every training kernel takes and changes: bounds and the optimizer's state of blocks.
 
-A goal is an interval [lower, upper] for each sample and channel, and the error of an output its
-signed distance to it, output - clamp(output, lower, upper). One number, lower = upper, is plain
-regression. What only has to stay on one side of 1/2 is regression no longer: near a surface an
-interval of some width says how exact an output must be, on both sides; away from it one finite
-bound says on which side an output must stay, and a dead zone of +-w about a target t is
-[t - w, t + w]. An interval without any finite bound is no goal; its error is 0 for every output.
+Every sample and channel has a lower and an upper bound, and the error of an output is its signed
+distance to the interval between them, output - clamp(output, lower, upper). Equal bounds are plain
+regression. Near a surface an interval of some width says how exact an output must be; away from it
+one finite bound says on which side an output must stay; a dead zone of +-w about a target value t
+is the interval [t - w, t + w]. Without any finite bound the error is 0 for every output.
 """
 
 from __future__ import annotations
@@ -67,11 +66,11 @@ def interval_around(targets: Tensor, dead_zone: float) -> tuple[Tensor, Tensor]:
     return (targets - dead_zone, targets + dead_zone) if dead_zone else (targets, targets)
 
 
-def check_goals(
-    architecture: MLPArchitecture, state: TrainingState, coordinates: Tensor, *goals: Tensor
+def check_bounds(
+    architecture: MLPArchitecture, state: TrainingState, coordinates: Tensor, *bounds: Tensor
 ) -> None:
     """Each must be (block, sample, channel): compiled code would read past the end."""
     shape = len(state.parameters), len(coordinates), architecture.channels
-    for name, goal in zip(("lower", "upper"), goals, strict=True):
-        if goal.shape != shape:
-            raise BlockShapeError(f"{name} must have shape {shape}, got {tuple(goal.shape)}")
+    for name, bound in zip(("lower", "upper"), bounds, strict=True):
+        if bound.shape != shape:
+            raise BlockShapeError(f"{name} must have shape {shape}, got {tuple(bound.shape)}")

@@ -1,4 +1,4 @@
-"""One scale of a representation: which blocks vary, which carry an MLP, which are one number."""
+"""One scale of a representation: blocks with an MLP, blocks without, constant blocks."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class BlockMLPs:
     """The block MLPs of one scale and the blocks that need none.
 
     A block is in one of three states. *Varying with an MLP*: upsampled prediction plus MLP.
-    *Varying without*: the prediction alone. *Constant*: one number. Constants are listed only
-    where they are news: a block that is not listed inherits its parent's constant.
+    *Varying without*: the prediction alone. *Constant*: one number. A
+    constant block that is not listed inherits its parent's constant.
 
     Parameters
     ----------
@@ -59,12 +59,12 @@ class BlockMLPs:
 
 @dataclass(frozen=True)
 class FittedBatch:
-    """Some neighbors in the order of a scale's blocks in question, fitted.
+    """A fitted batch: a contiguous run of one scale's candidate blocks.
 
     Parameters
     ----------
-    fitted : (q,) bool, which of them carry an MLP.
-    parameters : (f, parameter) float32, of those that do.
+    fitted : (q,) bool, whether a block carries an MLP.
+    parameters : (f, parameter) float32, of the f blocks that do.
     """
 
     scale: int

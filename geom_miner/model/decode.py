@@ -53,32 +53,36 @@ def decode_scale(
 
 
 def decode_blocks(
-    levels: Sequence[BlockMLPs], ids: Tensor, *, backend: str = "auto"
+    scales: Sequence[BlockMLPs], ids: Tensor, *, backend: str = "auto"
 ) -> SparseBlocks:
-    """Reconstruct some blocks of the last of ``levels`` (coarsest first) and what they depend on.
+    """Reconstruct some blocks of the last of ``scales`` (coarsest first) and all they depend on.
 
     Parameters
     ----------
     ids : Morton ids of wanted blocks of that scale; constant ones may be among them.
     """
-    coarser = decode_below(levels, ids, backend=backend)
-    return decode_scale(coarser, levels[-1], only=ids, backend=backend)
+    coarser = decode_below(scales, ids, backend=backend)
+    return decode_scale(coarser, scales[-1], only=ids, backend=backend)
 
 
 def decode_below(
-    levels: Sequence[BlockMLPs], ids: Tensor, *, backend: str = "auto"
+    scales: Sequence[BlockMLPs], ids: Tensor, *, backend: str = "auto"
 ) -> SparseBlocks | None:
-    """What some blocks of the last of ``levels`` read of the next coarser one; None if it is alone.
+    """Decode what some blocks of the last of ``scales`` read of the next coarser scale.
 
     Parameters
     ----------
     ids : as for ``decode_blocks``.
+
+    Returns
+    -------
+    None where there is no coarser scale.
     """
-    if len(levels) == 1:
+    if len(scales) == 1:
         return None
-    wanted = levels[-1].varying_ids[torch.isin(levels[-1].varying_ids, ids)]
-    needed = parents_with_halo(levels[-1].layout, wanted)
-    return decode_blocks(levels[:-1], needed, backend=backend)
+    wanted = scales[-1].varying_ids[torch.isin(scales[-1].varying_ids, ids)]
+    needed = parents_with_halo(scales[-1].layout, wanted)
+    return decode_blocks(scales[:-1], needed, backend=backend)
 
 
 def varying_in_box(blocks: BlockMLPs, box: Box) -> Tensor:

@@ -25,7 +25,7 @@ from geom_miner.model.decode import (
     varying_in_box,
 )
 
-# Points that are queried at once; bounds the memory of a query, not its result.
+# Points that are interpolated at once. It bounds the memory of a query, not its result.
 _QUERY_CHUNK = 1 << 20
 
 

@@ -1,3 +1,6 @@
-from .model_file import load_model as load_model
-from .model_file import save_model as save_model
-from .model_file import scale_bytes as scale_bytes
+from .header import Header as Header
+from .reader import describe_model as describe_model
+from .reader import load_model as load_model
+from .reader import scale_bytes as scale_bytes
+from .writer import ModelWriter as ModelWriter
+from .writer import save_model as save_model

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from geom_miner.storage import sections
-from geom_miner.storage.model_file import load_model, part_path
+from geom_miner.storage.reader import load_model
+from geom_miner.storage.writer import part_path
 from tests.cli.conftest import SMALL_CUBE, TINY, Outcome, Run
 
 OLD = b"an earlier result"
@@ -177,7 +178,7 @@ def test_bad_presets(made: Path, tmp_path: Path, run: Run) -> None:
     for preset in ("nonsense", "", "Volume"):
         outcome = run("fit", made / "sphere.ply", "-o", model, f"--preset={preset}")
         assert_one_sentence(outcome)
-        assert "preset must be one of volume, fast, fine, surface, exact, image" in outcome.err
+        assert "preset must be one of surface, exact, volume, fast, fine, image" in outcome.err
     assert model.read_bytes() == OLD
 
 

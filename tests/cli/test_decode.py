@@ -17,7 +17,8 @@ from geom_miner.fit.coarse_to_fine import fit_signal
 from geom_miner.fit.settings import FitSettings
 from geom_miner.model.representation import Representation
 from geom_miner.progress_bars import WorkBar
-from geom_miner.storage.model_file import load_model, save_model
+from geom_miner.storage.reader import load_model
+from geom_miner.storage.writer import save_model
 from tests.cli.conftest import Run
 from tests.cli.test_bad_input import OLD, assert_one_sentence, largest_file
 from tests.media.test_sample_files import contents, read_back, read_nrrd
@@ -185,7 +186,7 @@ import json, sys
 from pathlib import Path
 from geom_miner.cli.decoding import sample_stream, write_samples
 from geom_miner.cli.region import parse_region
-from geom_miner.storage.model_file import load_model
+from geom_miner.storage.reader import load_model
 
 def resident(name):
     for line in Path("/proc/self/status").read_text().splitlines():

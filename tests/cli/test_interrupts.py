@@ -10,7 +10,8 @@ import pytest
 
 from geom_miner.errors import ModelFileError
 from geom_miner.storage import sections
-from geom_miner.storage.model_file import load_model, part_path
+from geom_miner.storage.reader import load_model
+from geom_miner.storage.writer import part_path
 from tests.cli.conftest import SMALL_CUBE, TINY, Run
 
 # Scale 1 takes a moment, scale 0 some seconds: a wide window to strike in. Extra steps change the

@@ -16,7 +16,7 @@ from geom_miner.fit.coarse_to_fine import fit_signal
 from geom_miner.fit.fit_to_file import fit_to_file
 from geom_miner.fit.presets import PRESETS, preset
 from geom_miner.grid.target import Target
-from geom_miner.storage.model_file import load_model
+from geom_miner.storage.reader import load_model
 from geom_miner.targets.mesh import mesh_target, target_of_occupancy
 from geom_miner.voxelize.occupancy import Occupancy
 from geom_miner.voxelize.settings import VoxelizeSettings

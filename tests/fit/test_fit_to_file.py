@@ -13,7 +13,7 @@ from geom_miner.fit.history import FitStatus
 from geom_miner.fit.observer import Observer
 from geom_miner.fit.settings import FitSettings
 from geom_miner.storage import sections
-from geom_miner.storage.model_file import part_path
+from geom_miner.storage.writer import part_path
 from tests.signals import as_target, ball
 
 SETTINGS = FitSettings(scales=2, block_size=8, width=8, steps=20, coarse_steps=20)

@@ -21,7 +21,7 @@ from geom_miner.kernels import Backend, load_backend, reference
 from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.kernels.training import TrainingState
 from tests.kernels.problems import (
-    Goals,
+    Bounds,
     Problem,
     dead_zone,
     exact_gradient,
@@ -53,19 +53,19 @@ LARGE_SHAPES = [
 ]
 
 
-def problems(device: str, goals: Goals = single_numbers) -> list[Problem]:
+def problems(device: str, bounds: Bounds = single_numbers) -> list[Problem]:
     shapes = SHAPES if device == "cpu" else LARGE_SHAPES
-    return [problem(dims, shape, device, goals=goals) for dims, shape in shapes]
+    return [problem(dims, shape, device, bounds=bounds) for dims, shape in shapes]
 
 
 def gradients_are_exact(kernel: Backend, device: str) -> None:
     """Read off Adam's first moment after one step from rest."""
-    for goals in (single_numbers, dead_zone(0.1), of_all_kinds, for_few):
-        for case in problems(device, goals):
+    for bounds in (single_numbers, dead_zone(0.1), of_all_kinds, for_few):
+        for case in problems(device, bounds):
             state = trained(kernel, case, 1)
             losses, exact = exact_gradient(case)
             gradient = state.first_moment / 0.1
-            # Goals at random can leave a block of a few samples none, hence the absolute part.
+            # Bounds at random can leave a block of a few samples none, hence the absolute part.
             assert (state.losses - losses).abs().max() < 2e-5 * losses.max() + 1e-9, case[0]
             assert (gradient - exact).abs().max() < 2e-5 * exact.abs().max() + 1e-9, case[0]
 
@@ -116,8 +116,8 @@ def a_block_stops_at_its_tolerance_and_stays_bit_identical(kernel: Backend, devi
     assert int(state.steps[1]) == 300
 
 
-def a_block_without_any_goal_is_left_alone(kernel: Backend, device: str) -> None:
-    case = problem((3, 16, 2, 1), (4, 4, 4), device, goals=for_few)
+def a_block_without_any_bound_is_left_alone(kernel: Backend, device: str) -> None:
+    case = problem((3, 16, 2, 1), (4, 4, 4), device, bounds=for_few)
     state = trained(kernel, case, 4)
     assert state.steps.tolist() == [4, 0, 4]
     assert float(state.losses[1]) == 0.0
@@ -143,7 +143,7 @@ def two_calls_are_one(kernel: Backend, device: str) -> None:
 
 def blocks_give_the_same_bits_in_any_company(kernel: Backend, device: str) -> None:
     architecture, parameters, coordinates, lower, upper = problem(
-        (3, 16, 2, 1), (4, 4, 4), device, blocks=6, goals=of_all_kinds
+        (3, 16, 2, 1), (4, 4, 4), device, blocks=6, bounds=of_all_kinds
     )
 
     def alone(index: list[int]) -> Tensor:
@@ -198,7 +198,7 @@ CASES: dict[str, Case] = {
         evaluate_agrees_with_the_reference,
         steps_follow_the_reference,
         a_block_stops_at_its_tolerance_and_stays_bit_identical,
-        a_block_without_any_goal_is_left_alone,
+        a_block_without_any_bound_is_left_alone,
         two_calls_are_one,
         blocks_give_the_same_bits_in_any_company,
         what_the_kernel_cannot_take_is_refused,

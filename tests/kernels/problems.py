@@ -18,10 +18,10 @@ from geom_miner.model.initialize import initialize_blocks
 Problem = tuple[MLPArchitecture, Tensor, Tensor, Tensor, Tensor]
 
 # Bounds around targets (block, sample, channel).
-Goals = Callable[[Tensor], tuple[Tensor, Tensor]]
+Bounds = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
-def dead_zone(width: float) -> Goals:
+def dead_zone(width: float) -> Bounds:
     return partial(interval_around, dead_zone=width)
 
 
@@ -37,12 +37,12 @@ def of_all_kinds(targets: Tensor) -> tuple[Tensor, Tensor]:
     return targets - below, targets + above
 
 
-def for_few(targets: Tensor, goals: Goals = single_numbers) -> tuple[Tensor, Tensor]:
-    """Goals for one sample in five only, and none at all in the second block."""
+def for_few(targets: Tensor, bounds: Bounds = single_numbers) -> tuple[Tensor, Tensor]:
+    """Bounds for one sample in five only, and none at all in the second block."""
     generator = torch.Generator().manual_seed(6)
     without = torch.rand(*targets.shape[:2], 1, generator=generator) > 0.2
     without[1:2] = True
-    lower, upper = goals(targets)
+    lower, upper = bounds(targets)
     return lower.where(~without, -torch.inf), upper.where(~without, torch.inf)
 
 
@@ -52,16 +52,16 @@ def problem(
     device: str = "cpu",
     omega: float = 30.0,
     blocks: int = 3,
-    goals: Goals = single_numbers,
+    bounds: Bounds = single_numbers,
 ) -> Problem:
-    """Parameters as drawn for a fit, a lattice, and goals about a smooth part and noise."""
+    """Parameters as drawn for a fit, a lattice, and bounds about a smooth part and noise."""
     architecture = MLPArchitecture(*dims, omega)
     coordinates = local_coordinates(block_shape, "cpu")
     parameters = initialize_blocks(architecture, torch.arange(blocks), gain=1.0, seed=1, scale=0)
     generator = torch.Generator().manual_seed(3)
     noise = torch.rand(blocks, len(coordinates), architecture.channels, generator=generator)
     targets = 0.2 * noise + 0.3 * coordinates.sum(1)[:, None]
-    lower, upper = goals(targets)
+    lower, upper = bounds(targets)
     one = upper is lower
     lower = lower.to(device)
     upper = lower if one else upper.to(device)

@@ -22,7 +22,7 @@ from geom_miner.kernels import cpu, reference
 from geom_miner.kernels.simd import LANES, load, sincospi, store
 from geom_miner.kernels.training import TrainingState
 from tests.kernels.problems import (
-    Goals,
+    Bounds,
     Problem,
     dead_zone,
     exact_gradient,
@@ -34,16 +34,16 @@ from tests.kernels.problems import (
 )
 
 # Numbers for all samples; intervals, few and most of which are met at once; and, where samples
-# without a goal are left out, intervals and numbers for those that remain.
-GOALS = {
+# without a bound are left out, intervals and numbers for those that remain.
+BOUNDS = {
     "single numbers": single_numbers,
     "wide": dead_zone(0.3),
     "narrow": dead_zone(0.02),
     "of all kinds": of_all_kinds,
     "for few": for_few,
-    "wide for few": partial(for_few, goals=dead_zone(0.3)),
+    "wide for few": partial(for_few, bounds=dead_zone(0.3)),
 }
-each_kind_of_goals = pytest.mark.parametrize("goals", GOALS.values(), ids=GOALS)
+each_kind_of_bounds = pytest.mark.parametrize("bounds", BOUNDS.values(), ids=BOUNDS)
 
 
 def preset_problems() -> list[Problem]:
@@ -58,12 +58,12 @@ def preset_problems() -> list[Problem]:
     return [problem(dims, shape, omega=omega, blocks=2) for dims, omega, shape in cases]
 
 
-def random_problem(data: st.DataObject, goals: Goals = single_numbers) -> Problem:
+def random_problem(data: st.DataObject, bounds: Bounds = single_numbers) -> Problem:
     ndim = data.draw(st.integers(1, 4))
     width, depth, channels = (data.draw(st.integers(1, most)) for most in (21, 3, 4))
     shape = tuple(data.draw(st.integers(1, 12 if ndim < 3 else 5)) for _ in range(ndim))
     omega = data.draw(st.sampled_from([3.0, 10.0, 30.0]))
-    return problem((ndim, width, depth, channels), shape, omega=omega, goals=goals)
+    return problem((ndim, width, depth, channels), shape, omega=omega, bounds=bounds)
 
 
 def check_gradient(case: Problem) -> None:
@@ -82,12 +82,12 @@ def test_gradients_of_presets_are_exact(case: Problem) -> None:
 @given(st.data())
 @settings(max_examples=60)
 def test_gradients_of_any_shape_are_exact(data: st.DataObject) -> None:
-    check_gradient(random_problem(data, data.draw(st.sampled_from([*GOALS.values()]))))
+    check_gradient(random_problem(data, data.draw(st.sampled_from([*BOUNDS.values()]))))
 
 
-@each_kind_of_goals
-def test_gradients_of_intervals_are_exact(goals: Goals) -> None:
-    check_gradient(problem((3, 16, 2, 1), (16, 16, 16), goals=goals))
+@each_kind_of_bounds
+def test_gradients_of_intervals_are_exact(bounds: Bounds) -> None:
+    check_gradient(problem((3, 16, 2, 1), (16, 16, 16), bounds=bounds))
 
 
 @given(st.data())
@@ -98,9 +98,9 @@ def test_evaluate_agrees_with_the_reference(data: st.DataObject) -> None:
     assert (ours - reference.evaluate(architecture, parameters, coordinates)).abs().max() < 2e-6
 
 
-@each_kind_of_goals
-def test_fifty_steps_follow_the_reference(goals: Goals) -> None:
-    case = problem((3, 20, 3, 1), (16, 16, 16), goals=goals)
+@each_kind_of_bounds
+def test_fifty_steps_follow_the_reference(bounds: Bounds) -> None:
+    case = problem((3, 20, 3, 1), (16, 16, 16), bounds=bounds)
     # Stopped before nothing but rounding is left of the loss of wide intervals.
     ours, theirs = (trained(k, case, 50, tolerance=1e-6) for k in (cpu, reference))
     assert torch.equal(ours.steps, theirs.steps)
@@ -128,9 +128,9 @@ def test_a_block_stops_at_its_tolerance_and_stays_bit_identical() -> None:
     assert torch.equal(state.parameters[stopped], before[stopped])
 
 
-@pytest.mark.parametrize("goals", [for_few, of_all_kinds])
-def test_a_block_stops_when_its_goals_are_met(goals: Goals) -> None:
-    case = problem((2, 12, 2, 1), (16, 16), omega=10.0, goals=goals)
+@pytest.mark.parametrize("bounds", [for_few, of_all_kinds])
+def test_a_block_stops_when_its_bounds_are_met(bounds: Bounds) -> None:
+    case = problem((2, 12, 2, 1), (16, 16), omega=10.0, bounds=bounds)
     architecture, _, coordinates, lower, upper = case
     state = trained(cpu, case, 600, rate=5e-3, tolerance=2e-4)
     assert bool((state.losses <= 2e-4).all())
@@ -140,18 +140,18 @@ def test_a_block_stops_when_its_goals_are_met(goals: Goals) -> None:
     assert torch.allclose(measured, state.losses)
 
 
-def test_a_block_without_any_goal_is_left_alone() -> None:
-    case = problem((3, 16, 2, 1), (16, 16, 16), goals=for_few)
+def test_a_block_without_any_bound_is_left_alone() -> None:
+    case = problem((3, 16, 2, 1), (16, 16, 16), bounds=for_few)
     state = trained(cpu, case, 5)
     assert state.steps.tolist() == [5, 0, 5]
     assert float(state.losses[1]) == 0.0
     assert torch.equal(state.parameters[1], case[1][1])
 
 
-def test_samples_without_a_goal_are_not_run() -> None:
+def test_samples_without_a_bound_are_not_run() -> None:
     """Their places may be nowhere."""
     architecture, parameters, coordinates, lower, upper = problem(
-        (2, 8, 2, 2), (9, 9), blocks=1, goals=for_few
+        (2, 8, 2, 2), (9, 9), blocks=1, bounds=for_few
     )
     nowhere = coordinates.where(torch.isfinite(lower[0]).any(dim=1, keepdim=True), torch.nan)
     there, here = (
@@ -163,9 +163,9 @@ def test_samples_without_a_goal_are_not_run() -> None:
     assert torch.equal(there.losses, here.losses)
 
 
-@each_kind_of_goals
-def test_training_twice_gives_the_same_bits(goals: Goals) -> None:
-    case = problem((3, 16, 2, 1), (16, 16, 16), blocks=6, goals=goals)
+@each_kind_of_bounds
+def test_training_twice_gives_the_same_bits(bounds: Bounds) -> None:
+    case = problem((3, 16, 2, 1), (16, 16, 16), blocks=6, bounds=bounds)
     once, again = (trained(cpu, case, 5) for _ in range(2))
     assert torch.equal(once.parameters, again.parameters)
     assert torch.equal(once.losses, again.losses)
@@ -177,10 +177,10 @@ def test_equal_bounds_are_as_good_as_one_tensor() -> None:
     assert torch.equal(once.parameters, again.parameters)
 
 
-@each_kind_of_goals
-def test_blocks_give_the_same_bits_in_any_company(goals: Goals) -> None:
+@each_kind_of_bounds
+def test_blocks_give_the_same_bits_in_any_company(bounds: Bounds) -> None:
     architecture, parameters, coordinates, lower, upper = problem(
-        (3, 16, 2, 1), (16, 16, 16), omega=30.0, blocks=9, goals=goals
+        (3, 16, 2, 1), (16, 16, 16), omega=30.0, blocks=9, bounds=bounds
     )
 
     def alone(index: list[int]) -> Tensor:

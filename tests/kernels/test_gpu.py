@@ -69,7 +69,7 @@ def test_programs_compile_for_a_gpu_in_full_precision(
     scalars |= {"samples": "i32", "num_rates": "i32"}
     constants = gpu._options(MLPArchitecture(*dims, 30.0)) | {"SPAN": 1024}
     launch = {name: constants.pop(name) for name in list(constants) if name.islower()}
-    for program in (gpu._train_program, gpu._evaluate_program):
+    for program in (gpu.train_program, gpu.evaluate_program):
         names = program.arg_names
         types = {
             name: "constexpr" if name in constants else scalars.get(name, "*fp32") for name in names

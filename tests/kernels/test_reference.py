@@ -12,7 +12,7 @@ from geom_miner.kernels import load_backend, resolve_backend
 from geom_miner.kernels import reference as reference_kernel
 from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.kernels.training import TrainingState
-from tests.kernels.problems import Goals, dead_zone, for_few, of_all_kinds, single_numbers
+from tests.kernels.problems import Bounds, dead_zone, for_few, of_all_kinds, single_numbers
 
 architectures = st.builds(
     MLPArchitecture,
@@ -76,9 +76,9 @@ def test_evaluate_is_the_paper_block_by_block(architecture: MLPArchitecture) -> 
 
 @given(architectures, st.sampled_from([single_numbers, dead_zone(0.2), of_all_kinds, for_few]))
 @settings(max_examples=40)
-def test_gradient_is_autograds(architecture: MLPArchitecture, goals: Goals) -> None:
+def test_gradient_is_autograds(architecture: MLPArchitecture, bounds: Bounds) -> None:
     parameters, points, targets = problem(architecture, 3, 17)
-    lower, upper = goals(targets)
+    lower, upper = bounds(targets)
     losses, gradient = reference_kernel.loss_and_gradient(
         architecture, parameters, points, lower, upper
     )
@@ -141,7 +141,7 @@ def test_a_block_stops_at_its_tolerance_and_stays_bit_identical() -> None:
     assert float(measured) == pytest.approx(float(state.losses[0]), rel=1e-6)
 
 
-def test_a_block_without_any_goal_is_left_alone() -> None:
+def test_a_block_without_any_bound_is_left_alone() -> None:
     architecture = MLPArchitecture(2, 5, 2, 2, 10.0)
     parameters, points, targets = problem(architecture, 3, 40)
     lower, upper = for_few(targets)

@@ -1,4 +1,4 @@
-"""Where the fused CPU kernel keeps a block: everything in one flat buffer per thread.
+"""Buffers of the fused CPU kernel: everything about a block in one flat array per thread.
 
 Features are padded to rows of four, samples to whole tiles. Sums hold a number per lane; lanes are
 added up once per step.
@@ -20,18 +20,18 @@ Floats = npt.NDArray[np.float32]
 
 
 class Samples(NamedTuple):
-    """The samples of a block that are run through its MLP: all of them, or those with a goal."""
+    """The samples of a block that are run through its MLP: all of them, or those with bounds."""
 
     kept: int
     line: int
-    """Samples of a lattice line, as in the layout; 0 where samples were left out."""
-    places: int
-    """Where their coordinates are: the layout's ``places`` or ``chosen``."""
+    """Samples of a lattice line, as in the plan; 0 where samples were left out."""
+    positions: int
+    """Where their coordinates are: the plan's ``positions`` or ``chosen``."""
     wide: bool
-    """Whether less than half of their goals are single numbers, which are hardly ever met."""
+    """Whether for less than half of them both bounds are one number, which is hardly ever met."""
 
 
-class Layout(NamedTuple):
+class BufferPlan(NamedTuple):
     """Sizes of a block's problem, and offsets of its parts in a thread's buffer.
 
     ``rows`` is the width and ``inputs`` the dimensions plus one, both padded to fours. Offsets
@@ -46,12 +46,12 @@ class Layout(NamedTuple):
     rows: int
     inputs: int
     line: int
-    """Samples of a lattice line along the last axis; 0 where the places form no lattice whose
+    """Samples of a lattice line along the last axis; 0 where the positions form no lattice whose
     lines fit tiles evenly."""
     lines: int
     """Lattice lines, padded to whole tiles."""
     # What stays the same for every block.
-    places: int
+    positions: int
     """(tile, inputs, TILE): the coordinates, then ones, whose gradient is that of the biases."""
     outer: int
     """(chunk of lines, ndim - 1, TILE): each line's coordinates on the other axes."""
@@ -77,7 +77,7 @@ class Layout(NamedTuple):
     upper: int
     """(tile, channels, TILE)"""
     chosen: int
-    """(tile, inputs, TILE): the places of samples with a goal, where others have none."""
+    """(tile, inputs, TILE): the positions of samples with bounds, where others have none."""
     # The first layer's angles on a lattice, from which every sample's are put together.
     outer_sines: int
     """(chunk of lines, rows, TILE)"""
@@ -99,7 +99,7 @@ class Layout(NamedTuple):
     outputs: int
     """(channels, TILE)"""
     # Samples of several tiles, where only some are trained on.
-    kept_places: int
+    kept_positions: int
     """(inputs, TILE)"""
     kept_errors: int
     """(channels, TILE)"""
@@ -124,7 +124,7 @@ def up(n: int, multiple: int) -> int:
     return -(-n // multiple) * multiple
 
 
-def plan(ndim: int, width: int, depth: int, channels: int, coordinates: Floats) -> Layout:
+def plan(ndim: int, width: int, depth: int, channels: int, coordinates: Floats) -> BufferPlan:
     """Lay out a block of that architecture, sampled at coordinates (sample, ndim)."""
     samples, line = len(coordinates), _line_length(coordinates)
     rows, inputs = up(width, 4), up(ndim + 1, 4)
@@ -137,24 +137,24 @@ def plan(ndim: int, width: int, depth: int, channels: int, coordinates: Floats) 
     values = [depth * tile, depth * tile, tile, tile, channels * TILE]
     kept = [inputs * TILE, channels * TILE]
     sums = [inputs * rows, square, depth * rows, rows * channels, channels, 1]
-    goals = [tiles * channels, tiles * channels, tiles * inputs]
-    work = [*weights, *goals, *angles, *values, *kept]
+    bounds = [tiles * channels, tiles * channels, tiles * inputs]
+    work = [*weights, *bounds, *angles, *values, *kept]
     sizes = [*shared, *work, *(LANES * n for n in sums)]
     # Whole vectors, so that aligned buffers have aligned parts.
     offsets = accumulate((up(size, LANES) for size in sizes), initial=0)
-    return Layout(ndim, width, depth, channels, samples, rows, inputs, line, lines, *offsets)
+    return BufferPlan(ndim, width, depth, channels, samples, rows, inputs, line, lines, *offsets)
 
 
-def workspace(layout: Layout, coordinates: Floats, threads: int) -> Floats:
+def workspace(layout: BufferPlan, coordinates: Floats, threads: int) -> Floats:
     """Buffers (thread, float), zero but for the coordinates."""
     pitch = up(layout.end, 64)
     raw = np.zeros(threads * pitch + 16, dtype=np.float32)
     # A vector that straddles two cache lines costs two accesses.
     buffers = raw[-(raw.ctypes.data // 4) % 16 :][: threads * pitch].reshape(threads, pitch)
     ndim, line = layout.ndim, layout.line
-    places = np.ones((layout.samples, ndim + 1), dtype=np.float32)
-    places[:, :ndim] = coordinates
-    put_tiles(buffers, layout.places, layout.inputs, places)
+    positions = np.ones((layout.samples, ndim + 1), dtype=np.float32)
+    positions[:, :ndim] = coordinates
+    put_tiles(buffers, layout.positions, layout.inputs, positions)
     if line:
         put_tiles(buffers, layout.outer, ndim - 1, coordinates[::line, : ndim - 1])
         put_tiles(buffers, layout.inner, 1, coordinates[:line, -1:])
@@ -190,7 +190,7 @@ def padded(samples: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def pack(parameters: Floats, o: Layout, omega: float, work: Floats) -> None:
+def pack(parameters: Floats, o: BufferPlan, omega: float, work: Floats) -> None:
     """Spread a block's flat parameters into padded matrices, scaled for sines of pi z."""
     rows, width = o.rows, o.width
     forward, plain = np.float32(omega / np.pi), np.float32(omega)
@@ -219,15 +219,15 @@ def pack(parameters: Floats, o: Layout, omega: float, work: Floats) -> None:
 
 
 @njit(forceinline=True)
-def all_samples(o: Layout) -> Samples:
-    return Samples(o.samples, o.line, o.places, False)
+def all_samples(o: BufferPlan) -> Samples:
+    return Samples(o.samples, o.line, o.positions, False)
 
 
 @njit(nogil=True, cache=True)
-def put_goals(lower: Floats, upper: Floats, o: Layout, work: Floats) -> Samples:
+def put_bounds(lower: Floats, upper: Floats, o: BufferPlan, work: Floats) -> Samples:
     """A block's intervals (sample, channel) as tiles, and which samples they are of.
 
-    Samples without a goal are left out, together with their places.
+    Samples without any bound are left out, together with their positions.
     """
     low, high = lower.reshape(-1), upper.reshape(-1)
     numbers, unbounded = 0, 0
@@ -238,7 +238,7 @@ def put_goals(lower: Floats, upper: Floats, o: Layout, work: Floats) -> Samples:
         kept = _choose(lower, upper, o, work)
         s = Samples(kept, 0, o.chosen, 2 * numbers < kept * o.channels)
     else:
-        s = Samples(o.samples, o.line, o.places, 2 * numbers < len(low))
+        s = Samples(o.samples, o.line, o.positions, 2 * numbers < len(low))
         for start in range(0, o.samples, TILE):
             for channel in range(o.channels):
                 count = min(TILE, o.samples - start)
@@ -256,16 +256,16 @@ def put_goals(lower: Floats, upper: Floats, o: Layout, work: Floats) -> Samples:
 
 
 @njit(nogil=True, cache=True)
-def _choose(lower: Floats, upper: Floats, o: Layout, work: Floats) -> int:
-    """Put places and intervals of the samples with a goal one after the other; returns how many."""
+def _choose(lower: Floats, upper: Floats, o: BufferPlan, work: Floats) -> int:
+    """Put positions and bounds of the samples that have any one after another; returns how many."""
     kept = 0
     for sample in range(o.samples):
-        goal = False
+        bounded = False
         for channel in range(o.channels):
-            goal |= lower[sample, channel] != -np.inf or upper[sample, channel] != np.inf
-        if not goal:
+            bounded |= lower[sample, channel] != -np.inf or upper[sample, channel] != np.inf
+        if not bounded:
             continue
-        source = o.places + sample // TILE * (o.inputs * TILE) + sample % TILE
+        source = o.positions + sample // TILE * (o.inputs * TILE) + sample % TILE
         into = o.chosen + kept // TILE * (o.inputs * TILE) + kept % TILE
         for i in range(0, o.inputs * TILE, TILE):
             work[into + i] = work[source + i]
@@ -278,7 +278,9 @@ def _choose(lower: Floats, upper: Floats, o: Layout, work: Floats) -> int:
 
 
 @njit(nogil=True, cache=True)
-def unpack_gradient(o: Layout, omega: float, factor: float, work: Floats, gradient: Floats) -> None:
+def unpack_gradient(
+    o: BufferPlan, omega: float, factor: float, work: Floats, gradient: Floats
+) -> None:
     """Add up the lanes in the order of the flat parameters."""
     rows, width = o.rows, o.width
     scale, plain = np.float32(omega * factor), np.float32(factor)

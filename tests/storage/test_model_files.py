@@ -9,15 +9,9 @@ from geom_miner.errors import ModelFileError
 from geom_miner.grid.signal_info import SignalInfo
 from geom_miner.model.representation import Representation
 from geom_miner.storage import sections
-from geom_miner.storage.model_file import (
-    Header,
-    ModelWriter,
-    describe_model,
-    load_model,
-    part_path,
-    save_model,
-    scale_bytes,
-)
+from geom_miner.storage.header import Header
+from geom_miner.storage.reader import describe_model, load_model, scale_bytes
+from geom_miner.storage.writer import ModelWriter, part_path, save_model
 from tests.model.test_decode import random_representation
 
 
