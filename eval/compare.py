@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
+from rich.console import Console
 
 from eval.errors import MetricError
 
@@ -18,11 +19,10 @@ SCAN_LENGTHS = ("one_sided_scan_chamfer", "one_sided_scan_hausdorff", "sampling_
 
 @dataclass(frozen=True)
 class CompareSettings:
-    """Compare a reconstruction with its reference: two meshes, a mesh and a scan of it (points), or
-    two images."""
+    """Compare a mesh or an image with its reference: distances, normals, overlap, PSNR."""
 
     reconstruction: tyro.conf.Positional[Path]
-    """Mesh or image file that is judged."""
+    """Mesh or image file to evaluate."""
     reference: tyro.conf.Positional[Path]
     """File that counts as true, of the same kind; or the scan that a mesh was made from, as .xyz,
     .npy, .npz or a .ply without faces: distances are then from the scan to the mesh only."""
@@ -39,6 +39,15 @@ class CompareSettings:
     0 leaves that out."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where nearest points are searched; on a GPU by Kaolin if it is installed."""
+
+    def run(self, console: Console) -> None:
+        """Compare the files and print the result to standard output."""
+        result = compare(self)
+        out = Console()
+        if self.json:
+            out.out(to_json(result), highlight=False)
+        else:
+            out.print(to_table(result))
 
 
 def compare(settings: CompareSettings) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Write files and folders that appear complete or not at all."""
+"""Write files and folders that appear complete or not at all; make folders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from geom_miner.errors import GeomMinerError
+from geom_miner.errors import GeomMinerError, SettingsError
 
 
 @contextlib.contextmanager
@@ -73,6 +73,24 @@ def new_folder(
             if earlier.exists() and not path.exists():
                 earlier.rename(path)
         shutil.rmtree(earlier, ignore_errors=True)
+
+
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """Make a folder, with those above it, unless it is there.
+
+    Raises
+    ------
+    SettingsError
+        The folder cannot be made.
+    """
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot make folder {path}: {error.strerror}; choose a writable place"
+        ) from error
+    return path
 
 
 @contextlib.contextmanager

@@ -31,3 +31,20 @@ class ModelFileError(GeomMinerError):
 
 class BackendUnavailable(GeomMinerError):
     """An optional package or device that is needed and that this machine lacks."""
+
+
+class PluginError(GeomMinerError):
+    """A command of another package that cannot be used."""
+
+
+def missing_extra(need: str, extra: str, *, instead: str = "") -> BackendUnavailable:
+    """The error to raise where an optional package cannot be imported.
+
+    Parameters
+    ----------
+    need : who needs which package, such as "plots need matplotlib".
+    extra : name of the extra in pyproject.toml that installs the package.
+    instead : what works without the package, if anything does.
+    """
+    remedy = f'install it with: pip install "geom_miner[{extra}]"'
+    return BackendUnavailable(f"{need}; {remedy}" + (f", or {instead}" if instead else ""))

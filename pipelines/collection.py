@@ -12,13 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from eval import collection_report, evaluate_shape_levels
-from eval.runs import (
-    make_folder,
-    manifest,
-    portable,
-    write_json,
-    write_text,
-)
+from eval.runs import manifest, portable, write_json, write_text
 from eval.shapes import mesh_files
 from geom_miner import (
     GeomMinerError,
@@ -29,6 +23,7 @@ from geom_miner import (
     read_mesh,
     write_mesh,
 )
+from geom_miner.atomic_files import make_folder
 from geom_miner.errors import MeshError
 from geom_miner.grid import SourceInfo
 from geom_miner.progress_bars import FitBar, WorkBar, bars

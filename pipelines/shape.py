@@ -14,14 +14,7 @@ from rich.console import Console
 
 from eval import ShapeLevel, View, evaluate_shape_levels
 from eval.report import shape_report
-from eval.runs import (
-    make_folder,
-    manifest,
-    peak_rss_bytes,
-    portable,
-    write_json,
-    write_text,
-)
+from eval.runs import manifest, peak_rss_bytes, portable, write_json, write_text
 from eval.shapes import Shape, find_shape
 from geom_miner import (
     VoxelizeSettings,
@@ -30,6 +23,7 @@ from geom_miner import (
     load_model,
     write_mesh,
 )
+from geom_miner.atomic_files import make_folder
 from geom_miner.fit import FitResult, parse_memory
 from geom_miner.grid import SourceInfo
 from geom_miner.kernels import choose_device

@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "pipelines": {"geom_miner", "eval", "pipelines"},
 }
 # Modules beside the rooms that every room may use.
-SHARED = {"errors", "atomic_files", "progress", "parallel", "file_formats"}
+SHARED = {"errors", "atomic_files", "command_line", "progress", "parallel", "file_formats"}
 # Rooms of geom_miner; every room may use itself and SHARED.
 ROOMS: dict[str, set[str]] = {
     **{module: set() for module in SHARED},
@@ -234,8 +234,9 @@ def test_checker_allows(path: str, source: str) -> None:
     assert violations(source, path) == []
 
 
-def test_importing_geom_miner_is_light() -> None:
-    script = f"import sys, geom_miner; print(*(m for m in {LIGHT!r} if m in sys.modules))"
+@pytest.mark.parametrize("module", ["geom_miner", "geom_miner.cli.main", "eval.__main__"])
+def test_importing_a_door_or_a_command_line_is_light(module: str) -> None:
+    script = f"import sys, {module}; print(*(m for m in {LIGHT!r} if m in sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )

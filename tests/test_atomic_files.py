@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from geom_miner.atomic_files import new_file, new_folder
-from geom_miner.errors import GeomMinerError, MediaError, MeshError
+from geom_miner.atomic_files import make_folder, new_file, new_folder
+from geom_miner.errors import GeomMinerError, MediaError, MeshError, SettingsError
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -73,3 +73,15 @@ def test_a_new_folder_replaces_only_folders_of_its_type(tmp_path: Path) -> None:
     with refused, new_folder(path, MediaError, marker="other"):
         pytest.fail("it was entered")
     assert contents(tmp_path) == {"a.zarr/marker": b"two", "a.zarr/two": b"two"}
+
+
+def test_a_folder_is_made_with_those_above_it(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "lucy"
+    assert make_folder(folder) == make_folder(folder) == folder
+    assert folder.is_dir()
+
+
+def test_a_folder_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_bytes(b"")
+    with pytest.raises(SettingsError, match=r"cannot make folder .*lucy: Not a directory"):
+        make_folder(tmp_path / "runs" / "lucy")

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import numpy as np
 
-from geom_miner.errors import BackendUnavailable, MeshError, SettingsError
+from geom_miner.errors import MeshError, SettingsError, missing_extra
 from geom_miner.mesh.diagnose import Diagnosis, diagnose
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from geom_miner.mesh.weld import merge_identical_vertices
@@ -121,9 +121,10 @@ def _igl() -> ModuleType:
     try:
         import igl
     except ImportError as error:
-        raise BackendUnavailable(
-            "decimating needs libigl; install geom_miner[decimate] or extract without a budget "
-            "of triangles"
+        raise missing_extra(
+            "decimating needs libigl",
+            "decimate",
+            instead="extract without a budget of triangles",
         ) from error
     module: ModuleType = igl
     return module

@@ -71,6 +71,7 @@ TARGETS: dict[str, TargetBuilder] = {
         "building the pyramid",
     ),
 }
+"""Builders of targets by name."""
 
 
 def targets_of(source: SourceKind) -> dict[str, TargetBuilder]:

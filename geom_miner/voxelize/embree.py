@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from geom_miner.errors import BackendUnavailable, MeshError
+from geom_miner.errors import MeshError, missing_extra
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from geom_miner.progress import Progress, silent
 
@@ -49,8 +49,8 @@ def embree_inside(
         import trimesh
         from trimesh.ray.ray_pyembree import RayMeshIntersector
     except ImportError as error:
-        raise BackendUnavailable(
-            "Embree rays need embreex; install geom_miner[eval] or take inside=auto"
+        raise missing_extra(
+            "Embree rays need embreex", "eval", instead="take inside=auto"
         ) from error
     rays = RayMeshIntersector(trimesh.Trimesh(mesh.vertices, mesh.faces, process=False))
     inside = np.empty(len(points), dtype=bool)

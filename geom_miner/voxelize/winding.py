@@ -13,7 +13,7 @@ from types import ModuleType
 import numpy as np
 import numpy.typing as npt
 
-from geom_miner.errors import BackendUnavailable
+from geom_miner.errors import missing_extra
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 
 # Up to this many faces, summing the solid angles of all faces is faster than searching a tree.
@@ -92,8 +92,8 @@ def _igl() -> ModuleType:
     try:
         import igl
     except ImportError as error:
-        raise BackendUnavailable(
-            "winding numbers need libigl; install geom_miner[eval] or take inside=auto"
+        raise missing_extra(
+            "winding numbers need libigl", "eval", instead="take inside=auto"
         ) from error
     module: ModuleType = igl
     return module

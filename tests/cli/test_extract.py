@@ -127,7 +127,7 @@ def test_a_bad_budget_is_said_before_any_work(
     monkeypatch.setitem(sys.modules, "igl", None)
     outcome = run("extract", made / "sphere.miner", "-o", tmp_path / "out", "--triangles", 100)
     assert outcome.status == 1
-    assert "install geom_miner[decimate]" in outcome.err
+    assert 'pip install "geom_miner[decimate]"' in outcome.err
     assert not (tmp_path / "out").exists()
 
 

@@ -150,5 +150,5 @@ def test_a_budget_below_a_tetrahedron_is_refused(budget: int) -> None:
 
 def test_without_libigl_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "igl", None)
-    with pytest.raises(BackendUnavailable, match=r"install geom_miner\[decimate\]"):
+    with pytest.raises(BackendUnavailable, match=r"pip install \"geom_miner\[decimate\]\""):
         decimate(sphere(), 100)

@@ -257,7 +257,7 @@ def test_files_that_cannot_be_written(tmp_path: Path, suffix: str) -> None:
 
 def test_without_zarr_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "zarr", None)
-    with pytest.raises(BackendUnavailable, match=r"install geom_miner\[zarr\], or write \.nrrd"):
+    with pytest.raises(BackendUnavailable, match=r"geom_miner\[zarr\]\", or write \.nrrd"):
         WRITERS[".zarr"](tmp_path / "a.zarr", stream_of(ball(8), (4, 4, 4)))
     assert list(tmp_path.iterdir()) == []
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geom_miner.atomic_files import new_folder
-from geom_miner.errors import BackendUnavailable, MediaError
+from geom_miner.errors import MediaError, missing_extra
 from geom_miner.grid.blocks import Box
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.media.sample_stream import SampleStream
@@ -42,9 +42,8 @@ def write_zarr(path: Path, stream: SampleStream) -> None:
     try:
         import zarr
     except ImportError as error:
-        raise BackendUnavailable(
-            "writing .zarr needs the package zarr, version 3; install geom_miner[zarr], "
-            "or write .nrrd or .npy"
+        raise missing_extra(
+            "writing .zarr needs zarr 3", "zarr", instead="write .nrrd or .npy"
         ) from error
 
     several = stream.channels > 1
