@@ -15,7 +15,7 @@ from eval.errors import MetricError
 from eval.render import BACKGROUND, Picture, render_mesh
 from eval.view import View
 from geom_miner import TriangleMesh
-from geom_miner.errors import BackendUnavailable
+from geom_miner.errors import missing_extra
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -149,9 +149,7 @@ def _plot() -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise BackendUnavailable(
-            'plots need matplotlib; install it with: pip install "geom_miner[eval]"'
-        ) from error
+        raise missing_extra("plots need matplotlib", "eval") from error
     # A bare Figure draws with Agg and touches no global state.
     return Figure(figsize=(5.2, 3.2), dpi=200, layout="constrained")
 

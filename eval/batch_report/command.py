@@ -1,4 +1,4 @@
-"""`python -m eval batch CONFIG`: run a batch and write its report."""
+"""The command ``evaluate`` (``python -m eval batch``): run a batch and write its report."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from eval.runs import load_config, run_command
+from eval.runs import load_config
 
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """Methods by shapes by budgets: run them all, and write tables and a page about them."""
+    """Run methods on shapes within budgets, and write tables and a page about the results."""
 
     config: tyro.conf.Positional[Path]
     """YAML file of the run."""
@@ -30,11 +30,8 @@ class BatchSettings:
     retry: tyro.conf.FlagCreatePairsOff[bool] = False
     """Measure anew what has failed in an earlier run."""
 
-
-def batch(settings: BatchSettings) -> int:
-    """Run the batch; return 0, or 1 after one sentence on the error stream."""
-
-    def do(console: Console) -> None:
+    def run(self, console: Console) -> None:
+        """Run the batch and write its report."""
         from eval.batch_report.rows import rows_of
         from eval.batch_report.verdict import claims, summary
         from eval.batch_report.write import write_report
@@ -42,14 +39,14 @@ def batch(settings: BatchSettings) -> int:
         from eval.experiment.settings import BatchRun
 
         overrides = {
-            "output": settings.output,
-            "resolution": settings.resolution,
-            "jobs": settings.jobs,
+            "output": self.output,
+            "resolution": self.resolution,
+            "jobs": self.jobs,
         }
-        run = load_config(settings.config, BatchRun, overrides)
-        finished = run_batch(run, fresh=settings.fresh, retry=settings.retry, console=console)
+        run = load_config(self.config, BatchRun, overrides)
+        finished = run_batch(run, fresh=self.fresh, retry=self.retry, console=console)
         # A page tells nothing of the folders of the machine that made it.
-        place = settings.config if not settings.config.is_absolute() else settings.config.name
+        place = self.config if not self.config.is_absolute() else self.config.name
         words = shlex.join(["python", "-m", "eval", "batch", str(place)])
         page = write_report(finished, command=words, console=console)
         rows = rows_of(finished)
@@ -59,5 +56,3 @@ def batch(settings: BatchSettings) -> int:
             f"Wrote {page.parent}/: index.html, report.md, results.csv, records.jsonl",
             markup=False, highlight=False, soft_wrap=True,
         )  # fmt: skip
-
-    return run_command(do)

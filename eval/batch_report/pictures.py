@@ -24,10 +24,9 @@ from eval.clouds.point_cloud import PointCloud
 from eval.experiment.cell import errors_file
 from eval.experiment.subjects import Subject
 from eval.render import render_mesh
-from eval.runs import make_folder
 from eval.view import View
 from geom_miner import TriangleMesh, read_mesh
-from geom_miner.atomic_files import new_file
+from geom_miner.atomic_files import make_folder, new_file
 from geom_miner.errors import SettingsError
 
 Floats = npt.NDArray[np.float64]

@@ -19,7 +19,8 @@ from eval.experiment.settings import BatchRun, Contender
 from eval.experiment.subjects import Subject, gather
 from eval.isolation import run_guarded
 from eval.methods import find_method
-from eval.runs import Record, make_folder, manifest, read_records, write_json, write_records
+from eval.runs import Record, manifest, read_records, write_json, write_records
+from geom_miner.atomic_files import make_folder
 from geom_miner.errors import SettingsError
 from geom_miner.kernels import choose_device
 from geom_miner.progress_bars import WorkBar

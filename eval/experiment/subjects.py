@@ -12,18 +12,16 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from eval.clouds.files import read_cloud
+from eval.clouds.files import CLOUD_SUFFIXES, read_cloud
 from eval.clouds.point_cloud import PointCloud
 from eval.experiment.settings import BatchRun, ShapeEntry
 from eval.experiment.topology import topology
-from eval.runs import make_folder
 from eval.shapes import CATALOG, DATA_VARIABLE, Shape, find_shape, mesh_files
 from eval.shapes.data_folders import data_folders
 from eval.view import View
 from geom_miner import GeomMinerError, write_mesh
+from geom_miner.atomic_files import make_folder
 from geom_miner.errors import SettingsError
-
-CLOUD_SUFFIXES = (".ply", ".xyz", ".npy", ".npz")
 
 
 @dataclass(frozen=True)

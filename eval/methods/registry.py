@@ -7,7 +7,6 @@ import importlib
 from eval.errors import MethodError
 from eval.methods.protocol import Method, Options, Source, SourceKind, kind_of, ndim_of
 
-# Name of a method: where it is, as package.module:NAME. It is imported when it is first used.
 METHODS: dict[str, str] = {
     "miner": "eval.methods.miner:MINER",
     "poisson": "eval.methods.poisson:POISSON",
@@ -15,6 +14,7 @@ METHODS: dict[str, str] = {
     "phase": "eval.methods.phase:PHASE",
     "phase-ff": "eval.methods.phase:PHASE_FF",
 }
+"""Address of each method, package.module:NAME, by the name in commands and configurations."""
 
 
 def find_method(name: str) -> Method:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from eval.runs.command import StudyArguments, run_command
+from eval.runs.command import StudyArguments
 from eval.runs.config_file import check_keys, check_types, load_config
 from eval.runs.manifest import (
     device_name,
-    make_folder,
     manifest,
     peak_rss_bytes,
     portable,
@@ -22,12 +21,10 @@ __all__ = [
     "check_types",
     "device_name",
     "load_config",
-    "make_folder",
     "manifest",
     "peak_rss_bytes",
     "portable",
     "read_records",
-    "run_command",
     "write_json",
     "write_records",
     "write_text",

@@ -82,17 +82,6 @@ def _finite(values: Any) -> Any:
     return None if isinstance(values, float) and not math.isfinite(values) else values
 
 
-def make_folder(path: Path) -> Path:
-    """Make a run's folder."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(
-            f"cannot make folder {path}: {error.strerror}; choose a writable place"
-        ) from error
-    return path
-
-
 def _versions() -> dict[str, str]:
     found = {}
     for name in _PACKAGES:

@@ -18,7 +18,6 @@ from eval import growth_figure, iou_voxel_sparse, load_open3d
 from eval.isolation import in_own_process
 from eval.runs import (
     device_name,
-    make_folder,
     manifest,
     peak_rss_bytes,
     portable,
@@ -26,6 +25,7 @@ from eval.runs import (
     write_text,
 )
 from geom_miner import VoxelizeSettings, extract_level, fit_to_file, load_model, voxelize_mesh
+from geom_miner.atomic_files import make_folder
 from geom_miner.errors import SettingsError
 from geom_miner.targets import target_of_occupancy
 from pipelines.benchmarks.many_triangles import (

@@ -70,7 +70,7 @@ def test_sphere_from_points(method, normals) -> None:
     check_radii(method, result.surface.vertices)
     diagnosis = diagnose(result.surface)
     assert diagnosis.watertight
-    assert diagnosis.parts == 1
+    assert diagnosis.components == 1
     assert diagnosis.volume == pytest.approx(4 / 3 * np.pi * 4**3, rel=0.05)
     assert result.notes == ()
     assert result.steps == method.presets["tiny"].schedule.steps
