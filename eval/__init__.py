@@ -47,17 +47,7 @@ if TYPE_CHECKING:
     from eval.metrics.sampling import sample_surface as sample_surface
     from eval.metrics.source_error import SourceErrors as SourceErrors
     from eval.metrics.source_error import source_errors as source_errors
-    from eval.metrics.surface import acc as acc
-    from eval.metrics.surface import chamfer_l1 as chamfer_l1
-    from eval.metrics.surface import chamfer_l2 as chamfer_l2
-    from eval.metrics.surface import chamfer_sum_sq as chamfer_sum_sq
     from eval.metrics.surface import cloud_metrics as cloud_metrics
-    from eval.metrics.surface import comp as comp
-    from eval.metrics.surface import fscore as fscore
-    from eval.metrics.surface import hausdorff as hausdorff
-    from eval.metrics.surface import normal_consistency as normal_consistency
-    from eval.metrics.surface import one_sided_scan_chamfer as one_sided_scan_chamfer
-    from eval.metrics.surface import one_sided_scan_hausdorff as one_sided_scan_hausdorff
     from eval.metrics.surface import scan_metrics as scan_metrics
     from eval.metrics.surface import surface_metrics as surface_metrics
     from eval.open3d_loader import load_open3d as load_open3d
@@ -78,19 +68,12 @@ _HOMES = {
     "SourceErrors": "metrics.source_error",
     "SurfaceSamples": "metrics.sampling",
     "View": "view",
-    "acc": "metrics.surface",
     "active_blocks_figure": "figures",
     "blocks_mesh": "figures",
-    "chamfer_l1": "metrics.surface",
-    "chamfer_l2": "metrics.surface",
-    "chamfer_sum_sq": "metrics.surface",
     "cloud_metrics": "metrics.surface",
-    "comp": "metrics.surface",
     "contact_sheet": "figures",
     "draw_block_outlines": "figures",
     "edge_errors": "metrics.edge_error",
-    "fscore": "metrics.surface",
-    "hausdorff": "metrics.surface",
     "holds_cloud": "clouds.files",
     "iou_mesh": "metrics.iou_mesh",
     "iou_off_grid": "metrics.occupancy",
@@ -100,9 +83,6 @@ _HOMES = {
     "match_clouds": "metrics.matches",
     "mse": "metrics.image",
     "mse_sparse": "metrics.image",
-    "normal_consistency": "metrics.surface",
-    "one_sided_scan_chamfer": "metrics.surface",
-    "one_sided_scan_hausdorff": "metrics.surface",
     "psnr": "metrics.image",
     "psnr_sparse": "metrics.image",
     "growth_figure": "figures",
