@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from eval.metrics.image import mse_sparse as mse_sparse
     from eval.metrics.image import psnr as psnr
     from eval.metrics.image import psnr_sparse as psnr_sparse
-    from eval.metrics.iou_mesh import iou_mesh as iou_mesh
     from eval.metrics.matches import CloudMatches as CloudMatches
     from eval.metrics.matches import match_clouds as match_clouds
+    from eval.metrics.mesh_iou import iou_mesh as iou_mesh
     from eval.metrics.occupancy import iou_off_grid as iou_off_grid
     from eval.metrics.occupancy import iou_voxel as iou_voxel
     from eval.metrics.occupancy import iou_voxel_sparse as iou_voxel_sparse
@@ -92,7 +92,7 @@ _HOMES = {
     "fscore": "metrics.surface",
     "hausdorff": "metrics.surface",
     "holds_cloud": "clouds.files",
-    "iou_mesh": "metrics.iou_mesh",
+    "iou_mesh": "metrics.mesh_iou",
     "iou_off_grid": "metrics.occupancy",
     "iou_voxel": "metrics.occupancy",
     "iou_voxel_sparse": "metrics.occupancy",

@@ -69,7 +69,7 @@ DOORS = {
         "pipelines/benchmarks/gpu_peak.py",
     ),
     "igl": (
-        "geom_miner/extract/decimate.py",
+        "geom_miner/extract/decimation.py",
         "geom_miner/voxelize/winding.py",
         "eval/metrics/source_error.py",
     ),
@@ -175,6 +175,14 @@ def modules() -> list[str]:
 @pytest.mark.parametrize("path", modules())
 def test_module_keeps_the_architecture(path: str) -> None:
     assert violations((ROOT / path).read_text(encoding="utf-8"), path) == []
+
+
+def test_no_door_offers_a_name_that_a_module_behind_it_has() -> None:
+    """Importing such a module would put it in the place of what the door offers."""
+    for package in PACKAGES:
+        for stub in (ROOT / package).rglob("__init__.pyi"):
+            modules = {path.stem for path in stub.parent.iterdir()}
+            assert not modules & _offered(stub.parent), stub
 
 
 def test_test_modules_are_small() -> None:

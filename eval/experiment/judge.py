@@ -15,7 +15,7 @@ import numpy.typing as npt
 from eval.clouds.point_cloud import PointCloud
 from eval.experiment.topology import topology
 from eval.metrics.edge_error import edge_errors
-from eval.metrics.iou_mesh import iou_mesh
+from eval.metrics.mesh_iou import iou_mesh
 from eval.metrics.nearest import find_nearest
 from eval.metrics.sampling import sample_surface
 from eval.metrics.source_error import SourceErrors, nearest_faces, source_errors

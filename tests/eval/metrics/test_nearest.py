@@ -188,7 +188,7 @@ def test_a_place_holder_is_not_kaolin(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("found", [True, False])
 def test_the_switch_takes_kaolin_where_it_is(found: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    import geom_miner
+    import geom_miner.kernels
 
     taken = []
 
@@ -200,7 +200,7 @@ def test_the_switch_takes_kaolin_where_it_is(found: bool, monkeypatch: pytest.Mo
         return pick
 
     ours, theirs = noted("ours"), noted("theirs")
-    monkeypatch.setattr(geom_miner, "choose_device", {"cuda": "cpu"}.__getitem__)
+    monkeypatch.setattr(geom_miner.kernels, "choose_device", {"cuda": "cpu"}.__getitem__)
     monkeypatch.setattr(nearest, "pick_by_differences", ours)
     monkeypatch.setattr(nearest, "kaolin_pick", lambda: theirs if found else None)
     find_nearest(scattered(3, 3, 0), scattered(3, 3, 1), device="cuda")
