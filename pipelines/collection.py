@@ -11,7 +11,8 @@ from typing import Any
 
 from rich.console import Console
 
-from eval import collection_report, evaluate_shape_levels
+from eval import evaluate_shape_levels
+from eval.report import collection_report
 from eval.runs import (
     make_folder,
     manifest,

@@ -13,14 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
-from eval import (
-    ImageLevel,
-    contact_sheet,
-    draw_block_outlines,
-    evaluate_image_levels,
-    image_report,
-    quality_over_time,
-)
+from eval import evaluate_image_levels
+from eval.levels import ImageLevel
+from eval.pictures import contact_sheet, draw_block_outlines, quality_over_time, write_picture
+from eval.report import image_report
 from eval.runs import (
     make_folder,
     manifest,
@@ -37,7 +33,7 @@ from geom_miner.progress_bars import FitBar
 from geom_miner.targets import image_target
 from pipelines.command import run_pipeline
 from pipelines.config import ImageRun, fit_settings
-from pipelines.pictures import time_line, write_picture
+from pipelines.pictures import time_line
 
 # Longest side of one picture in the report's sheet.
 _SHEET_SIDE = 560

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from eval.errors import MetricError
-from eval.lighting import Floats, irradiance, unit
-from eval.view import View
+from eval.pictures.lighting import Floats, irradiance, unit
+from eval.pictures.view import View
 from geom_miner import TriangleMesh
 from geom_miner.errors import BackendUnavailable
 

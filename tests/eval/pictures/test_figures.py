@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from eval import (
+from eval import MetricError, View
+from eval.pictures import (
     BlockLayer,
-    MetricError,
     QualityPoint,
-    View,
     active_blocks_figure,
     blocks_mesh,
     contact_sheet,

@@ -1,4 +1,4 @@
-"""Colors for distances: one scale for all pictures of a shape, logarithmic, even to the eye."""
+"""Colors of a fit's scales, and of distances to the source (logarithmic, even to the eye)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,25 @@ from geom_miner.errors import BackendUnavailable
 
 Floats = npt.NDArray[np.float64]
 
-# Matplotlib's perceptually uniform map from dark to light, turned around: near is pale as paper,
+# Matplotlib's perceptually uniform map from dark to light, reversed: near is as pale as paper,
 # far is dark. Its ends are cut: white hides the light on the surface, and black the shape.
 _MAP, _PALE, _DARK = "magma", 0.97, 0.12
 # A scale spans no more than this: three powers of ten.
 _SPAN = 1000.0
+# One color per scale (sRGB), finest first; told apart in gray print and by color-blind readers.
+SCALE_COLORS = (
+    (0.86, 0.44, 0.30),
+    (0.93, 0.72, 0.36),
+    (0.45, 0.66, 0.58),
+    (0.36, 0.51, 0.72),
+    (0.47, 0.38, 0.58),
+    (0.60, 0.60, 0.60),
+)
+
+
+def scale_color(scale: int) -> tuple[float, float, float]:
+    """The color of a scale; coarse scales beyond the table share its last one."""
+    return SCALE_COLORS[min(scale, len(SCALE_COLORS) - 1)]
 
 
 @dataclass(frozen=True)
@@ -26,8 +40,8 @@ class ErrorScale:
 
     Parameters
     ----------
-    unit : in words.
-    length : of one unit, world units.
+    unit : its name.
+    length : of one unit, in world units.
     """
 
     low: float
@@ -43,31 +57,31 @@ class ErrorScale:
 
     @property
     def ticks(self) -> list[tuple[float, str]]:
-        """Places of the powers of ten, and the ends, on the bar in [0, 1], and their words."""
+        """Positions in [0, 1] on the bar of its ends and of powers of ten, with their labels."""
         first, last = math.log10(self.low), math.log10(self.high)
         inner = [10.0**k for k in range(math.floor(first) + 1, math.ceil(last))]
-        # Words beside those of an end would run into them.
+        # A label close to an end of the bar would overlap the label of that end.
         apart = [
             v
             for v in inner
             if min(math.log10(v) - first, last - math.log10(v)) > 0.26 * (last - first)
         ]
-        words = [(self.low, f"≤ {self.low:g}"), *((v, f"{v:g}") for v in apart)]
-        words.append((self.high, f"≥ {self.high:g}"))
-        return [((math.log10(v) - first) / (last - first), text) for v, text in words]
+        labels = [(self.low, f"≤ {self.low:g}"), *((v, f"{v:g}") for v in apart)]
+        labels.append((self.high, f"≥ {self.high:g}"))
+        return [((math.log10(v) - first) / (last - first), text) for v, text in labels]
 
     @property
-    def gradient(self) -> str:
-        """The bar as a CSS gradient from left to right."""
-        stops = (255 * _color_map(np.linspace(0, 1, 13))).round().astype(int).tolist()
-        return f"linear-gradient(to right, {', '.join(f'rgb({r},{g},{b})' for r, g, b in stops)})"
+    def stops(self) -> list[tuple[int, int, int]]:
+        """Colors at even distances on the bar, red, green and blue from 0 to 255."""
+        colors = (255 * _color_map(np.linspace(0, 1, 13))).round().astype(int).tolist()
+        return [(red, green, blue) for red, green, blue in colors]
 
 
 def scale_for(distances: Sequence[Floats], *, unit: str, length: float) -> ErrorScale:
-    """A scale on which all of these sets of distances tell something.
+    """A scale on which each of these sets of distances shows differences.
 
-    From the nearest half of the best set to the farthest twentieth of the worst, in round numbers;
-    if that is more than three powers of ten, the near end gives way.
+    It reaches from the median of the best set to the 95th percentile of the worst, in round
+    numbers. If that is more than three powers of ten, the low end is raised.
     """
     values = [each[np.isfinite(each)] / length for each in distances]
     values = [each for each in values if len(each)]
