@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +11,21 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from eval.benchmark import run as module
+from eval.benchmark.in_threads import Advanced, Ended, Started, in_threads
+from eval.benchmark.run import BatchResult, run_batch
+from eval.benchmark.settings import BatchRun
 from eval.errors import MethodError
-from eval.experiment import run as module
-from eval.experiment.in_threads import Advanced, Ended, Started, in_threads
-from eval.experiment.run import Finished, run_batch
-from eval.experiment.settings import BatchRun
 from eval.guarded.process import Outcome
-from eval.runs import read_records
+from eval.runs import parse_settings, read_records
 from geom_miner import GeomMinerError, read_mesh, write_mesh
 from geom_miner.errors import SettingsError
-from tests.eval.experiment import fake_methods
+from tests.eval.benchmark import fake_methods
 from tests.shapes import sphere
 
 pytest.importorskip("igl")
 QUIET = Console(quiet=True)
-FAKE = "tests.eval.experiment.fake_methods"
+FAKE = "tests.eval.benchmark.fake_methods"
 
 
 @pytest.fixture
@@ -45,7 +44,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         progress: Callable[[float, str], None] | None = None,
     ) -> Outcome:
         if work is module.reconstruct:
-            made.append(f"{name} {facts['seconds']} {facts['seed']}")
+            made.append(f"{name} {facts['budget']['seconds']} {facts['seed']}")
         try:
             # Facts cross as JSON.
             arrays, found = work({}, json.loads(json.dumps(facts)), progress or (lambda *_: None))
@@ -77,7 +76,7 @@ def batch_of(folder: Path, **changes: Any) -> BatchRun:
         "output": str(folder / "run"),
         **changes,
     }
-    return BatchRun(**values)
+    return parse_settings(BatchRun, values)
 
 
 def test_every_cell_has_a_record_and_a_failure_is_a_sentence(
@@ -92,7 +91,7 @@ def test_every_cell_has_a_record_and_a_failure_is_a_sentence(
     assert mesh.faces.shape == (5120, 3)
     errors = np.load(finished.folder / long["mesh"].replace(".ply", ".errors.npy"))
     assert errors.shape == (len(mesh.vertices),)
-    # 8 seconds are eight times as good as one: .04 and .005 off the radius of 2.
+    # 8 seconds are eight times as good as one: 0.04 and 0.005 off the radius of 2.
     distances = [r["measures"]["chamfer_l1_triangles"] for r in (short, long)]
     assert distances == pytest.approx([0.04, 0.005], abs=0.002)
     assert long["timings"] == {"prepare": 0.25, "fit": 8, "mesh": 0.5, "total": 8.75}
@@ -128,7 +127,7 @@ def test_a_run_cut_short_goes_on(
     honest = module.run_guarded
 
     def interrupted(work: Any, arrays: Any, facts: Any, **more: Any) -> Any:
-        if facts["seconds"] == 8:
+        if facts["budget"]["seconds"] == 8:
             raise KeyboardInterrupt
         return honest(work, arrays, facts, **more)
 
@@ -147,27 +146,28 @@ def test_a_run_cut_short_goes_on(
 
 
 def test_what_decides_a_cell_is_measured_anew(calls: list[str], tmp_path: Path) -> None:
-    run = batch_of(tmp_path, methods=[{"method": f"{FAKE}:SPHERE", "label": "good"}])
+    methods = [{"method": f"{FAKE}:SPHERE", "label": "good"}]
 
-    def counted(changed: BatchRun) -> int:
+    def counted(**changes: Any) -> int:
         calls.clear()
-        run_batch(changed, console=QUIET)
+        run_batch(batch_of(tmp_path, **{"methods": methods, **changes}), console=QUIET)
         return len(calls)
 
-    assert counted(run) == 1
-    assert counted(replace(run, samples=2001)) == 1
-    assert counted(replace(run, seeds=[0, 1])) == 1
-    assert counted(replace(run, points={"count": 3000, "noise": 0.01})) == 1
-    assert counted(replace(run, resolution=40)) == 1
+    assert counted() == 1
+    assert counted(samples=2001) == 1
+    assert counted(seeds=[0, 1]) == 1
+    assert counted(points={"count": 3000, "noise": 0.01}) == 1
+    assert counted(resolution=40) == 1
     # A label or a limit of time decides nothing.
     renamed = [{"method": f"{FAKE}:SPHERE", "label": "better"}]
-    assert counted(replace(run, methods=renamed, timeout=7.0)) == 0
+    assert counted(methods=renamed, timeout=7.0) == 0
     # Another mesh under the same name, and a mesh that was deleted.
     write_mesh(tmp_path / "ball.ply", sphere(3.0))
-    finished = run_batch(run, console=QUIET)
+    calls.clear()
+    finished = run_batch(batch_of(tmp_path, methods=methods), console=QUIET)
     assert len(calls) == 1
     (finished.folder / finished.records[0]["mesh"]).unlink()
-    assert counted(run) == 1
+    assert counted() == 1
 
 
 def test_clouds_are_judged_by_themselves_and_never_given_as_meshes(
@@ -183,7 +183,7 @@ def test_clouds_are_judged_by_themselves_and_never_given_as_meshes(
         batch_of(tmp_path, shapes=[{"cloud": str(cloud)}], methods=methods), console=QUIET
     )
     (record,) = finished.records
-    # Drawn points are apart from the scan's by more than the .04 between the surfaces.
+    # Drawn points are apart from the scan's by more than the 0.04 between the surfaces.
     assert 0.04 < record["measures"]["one_sided_scan_chamfer"] < 0.15
     assert "chamfer_l1" not in record["measures"]
 
@@ -193,7 +193,7 @@ def test_a_crash_in_a_real_process_is_a_row(tmp_path: Path) -> None:
         {"method": f"{FAKE}:CRASHES", "label": "crash"},
         {"method": f"{FAKE}:SPHERE", "label": "good"},
     ]
-    finished: Finished = run_batch(batch_of(tmp_path, methods=methods, jobs=2), console=QUIET)
+    finished: BatchResult = run_batch(batch_of(tmp_path, methods=methods, jobs=2), console=QUIET)
     crash, good = finished.records
     assert crash["failure"] == "crash crashed (SIGABRT)."
     assert good["failure"] is None

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eval.clouds.point_cloud import PointCloud
-from eval.experiment.judge import (
+from eval.benchmark.evaluate import (
     both_ways,
     digest_of,
     errors_at_vertices,
+    evaluate_against_mesh,
+    evaluate_against_scan,
     exact_chamfer,
-    judge_by_mesh,
-    judge_by_scan,
 )
+from eval.clouds.point_cloud import PointCloud
 from geom_miner import TriangleMesh
 from tests.shapes import box, sphere
 
@@ -24,7 +24,7 @@ SAG = 1e-3
 
 
 def test_two_spheres_are_as_far_apart_as_their_radii() -> None:
-    found = judge_by_mesh(OUTER, INNER, voxel=0.05, samples=20_000, sharp=False)
+    found = evaluate_against_mesh(OUTER, INNER, voxel=0.05, samples=20_000, sharp=False)
     assert found["chamfer_l1_triangles"] == pytest.approx(0.1, abs=2 * SAG)
     assert found["surface_error_voxels"]["mean"] == pytest.approx(2.0, abs=2 * SAG / 0.05)
     assert found["normal_error_degrees"]["mean"] < 2
@@ -38,7 +38,7 @@ def test_two_spheres_are_as_far_apart_as_their_radii() -> None:
 
 def test_equal_surfaces_are_at_zero_but_for_the_sampling() -> None:
     ball = sphere(1.0)
-    found = judge_by_mesh(ball, ball, voxel=1.0, samples=100_000, sharp=False)
+    found = evaluate_against_mesh(ball, ball, voxel=1.0, samples=100_000, sharp=False)
     assert found["chamfer_l1_triangles"] < 1e-9
     assert found["chamfer_l1"] == pytest.approx(found["sampling_distance"], rel=0.05)
     assert found["iou_mesh"] == 1.0
@@ -56,14 +56,16 @@ def test_the_standard_error_is_that_over_seeds() -> None:
 
 
 def test_rounding_is_seen_at_sharp_edges() -> None:
-    found = judge_by_mesh(sphere(0.5, (0.5, 0.5, 0.5)), box(), voxel=0.1, samples=2000, sharp=True)
+    found = evaluate_against_mesh(
+        sphere(0.5, (0.5, 0.5, 0.5)), box(), voxel=0.1, samples=2000, sharp=True
+    )
     # The middle of an edge is (root of two less one) / 2 away from the ball inside of the cube.
     assert found["edge_error_voxels"]["mean"] > 10 * (2**0.5 - 1) / 2
 
 
 def test_a_scan_of_the_sphere() -> None:
     scan = PointCloud(INNER.vertices, INNER.vertices)
-    found = judge_by_scan(OUTER, scan, samples=50_000)
+    found = evaluate_against_scan(OUTER, scan, samples=50_000)
     assert found["one_sided_scan_chamfer"] == pytest.approx(0.1, abs=5e-3)
     assert found["one_sided_scan_hausdorff"] < 0.13
     assert found["one_sided_scan_chamfer_error"] < SAG
@@ -71,14 +73,14 @@ def test_a_scan_of_the_sphere() -> None:
     # Vertices lie on several triangles, each bent by some degrees.
     assert found["scan_normal_error_degrees"] < 4
     flipped = TriangleMesh(OUTER.vertices, OUTER.faces[:, ::-1])
-    assert judge_by_scan(flipped, scan, samples=1000)["scan_normal_error_degrees"] > 176
-    bare = judge_by_scan(OUTER, PointCloud(scan.points), samples=1000)
+    assert evaluate_against_scan(flipped, scan, samples=1000)["scan_normal_error_degrees"] > 176
+    bare = evaluate_against_scan(OUTER, PointCloud(scan.points), samples=1000)
     assert bare["scan_normal_error_degrees"] is None
 
 
 def test_surface_that_nobody_scanned_is_beyond_the_scan() -> None:
     upper = INNER.vertices[INNER.vertices[:, 2] > 0]
-    found = judge_by_scan(INNER, PointCloud(upper), samples=20_000)
+    found = evaluate_against_scan(INNER, PointCloud(upper), samples=20_000)
     assert found["one_sided_scan_chamfer"] < 0.02
     assert found["beyond_scan"] > 0.2
 

@@ -1,4 +1,4 @@
-"""How a mesh hangs together: closed or not, in how many parts, with how many handles."""
+"""Topology of a mesh: closed or not, its connected components and its handles."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from geom_miner import TriangleMesh, diagnose
 
 
 def topology(mesh: TriangleMesh) -> dict[str, Any]:
-    """Watertightness, parts, Euler characteristic and genus.
+    """Watertightness, number of connected components (``parts``), Euler characteristic and genus.
 
     Vertices of equal position count as one. The Euler characteristic V - E + F is that of the
-    whole mesh; the genus of a watertight one is the sum over its parts, parts - Euler / 2, and
-    None of any other. Faces with two equal corners are left out.
+    whole mesh. The genus of a watertight mesh is the sum over its components, parts - Euler / 2;
+    it is None for an open one. Faces with two equal corners are left out.
 
     Returns
     -------
@@ -27,7 +27,7 @@ def topology(mesh: TriangleMesh) -> dict[str, Any]:
         "watertight": found.watertight,
         "parts": found.parts,
         "euler": euler,
-        # A vertex at which two sheets touch is counted once and makes the sum meaningless.
+        # Two sheets that touch at a vertex count it once, which makes the sum meaningless.
         "genus": genus if genus is None or genus >= 0 else None,
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eval.experiment.topology import euler_characteristic, topology
+from eval.benchmark.topology import euler_characteristic, topology
 from geom_miner import TriangleMesh
 from tests.shapes import box, joined, sphere, torus
 

@@ -11,11 +11,12 @@ import pytest
 from rich.console import Console
 
 from eval import View
+from eval.benchmark import subjects
+from eval.benchmark.settings import BatchRun
+from eval.benchmark.subjects import gather
 from eval.clouds.files import write_cloud
 from eval.clouds.point_cloud import PointCloud
-from eval.experiment import subjects
-from eval.experiment.settings import BatchRun
-from eval.experiment.subjects import gather
+from eval.runs import parse_settings
 from eval.shapes.data_folders import DATA_VARIABLE
 from eval.shapes.find import Shape
 from geom_miner import read_mesh, write_mesh
@@ -41,7 +42,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run_of(shapes: list[Any]) -> BatchRun:
-    return BatchRun(shapes=shapes, methods=["poisson"])
+    return parse_settings(BatchRun, {"shapes": shapes, "methods": ["poisson"]})
 
 
 def test_meshes_are_found_by_name_and_written_for_the_cells(data: Path, tmp_path: Path) -> None:
@@ -59,7 +60,7 @@ def test_meshes_are_found_by_name_and_written_for_the_cells(data: Path, tmp_path
     assert np.array_equal(read_mesh(ball.file).vertices, read_mesh(data / "ball.ply").vertices)
     assert ball.longest == pytest.approx(4, rel=0.01)
     assert ball.diagonal == pytest.approx(4 * 3**0.5, rel=0.01)
-    assert ball.facts["genus"] == 0
+    assert ball.metadata["genus"] == 0
 
 
 def test_folders_and_clouds(data: Path, tmp_path: Path) -> None:
@@ -68,7 +69,7 @@ def test_folders_and_clouds(data: Path, tmp_path: Path) -> None:
     found, _ = gather(run_of(entries), tmp_path / "run", QUIET)
     assert [s.name for s in found] == ["ball", "cube", "scan"]
     assert found[2].cloud
-    assert found[2].facts == {"points": len(BALL.vertices), "normals": False}
+    assert found[2].metadata == {"points": len(BALL.vertices), "normals": False}
     again, _ = gather(run_of([{"clouds": str(points)}]), tmp_path / "run", QUIET)
     assert again[0].digest == found[2].digest
     assert again[0].digest not in (found[0].digest, found[1].digest)
@@ -94,7 +95,7 @@ def test_a_stand_in_says_so_and_the_first_real_mesh_runs_beside_it(
         run_of([{"shape": "engine", "instead": ["nothing", "cube", "ball"]}]), tmp_path, QUIET
     )
     assert [s.name for s in found] == ["procedural-engine", "cube"]
-    assert found[0].wanted == ("Engine",)
+    assert found[0].stands_in_for == ("Engine",)
     assert not found[1].stand_in
     # Where the scan is there, nothing runs instead of it.
     write_mesh(data / "engine.ply", box())
@@ -107,7 +108,7 @@ def test_one_stand_in_for_two_scans_is_one_subject(
 ) -> None:
     _stand_ins_are_small(monkeypatch)
     (found,), _ = gather(run_of(["thai", "lucy"]), tmp_path, QUIET)
-    assert found.wanted == ("Thai statue", "Lucy")
+    assert found.stands_in_for == ("Thai statue", "Lucy")
 
 
 def test_what_is_missing_is_said_and_left_out(data: Path, tmp_path: Path, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""Several cells under way at a time, each watched by a thread, told of in one place."""
+"""Work on several items at a time, each in a thread, with their events in one place."""
 
 from __future__ import annotations
 
@@ -39,15 +39,14 @@ class Ended(Generic[Item, Result]):
 def in_threads(
     work: Callable[[Item, Callable[[float], None]], Result], items: Sequence[Item], jobs: int
 ) -> Iterator[Started[Item] | Advanced[Item] | Ended[Item, Result]]:
-    """Work on items in their order, ``jobs`` of them at a time, and tell what happens.
+    """Work on items in their order, ``jobs`` of them at a time, and yield what happens.
 
-    The threads die with the program: nothing waits for them when it is interrupted. Once the
+    The threads end with the program: nothing waits for them when it is interrupted. Once the
     iterator is closed no further item is begun.
 
     Parameters
     ----------
-    work : called with an item and with what it may call with the share done. What it raises is
-        raised here.
+    work : is called with an item and a progress function. What it raises is raised here.
     """
     events: queue.SimpleQueue[
         Started[Item] | Advanced[Item] | Ended[Item, Result] | BaseException

@@ -1,7 +1,6 @@
-"""Every measure of a reconstruction that a table shows, from the mesh as read back from its file.
+"""The measures of a reconstruction, of its mesh as read back from the file.
 
-Distances are in world units; what a table shows in percent of the diagonal or in voxels it
-divides itself.
+Distances are in world units; tables convert them to percent of the diagonal.
 """
 
 from __future__ import annotations
@@ -12,10 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from eval.benchmark.topology import topology
 from eval.clouds.point_cloud import PointCloud
-from eval.experiment.topology import topology
 from eval.metrics.edge_error import edge_errors
-from eval.metrics.iou_mesh import iou_mesh
+from eval.metrics.mesh_iou import iou_mesh
 from eval.metrics.nearest import find_nearest
 from eval.metrics.sampling import sample_surface
 from eval.metrics.source_error import SourceErrors, nearest_faces, source_errors
@@ -26,11 +25,11 @@ Floats = npt.NDArray[np.float64]
 
 # Distance that counts as a hit for the F-score, as a share of the source's diagonal.
 HIT = 0.005
-# Points along each axis at which iou_mesh asks for inside.
+# Points along each axis of the grid of iou_mesh.
 IOU_GRID = 128
 
 
-def judge_by_mesh(
+def evaluate_against_mesh(
     reconstruction: TriangleMesh,
     source: TriangleMesh,
     *,
@@ -39,24 +38,24 @@ def judge_by_mesh(
     sharp: bool,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Measures against the mesh that was to be reconstructed; both have area.
+    """Measures against the source mesh; both have area.
 
     Parameters
     ----------
-    voxel : what errors in voxels are relative to, world units.
+    voxel : unit of errors in voxels, in world units.
     samples : points on each surface.
-    sharp : whether the source has sharp edges worth asking for.
+    sharp : measure errors at the source's sharp edges.
     """
     low, high = source.bounds
     diagonal = float(np.linalg.norm(high - low))
-    there, back = both_ways(reconstruction, source, samples=samples, seed=seed)
+    forward, backward = both_ways(reconstruction, source, samples=samples, seed=seed)
     clouds = surface_metrics(
         reconstruction, source, threshold=HIT * diagonal, samples=samples, seed=seed
     )
     names = ("chamfer_l1", "hausdorff", "normal_consistency", "fscore", "sampling_distance")
     return {
-        **exact_chamfer(there, back),
-        **there.summary(voxel),
+        **exact_chamfer(forward, backward),
+        **forward.summary(voxel),
         **{name: clouds[name] for name in names},
         "iou_mesh": iou_mesh(reconstruction, source, resolution=IOU_GRID),
         "edge_error_voxels": edge_errors(reconstruction, source, voxel=voxel, seed=seed)
@@ -76,9 +75,9 @@ def both_ways(
     )
 
 
-def exact_chamfer(there: SourceErrors, back: SourceErrors) -> dict[str, float]:
+def exact_chamfer(forward: SourceErrors, backward: SourceErrors) -> dict[str, float]:
     """Chamfer-L1 to triangles instead of to samples of them, and its standard error."""
-    sides = [errors.distances for errors in (there, back)]
+    sides = [errors.distances for errors in (forward, backward)]
     variance = sum(float(side.var()) / len(side) for side in sides)
     return {
         "chamfer_l1_triangles": 0.5 * sum(float(side.mean()) for side in sides),
@@ -86,7 +85,7 @@ def exact_chamfer(there: SourceErrors, back: SourceErrors) -> dict[str, float]:
     }
 
 
-def judge_by_scan(
+def evaluate_against_scan(
     reconstruction: TriangleMesh, scan: PointCloud, *, samples: int, seed: int = 0
 ) -> dict[str, Any]:
     """Measures against a scan without a mesh: from its points to the reconstruction, and back.

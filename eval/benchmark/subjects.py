@@ -1,49 +1,48 @@
-"""What a batch is about: meshes and point clouds, found, or stood in for and said so."""
+"""The meshes and point clouds of a batch, found by name or path, or replaced by stand-ins."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 
-from eval.clouds.files import read_cloud
+from eval.benchmark.settings import BatchRun, ShapeEntry, ViewChanges
+from eval.benchmark.topology import topology
+from eval.clouds.files import CLOUD_SUFFIXES, read_cloud
 from eval.clouds.point_cloud import PointCloud
-from eval.experiment.settings import BatchRun, ShapeEntry
-from eval.experiment.topology import topology
-from eval.runs import make_folder
-from eval.shapes import CATALOG, DATA_VARIABLE, Shape, find_shape, mesh_files
-from eval.shapes.data_folders import data_folders
-from eval.view import View
+from eval.pictures.view import View
+from eval.runs.files import make_folder
+from eval.shapes.catalog import CATALOG
+from eval.shapes.data_folders import DATA_VARIABLE, data_folders, mesh_files
+from eval.shapes.find import Shape, find_shape
 from geom_miner import GeomMinerError, write_mesh
 from geom_miner.errors import SettingsError
-
-CLOUD_SUFFIXES = (".ply", ".xyz", ".npy", ".npz")
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A mesh or a cloud, and what a report has to say about it.
+    """A mesh or a cloud to reconstruct, and what a report states about it.
 
     Parameters
     ----------
-    name : fit for folders, unique in the run.
-    title : as a report prints it.
-    file : what the cells read.
+    name : usable for folders, unique in the run.
+    title : for reports.
+    file : that the cells read.
     cloud : True if it holds points only.
     source : where it comes from, in one phrase, without any folder of this machine.
-    wanted : titles of the scans it stands in for; empty where nothing is stood in for.
+    stands_in_for : titles of the scans that it replaces; empty for a real shape.
     terms : license and citation, in one phrase.
     character : sharp, scan or "".
-    view : how to look at it.
-    digest : of all its numbers; what makes it itself.
+    view : of the pictures.
+    digest : of all its numbers; identifies it.
     diagonal, longest : of its bounding box, world units.
-    facts : faces and topology of a mesh; points and normals of a cloud.
+    metadata : faces and topology of a mesh; points and normals of a cloud.
     """
 
     name: str
@@ -51,35 +50,35 @@ class Subject:
     file: Path
     cloud: bool
     source: str
-    wanted: tuple[str, ...]
+    stands_in_for: tuple[str, ...]
     terms: str
     character: str
     view: View
     digest: str
     diagonal: float
     longest: float
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
 
     @property
     def stand_in(self) -> bool:
-        return bool(self.wanted)
+        return bool(self.stands_in_for)
 
 
 def gather(run: BatchRun, folder: Path, console: Console) -> tuple[list[Subject], list[str]]:
-    """Find what the run is about; meshes are written into the run's folder for its cells.
+    """Find the shapes of a run; meshes are written into the run's folder for its cells.
 
     Returns
     -------
-    The subjects, and a sentence for each one that could not be had.
+    The subjects, and a sentence for each one that is not available.
 
     Raises
     ------
     SettingsError
-        None could be had.
+        None is available.
     """
     found: list[Subject] = []
     missing: list[str] = []
-    for entry in run.shape_entries:
+    for entry in run.shapes:
         try:
             for subject in _subjects(entry, run, folder, console):
                 _add(found, subject)
@@ -95,7 +94,8 @@ def _add(found: list[Subject], subject: Subject) -> None:
     """Add a subject; one and the same stand-in for two scans is one subject."""
     for at, other in enumerate(found):
         if (other.name, other.digest) == (subject.name, subject.digest):
-            found[at] = replace(other, wanted=tuple(dict.fromkeys(other.wanted + subject.wanted)))
+            titles = tuple(dict.fromkeys(other.stands_in_for + subject.stands_in_for))
+            found[at] = replace(other, stands_in_for=titles)
             return
     names = {other.name for other in found}
     if subject.name in names:
@@ -125,8 +125,8 @@ def _subjects(
                 yield _mesh(instead, entry, folder)
 
 
-def _first_found(names: Sequence[Any], console: Console) -> Shape | None:
-    for name in map(str, names):
+def _first_found(names: Sequence[str], console: Console) -> Shape | None:
+    for name in names:
         try:
             shape = find_shape(name, console=console)
         except GeomMinerError:
@@ -141,7 +141,7 @@ def _mesh(shape: Shape, entry: ShapeEntry, folder: Path) -> Subject:
     name = _plain(shape.name)
     file = make_folder(folder / name) / "source.ply"
     write_mesh(file, shape.mesh, double=True)
-    asked = CATALOG.get(str(entry.shape).lower())
+    requested = CATALOG.get(str(entry.shape).lower())
     terms = f"License: {shape.license.rstrip('.')}." + (
         f" {shape.citation}." if shape.citation else ""
     )
@@ -151,14 +151,14 @@ def _mesh(shape: Shape, entry: ShapeEntry, folder: Path) -> Subject:
         file=file,
         cloud=False,
         source=shape.source,
-        wanted=(asked.title,) if shape.stand_in and asked else (),
+        stands_in_for=(requested.title,) if shape.stand_in and requested else (),
         terms=terms,
         character=entry.character,
-        view=_view(shape.view, entry.view),
+        view=_changed(shape.view, entry.view),
         digest=_digest(shape.mesh.vertices, shape.mesh.faces.astype(np.int64)),
         diagonal=float(np.linalg.norm(high - low)),
         longest=float((high - low).max()),
-        facts={"faces": shape.faces, **topology(shape.mesh)},
+        metadata={"faces": shape.faces, **topology(shape.mesh)},
     )
 
 
@@ -173,14 +173,14 @@ def _cloud(path: Path, entry: ShapeEntry) -> Subject:
         file=path,
         cloud=True,
         source=path.name,
-        wanted=(),
+        stands_in_for=(),
         terms="Terms as its owner states.",
         character=entry.character,
-        view=_view(View(up="y"), entry.view),
+        view=_changed(View(up="y"), entry.view),
         digest=_digest(*_arrays(cloud)),
         diagonal=cloud.diagonal,
         longest=float((high - low).max()),
-        facts={"points": len(cloud), "normals": cloud.normals is not None},
+        metadata={"points": len(cloud), "normals": cloud.normals is not None},
     )
 
 
@@ -207,13 +207,9 @@ def _cloud_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in CLOUD_SUFFIXES)
 
 
-def _view(own: View, changes: dict[str, Any]) -> View:
-    try:
-        return replace(own, **changes)
-    except TypeError as error:
-        raise SettingsError(
-            f"a view has azimuth, elevation and up, got {', '.join(changes)}"
-        ) from error
+def _changed(view: View, changes: ViewChanges) -> View:
+    given = {key: value for key, value in asdict(changes).items() if value is not None}
+    return replace(view, **given)
 
 
 def _plain(name: str) -> str:
