@@ -9,7 +9,7 @@ from typing import Any
 import tyro
 from rich.console import Console
 
-from eval.batch_report.command import BatchSettings, batch
+from eval.batch import BatchSettings, batch
 from eval.compare import CompareSettings, compare, to_json, to_table
 from eval.reconstruct import ReconstructSettings, reconstruct
 from eval.runs import run_command

@@ -1,22 +1,38 @@
-"""CSV and Markdown: every run has its line, and nothing breaks out of a cell."""
+"""CSV, Markdown and page: every run has its line, nothing breaks out of a cell, all as kept."""
 
 from __future__ import annotations
 
 import csv
 import io
+import os
+import re
+from pathlib import Path
 from typing import Any
 
-from eval.batch_report.published import published_for
-from eval.batch_report.rows import rows_of
-from eval.batch_report.tables import csv_table, markdown_report, provenance, stand_in_notices
-from eval.experiment.cell import Cell
-from tests.eval.batch_report.made_up import finished, scan, subject
+import pytest
+
+from eval.benchmark import BatchResult, Cell
+from eval.benchmark import cell as cell_module
+from eval.report import BatchReport, build_report, html_page, markdown_report
+from eval.report.provenance import notices, provenance
+from eval.report.published import published_for
+from eval.report.rows import rows_of
+from tests.eval.report.made_up import finished, made, scan, subject
 
 METHODS: list[Any] = ["miner", {"method": "igr", "label": "I | GR", "seeds": [0, 1]}]
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def outcome(cell: Cell) -> Any:
     return 'broke | down, "badly".' if cell.seed == 1 else 0.2
+
+
+def report_of(run: BatchResult) -> BatchReport:
+    return build_report(run, rows_of(run), {}, "python -m eval batch configs/eval/a.yaml")
+
+
+def markdown_of(run: BatchResult) -> str:
+    return markdown_report(report_of(run), run.folder)
 
 
 def table_rows(text: str, first: str) -> list[list[str]]:
@@ -25,9 +41,46 @@ def table_rows(text: str, first: str) -> list[list[str]]:
     return [line.replace("\\|", "¦").strip("|").split("|") for line in lines]
 
 
+def test_views_are_those_that_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run with UPDATE_GOLDEN=1 to keep new ones, and look at what git shows of them."""
+    monkeypatch.setattr(cell_module, "__version__", "0")  # which the names of meshes depend on
+    subjects = [
+        subject("cup", "sharp", stands_in_for=("The Grail",)),
+        subject("head", "scan"),
+        scan("dc"),
+    ]
+    methods = [
+        {"method": "miner", "label": "MINER <1>"},
+        {"method": "poisson", "seeds": [0, 1, 2]},
+        {"method": "igr", "label": "I | GR", "budgets": [{"seconds": 5}, {"steps": 50}]},
+        {"method": "phase", "ignore_normals": True},
+    ]
+
+    def told(cell: Cell) -> Any:
+        if cell.entry.method == "phase" or cell.seed == 2:
+            return "crashed <hard> & | died."
+        distance = {"miner": 0.1, "poisson": 0.2 + 0.1 * cell.seed, "igr": 1.2}[cell.entry.method]
+        return made(cell, distance, total=cell.budget.seconds or 20.0)
+
+    run = finished(
+        subjects, methods, told, title="A & B", published="srb", missing=("there is no jar",)
+    )
+    report = report_of(run)
+    page = re.sub(r"<style>.*?</style>", "<style></style>", html_page(report), flags=re.DOTALL)
+    views = {
+        "results.csv": report.runs.csv(),
+        "report.md": markdown_report(report, run.folder),
+        "index.html": page,
+    }
+    for name, text in views.items():
+        if "UPDATE_GOLDEN" in os.environ:
+            (GOLDEN / name).write_text(text, encoding="utf-8")
+        assert text == (GOLDEN / name).read_text(encoding="utf-8"), name
+
+
 def test_csv_has_a_line_for_every_run() -> None:
-    run = finished([subject("cup", wanted=("Grail",)), scan("dc")], METHODS, outcome)
-    lines = list(csv.DictReader(io.StringIO(csv_table(run))))
+    run = finished([subject("cup", stands_in_for=("Grail",)), scan("dc")], METHODS, outcome)
+    lines = list(csv.DictReader(io.StringIO(report_of(run).runs.csv())))
     assert len(lines) == 6
     assert lines[0]["shape"] == "cup"
     assert lines[0]["stand_in_for"] == "Grail"
@@ -42,11 +95,12 @@ def test_csv_has_a_line_for_every_run() -> None:
 
 def test_markdown_tables_are_whole() -> None:
     run = finished([subject("cup"), scan("dc")], METHODS, outcome, published="srb")
-    text = markdown_report(run, rows_of(run), {})
-    overview = table_rows(text, "contender")[0]
+    text = markdown_of(run)
+    overview = table_rows(text, "method")[0]
     assert all(len(row) == len(overview) for row in table_rows(text, "miner | points"))
-    heads = [row for row in table_rows(text, "contender") if row[-1].strip() == "remark"]
+    heads = [row for row in table_rows(text, "method") if row[-1].strip() == "remark"]
     lines = table_rows(text, "I \\| GR | 200,000 points") + table_rows(text, "I \\| GR | 5,000")
+    assert len(lines) == 2
     assert [len(row) for row in lines] == [len(row) for row in heads]
     assert "1 of 2 seeds failed broke ¦ down" in lines[0][-1]
     assert "DiGS" in text
@@ -56,12 +110,12 @@ def test_markdown_tables_are_whole() -> None:
 
 def test_stand_ins_and_missing_shapes_are_said() -> None:
     run = finished(
-        [subject("cup", wanted=("Grail",))], METHODS, outcome, missing=("there is no jar",)
+        [subject("cup", stands_in_for=("Grail",))], METHODS, outcome, missing=("there is no jar",)
     )
-    notices = stand_in_notices(run)
-    assert notices[0].startswith("Grail could not be had; Cup, a shape made by code, runs in its")
-    assert notices[1] == "Left out: there is no jar."
-    text = markdown_report(run, rows_of(run), {})
+    found = notices(run)
+    assert found[0].startswith("Grail could not be had; Cup, a shape made by code, runs in its")
+    assert found[1] == "Left out: there is no jar."
+    text = markdown_of(run)
     assert text.index("**STAND-IN.**") < text.index("## All shapes")
     assert "## Cup (stand-in for Grail)" in text
 
@@ -72,7 +126,7 @@ def test_cells_at_a_time_are_said_not_to_be_comparable() -> None:
         assert words in provenance(run)[0]
         # One record was measured with another commit.
         assert provenance(run)[3] == "Commit: abc123, def456."
-        assert ("can't be compared" in markdown_report(run, rows_of(run), {})) == (jobs == 2)
+        assert ("can't be compared" in markdown_of(run)) == (jobs == 2)
 
 
 def test_published_means_are_those_of_the_papers() -> None:

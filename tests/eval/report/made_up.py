@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from eval import View
-from eval.experiment.cell import Cell
-from eval.experiment.run import Finished
-from eval.experiment.settings import BatchRun
-from eval.experiment.subjects import Subject
+from eval.benchmark.cell import Cell
+from eval.benchmark.run import BatchResult
+from eval.benchmark.settings import BatchRun
+from eval.benchmark.subjects import Subject
 from eval.methods import Budget
-from eval.runs import Record
+from eval.runs import Record, parse_settings
 
 MANIFEST = {
     "versions": {"geom_miner": "0.1.0", "torch": "2.0"},
@@ -28,21 +28,21 @@ def subject(name: str, character: str = "", **changes: Any) -> Subject:
         "file": Path(f"{name}.ply"),
         "cloud": False,
         "source": f"{name}.ply",
-        "wanted": (),
+        "stands_in_for": (),
         "terms": "License: free.",
         "character": character,
         "view": View(),
         "digest": name,
         "diagonal": 100.0,
         "longest": 64.0,
-        "facts": {"faces": 12, "watertight": True, "parts": 1, "euler": 2, "genus": 0},
+        "metadata": {"faces": 12, "watertight": True, "parts": 1, "euler": 2, "genus": 0},
         **changes,
     }
     return Subject(**values)
 
 
 def scan(name: str) -> Subject:
-    return subject(name, cloud=True, facts={"points": 5000, "normals": True})
+    return subject(name, cloud=True, metadata={"points": 5000, "normals": True})
 
 
 def measures(distance: float, *, cloud: bool, error: float = 0.001) -> Record:
@@ -78,11 +78,11 @@ def measures(distance: float, *, cloud: bool, error: float = 0.001) -> Record:
 def made(cell: Cell, distance: float, *, total: float = 10.0, error: float = 0.001) -> Record:
     """The record of a cell whose mesh is so far from its source, in world units."""
     return {
-        "cell": cell.facts,
+        "cell": cell.key,
         "jobs": 1,
         "commit": "abc123",
         "failure": None,
-        "title": cell.contender.method,
+        "title": cell.entry.method,
         "measures": measures(distance, cloud=cell.subject.cloud, error=error),
         "timings": {"prepare": 1.0, "fit": total - 2, "mesh": 1.0, "total": total},
         "peak_rss_bytes": 300_000_000,
@@ -97,7 +97,7 @@ def made(cell: Cell, distance: float, *, total: float = 10.0, error: float = 0.0
 
 
 def failed(cell: Cell, words: str) -> Record:
-    return {"cell": cell.facts, "jobs": 1, "commit": "def456", "failure": words}
+    return {"cell": cell.key, "jobs": 1, "commit": "def456", "failure": words}
 
 
 def finished(
@@ -108,15 +108,15 @@ def finished(
     folder: Path = Path(),
     missing: tuple[str, ...] = (),
     **changes: Any,
-) -> Finished:
+) -> BatchResult:
     """A run of these; ``outcome(cell)`` is a distance, words of a failure, or a whole record."""
-    run = BatchRun(shapes=["ignored"], methods=methods, **changes)
+    run = parse_settings(BatchRun, {"shapes": ["ignored"], "methods": methods, **changes})
     cells, records = [], []
     for shape in subjects:
-        for contender in run.contenders:
-            for budget in contender.budgets:
-                for seed in contender.seeds:
-                    cell = Cell(shape, contender, budget, seed, run.samples, "cpu")
+        for entry in run.methods:
+            for budget in entry.budgets:
+                for seed in entry.seeds:
+                    cell = Cell(shape, entry, budget, seed, run.samples, "cpu")
                     found = outcome(cell)
                     if isinstance(found, str):
                         found = failed(cell, found)
@@ -124,7 +124,7 @@ def finished(
                         found = made(cell, found)
                     cells.append(cell)
                     records.append(found)
-    return Finished(run, folder, subjects, list(missing), cells, records, dict(MANIFEST))
+    return BatchResult(run, folder, subjects, list(missing), cells, records, dict(MANIFEST))
 
 
 __all__ = ["Budget", "failed", "finished", "made", "scan", "subject"]

@@ -6,24 +6,34 @@ from typing import Any
 
 import pytest
 
-from eval.batch_report.columns import best, distance_percent, seconds
-from eval.batch_report.columns import columns_for as columns
-from eval.batch_report.rows import by_field, distance_error, rows_of
-from eval.batch_report.verdict import claims, nearest, standings, summary
-from eval.experiment.cell import Cell
-from tests.eval.batch_report.made_up import finished, made, scan, subject
+from eval.benchmark.cell import Cell
+from eval.report.overview import nearest, standings
+from eval.report.quantities import (
+    all_quantities,
+    best_of_rows,
+    distance_percent,
+    seconds,
+    with_values,
+)
+from eval.report.rows import Row, by_input, distance_error, rows_of
+from eval.report.verdict import claims, summary
+from tests.eval.report.made_up import finished, made, scan, subject
 
 METHODS = ["miner", "poisson", {"method": "igr", "label": "IGR"}]
 
 
+def sentences(rows: list[Row]) -> list[str]:
+    return summary(rows, standings(rows))
+
+
 def outcome_of(table: dict[str, dict[str, Any]]) -> Any:
-    return lambda cell: table[cell.subject.name][cell.contender.label]
+    return lambda cell: table[cell.subject.name][cell.entry.label]
 
 
 def test_the_nearest_wins_and_what_sampling_cannot_tell_apart_is_a_tie() -> None:
     table = {
         "cup": {"miner": 0.100, "poisson": 0.200, "IGR": 0.300},
-        # Standard errors of .001 each: a difference of .0028 is two of theirs together.
+        # Standard errors of 0.001 each: a difference of 0.0028 is two of theirs together.
         "jar": {"miner": 0.1027, "poisson": 0.100, "IGR": 0.300},
         "pot": {"miner": 0.1030, "poisson": 0.100, "IGR": 0.300},
     }
@@ -31,7 +41,7 @@ def test_the_nearest_wins_and_what_sampling_cannot_tell_apart_is_a_tie() -> None
     assert [r.label for r in nearest(rows[:3])] == ["miner"]
     assert [r.label for r in nearest(rows[3:6])] == ["miner", "poisson"]
     assert [r.label for r in nearest(rows[6:])] == ["poisson"]
-    found = {s.contender.label: (s.wins, s.ties) for s in standings(rows)}
+    found = {s.entry.label: (s.wins, s.ties) for s in standings(rows)}
     assert found == {"miner": (1, 1), "poisson": (1, 1), "IGR": (0, 0)}
 
 
@@ -43,13 +53,13 @@ def test_only_what_was_given_as_much_competes() -> None:
         {"method": "igr", "label": "bare", "ignore_normals": True},
     ]
     values = {"whole": 0.001, "miner": 0.1, "poisson": 0.2, "bare": 0.01}
-    run = finished([subject("cup")], methods, lambda cell: values[cell.contender.label])
+    run = finished([subject("cup")], methods, lambda cell: values[cell.entry.label])
     rows = rows_of(run)
-    assert list(by_field(rows)) == ["the mesh", "points", "points without normals"]
-    assert {s.contender.label: s.wins for s in standings(rows)} == {
+    assert list(by_input(rows)) == ["the mesh", "points", "points without normals"]
+    assert {s.entry.label: s.wins for s in standings(rows)} == {
         **{"whole": 0, "miner": 1, "poisson": 0, "bare": 0}
     }
-    words = " ".join(summary(rows))
+    words = " ".join(sentences(rows))
     assert "whole, the only one given the mesh: median distance 0.001 %." in words
     assert (
         "Given points, nearest to the source: miner on 1 of 1 shape. Median distances: miner 0.1 %"
@@ -64,11 +74,11 @@ def test_failures_lose_and_are_counted() -> None:
         "pot": {"miner": "hung.", "poisson": 0.3, "IGR": "hung."},
     }
     rows = rows_of(finished([subject(name) for name in table], METHODS, outcome_of(table)))
-    assert "4 of which failed" in summary(rows)[0]
-    found = {s.contender.label: s for s in standings(rows)}
+    assert "4 of which failed" in sentences(rows)[0]
+    found = {s.entry.label: s for s in standings(rows)}
     # Over 1 % of the diagonal of 100 is as good as none.
-    assert {label: s.made for label, s in found.items()} == {"miner": 2, "poisson": 1, "IGR": 1}
-    medians = {label: s.median(lambda r: r.median(distance_percent)) for label, s in found.items()}
+    assert {label: s.usable for label, s in found.items()} == {"miner": 2, "poisson": 1, "IGR": 1}
+    medians = {label: s.median(distance_percent) for label, s in found.items()}
     # The shapes without a mesh count as the worst.
     assert medians == {"miner": 0.1, "poisson": None, "IGR": 5.0}
     assert (found["poisson"].wins, found["miner"].wins) == (1, 2)
@@ -79,7 +89,7 @@ def test_seeds_count_as_one_row_with_their_median() -> None:
     methods = [{"method": "igr", "seeds": [0, 1, 2, 3, 4]}, "phase"]
 
     def outcome(cell: Cell) -> Any:
-        return values[cell.seed] if cell.contender.method == "igr" else 0.15
+        return values[cell.seed] if cell.entry.method == "igr" else 0.15
 
     first, second = rows_of(finished([subject("cup")], methods, outcome))
     assert first.median(distance_percent) == pytest.approx(0.25)
@@ -90,7 +100,7 @@ def test_seeds_count_as_one_row_with_their_median() -> None:
     assert nearest([first, second]) == [first, second]
 
 
-def test_the_last_budget_stands_for_a_contender() -> None:
+def test_the_last_budget_stands_for_an_entry() -> None:
     methods = [{"method": "igr", "budgets": [{"seconds": 5}, {"seconds": 50}]}, "phase"]
 
     def outcome(cell: Cell) -> Any:
@@ -98,7 +108,7 @@ def test_the_last_budget_stands_for_a_contender() -> None:
 
     rows = rows_of(finished([subject("cup")], methods, outcome))
     assert [row.label for row in rows] == ["igr, 5 s", "igr, 50 s", "phase"]
-    assert {s.contender.label: s.wins for s in standings(rows)} == {"igr": 0, "phase": 1}
+    assert {s.entry.label: s.wins for s in standings(rows)} == {"igr": 0, "phase": 1}
 
 
 @pytest.mark.parametrize(
@@ -113,7 +123,7 @@ def test_the_claim_about_sharp_parts(
     away = {"gear": poisson[0], "blade": poisson[1], "vase": 0.1}
 
     def outcome(cell: Cell) -> Any:
-        ours = cell.contender.method == "miner"
+        ours = cell.entry.method == "miner"
         return made(cell, 0.1 if ours else away[cell.subject.name], total=30.0 if ours else 10.0)
 
     (claim,) = claims(rows_of(finished(subjects, ["miner", "poisson"], outcome)))
@@ -123,10 +133,10 @@ def test_the_claim_about_sharp_parts(
 
 
 def test_the_claim_about_scans_and_its_stand_ins() -> None:
-    subjects = [subject("angel", "scan", wanted=("Lucy",)), subject("head", "scan")]
+    subjects = [subject("angel", "scan", stands_in_for=("Lucy",)), subject("head", "scan")]
 
     def outcome(cell: Cell) -> Any:
-        return made(cell, 0.100 if cell.contender.method == "miner" else 0.105)
+        return made(cell, 0.100 if cell.entry.method == "miner" else 0.105)
 
     (claim,) = claims(rows_of(finished(subjects, ["miner", "poisson"], outcome)))
     assert "“MINER and Poisson are equal on scans” holds:" in str(claim)
@@ -138,7 +148,7 @@ def test_no_claim_without_both_or_without_a_mesh() -> None:
     shapes = [subject("gear", "sharp")]
     assert claims(rows_of(finished(shapes, ["miner", "igr"], lambda _: 0.1))) == []
     lost = finished(
-        shapes, ["miner", "poisson"], lambda c: 0.1 if c.contender.method == "miner" else "hung."
+        shapes, ["miner", "poisson"], lambda c: 0.1 if c.entry.method == "miner" else "hung."
     )
     assert claims(rows_of(lost)) == []
     assert claims(rows_of(finished([scan("dc")], ["miner", "poisson"], lambda _: 0.1))) == []
@@ -148,13 +158,13 @@ def test_best_values_are_those_that_print_best() -> None:
     table = {"cup": {"miner": 0.10001, "poisson": 0.10002, "IGR": 0.3}}
     run = finished([subject("cup")], METHODS, outcome_of(table))
     rows = rows_of(run)
-    found = {column.name: column for column in columns(rows, run)}
-    assert best(found["chamfer_triangles_percent"], rows) == "0.1000"
-    assert best(found["fscore"], rows) == "0.9990"
+    found = {quantity.name: quantity for quantity in with_values(all_quantities(run), rows)}
+    assert best_of_rows(found["chamfer_triangles_percent"], rows) == "0.1000"
+    assert best_of_rows(found["fscore"], rows) == "0.9990"
     # All alike, or no way to be better: none is best.
-    assert best(found["seconds"], rows) is None
-    assert best(found["faces"], rows) is None
-    assert best(found["chamfer_triangles_percent"], rows[:1]) is None
+    assert best_of_rows(found["seconds"], rows) is None
+    assert best_of_rows(found["faces"], rows) is None
+    assert best_of_rows(found["chamfer_triangles_percent"], rows[:1]) is None
     assert rows[0].median(seconds) == 10.0
     # Sharp edges were asked for, scans were not.
     assert "edge_error_voxels" in found

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from eval.__main__ import main
-from eval.batch_report import pictures
+from eval.pictures import comparison
 from geom_miner import write_mesh
 from tests.shapes import box
 
@@ -16,12 +16,12 @@ def test_a_run_in_which_all_fails_still_has_its_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("embreex")
-    monkeypatch.setattr(pictures, "HEIGHT", 32)
+    monkeypatch.setattr(comparison, "HEIGHT", 32)
     write_mesh(tmp_path / "cube.ply", box())
     config = tmp_path / "run.yaml"
     config.write_text(
         f"shapes: ['{tmp_path / 'cube.ply'}']\n"
-        "methods: [{method: 'tests.eval.experiment.fake_methods:RAISES', label: Raises}]\n"
+        "methods: [{method: 'tests.eval.benchmark.fake_methods:RAISES', label: Raises}]\n"
         f"output: '{tmp_path / 'run'}'\n"
     )
     assert main(["batch", str(config)]) == 0

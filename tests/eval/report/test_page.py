@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from eval.batch_report.error_colors import ErrorScale
-from eval.batch_report.page import html_page
-from eval.batch_report.pictures import ShapePictures, Shown
-from eval.batch_report.plots import Series, log_plot
-from eval.batch_report.rows import rows_of
-from eval.experiment.cell import Cell
-from eval.experiment.run import Finished
-from tests.eval.batch_report.made_up import finished, scan, subject
+from eval.benchmark import BatchResult, Cell
+from eval.pictures import ErrorScale, Shown
+from eval.report import build_report, html_page
+from eval.report.html import render
+from eval.report.plot import LogPlot, Point, Series, log_plot
+from eval.report.rows import rows_of
+from eval.report.shape_pictures import ShapePictures
+from tests.eval.report.made_up import finished, scan, subject
 
 METHODS: list[Any] = [
     {"method": "miner", "label": "Ours <1>"},
@@ -64,50 +64,57 @@ class Page(HTMLParser):
 
 
 def outcome(cell: Cell) -> Any:
-    if cell.contender.label == "Lost":
+    if cell.entry.label == "Lost":
         return "died <by> SIGSEGV & more."
     return {None: 0.1, 5: 0.4, 50: 0.2}[cell.budget.seconds]
 
 
 @pytest.fixture
-def run() -> Finished:
-    subjects = [subject("cup", wanted=("The Grail",)), scan("dc")]
+def run() -> BatchResult:
+    subjects = [subject("cup", stands_in_for=("The Grail",)), scan("dc")]
     return finished(subjects, METHODS, outcome, title="A & B", published="srb")
 
 
-def page_of(run: Finished, pictures: dict[str, ShapePictures] | None = None) -> str:
-    return html_page(run, rows_of(run), pictures or {}, "python -m eval batch configs/eval/a.yaml")
+def page_of(run: BatchResult, picture: Path | None = None) -> str:
+    """The page; with a picture, as every picture of the first shape."""
+    rows, pictures = rows_of(run), {}
+    if picture is not None:
+        scale = ErrorScale(0.1, 10.0, "voxels", 1.0)
+        shown = Shown(picture, picture, picture)
+        pictures["cup"] = ShapePictures(Shown(picture, picture), scale, ((rows[0], shown),))
+    return html_page(build_report(run, rows, pictures, "python -m eval batch configs/eval/a.yaml"))
 
 
-def test_tags_close_and_links_lead_somewhere(run: Finished) -> None:
+def test_tags_close_and_links_lead_somewhere(run: BatchResult) -> None:
     page = Page(page_of(run))
     assert page.open == []
     assert {link.removeprefix("#") for link in page.links} <= set(page.ids)
     assert len(page.ids) == len(set(page.ids))
 
 
-def test_nothing_is_fetched_from_anywhere(run: Finished, tmp_path: Path) -> None:
+def test_nothing_is_fetched_from_anywhere(run: BatchResult, tmp_path: Path) -> None:
     picture = tmp_path / "a.webp"
     Image.new("RGBA", (4, 6), (200, 100, 0, 128)).save(picture)
-    shown = Shown(rows_of(run)[0], picture, picture, picture)
-    scale = ErrorScale(0.1, 10.0, "voxels", 1.0)
-    drawn = ShapePictures(run.subjects[0], Shown(None, picture, picture), scale, [shown])
-    text = page_of(run, {"cup": drawn})
+    text = page_of(run, picture)
     page = Page(text)
-    assert page.sources
+    assert page.open == []
+    # The source's two, and three of the first method.
+    assert len(page.sources) == 5
     assert all(source.startswith("data:image/webp;base64,") for source in page.sources)
     assert all(link.startswith("#") for link in page.links)
     assert not re.search(r"https?://|@import|url\(|<script|<link", text)
     assert str(tmp_path) not in text
+    assert 'width="4" height="6"' in text
+    assert "linear-gradient(to right, rgb(" in text
 
 
-def test_every_contender_and_every_failure_has_its_line(run: Finished) -> None:
+def test_every_entry_and_every_failure_has_its_line(run: BatchResult) -> None:
     text = page_of(run)
     cells = Page(text).cells
     words = [cell for _, cell in cells]
     assert words.count("Ours <1>") == 3  # in the overview and on both shapes
     for label in ("IGR, 5 s", "IGR, 50 s"):
-        assert words.count(label) == 2  # on both shapes
+        assert sum(word.startswith(label) for word in words) == 2  # on both shapes
     assert cells.count(("fail", "died <by> SIGSEGV & more.")) == 2
     assert "<by>" not in text
     assert "stand-in for The Grail" in text
@@ -115,14 +122,14 @@ def test_every_contender_and_every_failure_has_its_line(run: Finished) -> None:
     assert "As published" in text
 
 
-def test_the_best_is_marked_among_those_given_as_much(run: Finished) -> None:
+def test_the_best_is_marked_among_those_given_as_much(run: BatchResult) -> None:
     cells = Page(page_of(run)).cells
     exact = [text for kind, text in cells if kind.startswith("best") and text == "0.1000"]
     assert len(exact) >= 2  # in the overview and in the tables
     assert ("best", "0.4000") not in cells
 
 
-def test_the_columns_are_explained_once(run: Finished) -> None:
+def test_the_columns_are_explained_once(run: BatchResult) -> None:
     text = page_of(run)
     notes = re.findall(r'<li id="note-(\d+)">', text)
     assert notes == [str(number) for number in range(1, len(notes) + 1)]
@@ -130,10 +137,13 @@ def test_the_columns_are_explained_once(run: Finished) -> None:
     assert linked == set(notes)
 
 
+def svg(plot: LogPlot | None) -> ElementTree.Element:
+    return ElementTree.fromstring(render("plot.svg.j2", plot=plot))
+
+
 def test_points_lie_where_their_logarithms_are() -> None:
-    points = tuple((10.0**k, 10.0 ** (2 - k), f"<{k}>") for k in range(4))
-    text = log_plot([Series("A & B", points, "red")], x="seconds", y="distance")
-    root = ElementTree.fromstring(text)
+    points = tuple(Point(10.0**k, 10.0 ** (2 - k), f"<{k}>") for k in range(4))
+    root = svg(log_plot([Series("A & B", points, 3)], x="seconds", y="distance"))
     circles = [(float(c.get("cx", 0)), float(c.get("cy", 0))) for c in root.iter("circle")]
     steps = [(b[0] - a[0], b[1] - a[1]) for a, b in itertools.pairwise(circles)]
     assert all(step == pytest.approx(steps[0], abs=0.2) for step in steps)
@@ -144,12 +154,12 @@ def test_points_lie_where_their_logarithms_are() -> None:
     assert rules["10"] == pytest.approx(circles[1][0], abs=0.2)
     assert next(title.text for title in root.iter("title")) == "A & B: <0>"
     assert len(list(root.iter("polyline"))) == 1
-    assert log_plot([], x="a", y="b") == ""
+    assert log_plot([], x="a", y="b") is None
 
 
 @pytest.mark.parametrize("values", [(3.0, 3.0), (3.0, 3.1), (0.001, 900.0)])
 def test_every_plot_has_ticks(values: tuple[float, float]) -> None:
-    points = tuple((value, value, "") for value in values)
-    root = ElementTree.fromstring(log_plot([Series("a", points, "red")], x="a", y="b"))
+    points = tuple(Point(value, value, "") for value in values)
+    root = svg(log_plot([Series("a", points, 0)], x="a", y="b"))
     ticks = [t for t in root.iter("text") if t.get("class") == "tick"]
     assert 4 <= len(ticks) <= 24
