@@ -17,7 +17,7 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test check lint types format lucy thai engine image meshes ablation fidelity \
+.PHONY: help setup test check lint types format docs dist lucy thai engine image meshes ablation fidelity \
   decoders decimation inside-test fidelity-512 fidelity-settings speed speed-gpu scaling evaluate \
   clean bench bench-gpu bench-scale fidelity-study level-rivals inside-table
 
@@ -54,7 +54,7 @@ $(STAMP): requirements.lock pyproject.toml
 test: $(STAMP)  ## run the tests
 	@$(BIN)/python -m pytest
 
-check: lint types test  ## everything a change has to pass
+check: lint types docs dist test  ## everything a change has to pass
 
 lint: $(STAMP)  ## style and format
 	$(BIN)/ruff check
@@ -66,6 +66,14 @@ types: $(STAMP)  ## static types
 format: $(STAMP)  ## write the format that lint asks for
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: $(STAMP)  ## the documentation as web pages, docs/_build/index.html; warnings are errors
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build
+
+dist: $(STAMP)  ## source archive and wheel in dist/, with their metadata checked
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+	$(BIN)/python -m twine check --strict dist/*
 
 lucy thai engine: $(STAMP)  ## fit, extract and judge one shape (RESOLUTION=256)
 	$(BIN)/python -m pipelines.shape configs/$@.yaml $(if $(RESOLUTION),--resolution $(RESOLUTION))
@@ -105,7 +113,7 @@ evaluate: $(STAMP)  ## methods by shapes by budgets, and one page about them (CO
 	$(BIN)/python -m eval batch $(or $(CONFIG),configs/eval/default.yaml) $(if $(RESOLUTION),--resolution $(RESOLUTION))
 
 clean:  ## remove caches and build products; keeps .venv and runs
-	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf build dist docs/_build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find geom_miner eval pipelines tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Earlier names of targets.

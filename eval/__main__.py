@@ -1,50 +1,32 @@
-"""`python -m eval COMMAND`: reconstruct a surface, compare files, run a batch."""
+"""`python -m eval COMMAND`: reconstruct a surface, compare files, run a batch.
+
+The same commands as ``geom-miner compare``, ``reconstruct`` and ``evaluate`` (here: batch).
+"""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import tyro
-from rich.console import Console
 
-from eval.batch import BatchSettings, batch
-from eval.compare import CompareSettings, compare, to_json, to_table
-from eval.reconstruct import ReconstructSettings, reconstruct
-from eval.runs import run_command
+from eval.batch import BatchSettings
+from eval.compare import CompareSettings
+from eval.reconstruct import ReconstructSettings
+from geom_miner.command_line import Command, run_command
 
-
-def _compare(settings: CompareSettings) -> int:
-    def work(_: Console) -> None:
-        result = compare(settings)
-        out = Console()
-        if settings.json:
-            out.out(to_json(result), highlight=False)
-        else:
-            out.print(to_table(result))
-
-    return run_command(work)
-
-
-# Name of a command: its settings, and what takes them and gives an exit status. Modules named here
-# load what is heavy when they are run.
-COMMANDS: dict[str, tuple[type, Callable[[Any], int]]] = {
-    "batch": (BatchSettings, batch),
-    "compare": (CompareSettings, _compare),
-    "reconstruct": (ReconstructSettings, reconstruct),
+# Modules named here load what is heavy when they are run.
+COMMANDS: dict[str, Callable[..., Command]] = {
+    "batch": BatchSettings,
+    "compare": CompareSettings,
+    "reconstruct": ReconstructSettings,
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status: 0, or 1 after one sentence on the error stream."""
-    settings = tyro.extras.subcommand_cli_from_dict(
-        {name: kind for name, (kind, _) in COMMANDS.items()},
-        prog="python -m eval",
-        args=arguments,
-    )
-    (run,) = (run for kind, run in COMMANDS.values() if type(settings) is kind)
-    return run(settings)
+    command = tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="python -m eval", args=arguments)
+    return run_command(command.run)
 
 
 if __name__ == "__main__":

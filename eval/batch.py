@@ -1,4 +1,4 @@
-"""`python -m eval batch CONFIG`: run a batch and write its report."""
+"""The command ``evaluate`` (``python -m eval batch``): run a batch and write its report."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from eval.runs.command import run_command
 from eval.runs.config_file import load_config
 
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """Methods by shapes by budgets: run them all, and write tables and a page about them."""
+    """Run methods on shapes within budgets, and write tables and a page about the results."""
 
     config: tyro.conf.Positional[Path]
     """YAML file of the run."""
@@ -31,28 +30,19 @@ class BatchSettings:
     retry: tyro.conf.FlagCreatePairsOff[bool] = False
     """Measure anew what has failed in an earlier run."""
 
+    def run(self, console: Console) -> None:
+        """Run the batch and write its report."""
+        from eval.benchmark.run import run_batch
+        from eval.benchmark.settings import BatchRun
+        from eval.report.write import write_report
 
-def batch(settings: BatchSettings) -> int:
-    """Run the batch; return 0, or 1 after one sentence on the error stream."""
-    return run_command(lambda console: _batch(settings, console))
-
-
-def _batch(settings: BatchSettings, console: Console) -> None:
-    from eval.benchmark.run import run_batch
-    from eval.benchmark.settings import BatchRun
-    from eval.report.write import write_report
-
-    overrides = {
-        "output": settings.output,
-        "resolution": settings.resolution,
-        "jobs": settings.jobs,
-    }
-    run = load_config(settings.config, BatchRun, overrides)
-    result = run_batch(run, fresh=settings.fresh, retry=settings.retry, console=console)
-    # The page must not contain folders of the machine that made it.
-    config = settings.config.name if settings.config.is_absolute() else settings.config
-    command = shlex.join(["python", "-m", "eval", "batch", str(config)])
-    report = write_report(result, command=command, console=console)
-    files = "index.html, report.md, results.csv, records.jsonl"
-    for sentence in [*report.summary, *report.claims, f"Wrote {result.folder}/: {files}"]:
-        console.print(str(sentence), markup=False, highlight=False, soft_wrap=True)
+        overrides = {"output": self.output, "resolution": self.resolution, "jobs": self.jobs}
+        run = load_config(self.config, BatchRun, overrides)
+        result = run_batch(run, fresh=self.fresh, retry=self.retry, console=console)
+        # The page must not contain folders of the machine that made it.
+        config = self.config.name if self.config.is_absolute() else self.config
+        command = shlex.join(["python", "-m", "eval", "batch", str(config)])
+        report = write_report(result, command=command, console=console)
+        files = "index.html, report.md, results.csv, records.jsonl"
+        for sentence in [*report.summary, *report.claims, f"Wrote {result.folder}/: {files}"]:
+            console.print(str(sentence), markup=False, highlight=False, soft_wrap=True)

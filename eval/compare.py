@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
+from rich.console import Console
 
 from eval.errors import MetricError
 
-MESH_SUFFIXES = (".ply", ".obj", ".stl", ".off", ".glb", ".gltf")
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 LENGTHS = ("acc", "comp", "chamfer_l1", "hausdorff", "sampling_distance")
 SQUARES = ("chamfer_l2", "chamfer_sum_sq")
 SCAN_LENGTHS = ("one_sided_scan_chamfer", "one_sided_scan_hausdorff", "sampling_distance")
@@ -20,11 +19,10 @@ SCAN_LENGTHS = ("one_sided_scan_chamfer", "one_sided_scan_hausdorff", "sampling_
 
 @dataclass(frozen=True)
 class CompareSettings:
-    """Compare a reconstruction with its reference: two meshes, a mesh and a scan of it (points), or
-    two images."""
+    """Compare a mesh or an image with its reference: distances, normals, overlap, PSNR."""
 
     reconstruction: tyro.conf.Positional[Path]
-    """Mesh or image file that is judged."""
+    """Mesh or image file to evaluate."""
     reference: tyro.conf.Positional[Path]
     """File that counts as true, of the same kind; or the scan that a mesh was made from, as .xyz,
     .npy, .npz or a .ply without faces: distances are then from the scan to the mesh only."""
@@ -41,6 +39,15 @@ class CompareSettings:
     0 leaves that out."""
     device: Literal["cpu", "cuda"] = "cpu"
     """Where nearest points are searched; on a GPU by Kaolin if it is installed."""
+
+    def run(self, console: Console) -> None:
+        """Compare the files and print the result to standard output."""
+        result = compare(self)
+        out = Console()
+        if self.json:
+            out.out(to_json(result), highlight=False)
+        else:
+            out.print(to_table(result))
 
 
 def compare(settings: CompareSettings) -> dict[str, Any]:
@@ -243,6 +250,8 @@ def _add_scores(table: Any, result: dict[str, Any]) -> None:
 
 def _kind(path: Path) -> str:
     from eval.clouds.files import CLOUD_SUFFIXES, holds_cloud
+    from geom_miner.media import IMAGE_SUFFIXES
+    from geom_miner.mesh import MESH_SUFFIXES
 
     suffix = path.suffix.lower()
     if suffix in IMAGE_SUFFIXES:
@@ -251,5 +260,5 @@ def _kind(path: Path) -> str:
         return "cloud"
     if suffix in MESH_SUFFIXES:
         return "mesh"
-    known = " ".join(dict.fromkeys((*MESH_SUFFIXES, *CLOUD_SUFFIXES, *IMAGE_SUFFIXES)))
-    raise MetricError(f"{path} must end in one of: {known}")
+    suffixes = dict.fromkeys((*MESH_SUFFIXES, *CLOUD_SUFFIXES, *IMAGE_SUFFIXES))
+    raise MetricError(f"{path} must end in one of: {' '.join(suffixes)}")

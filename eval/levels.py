@@ -116,7 +116,7 @@ def evaluate_shape_levels(
             surface |= source_errors(mesh, source, seed=seed).summary(voxel)
         between = voxelize_mesh(
             source,
-            VoxelizeSettings(inside=occupancy.report.asked),
+            VoxelizeSettings(inside=occupancy.report.requested),
             block_size=own.layout.block_shape[0],
             grid=occupancy.grid.at_scale(scale).refined(2),
         )

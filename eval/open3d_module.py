@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from types import ModuleType
 
-from geom_miner.errors import BackendUnavailable
+from geom_miner.errors import missing_extra
 
 
 def load_open3d() -> ModuleType:
@@ -28,8 +28,8 @@ def load_open3d() -> ModuleType:
     try:
         import open3d
     except (ImportError, OSError) as error:
-        raise BackendUnavailable(
-            f"Open3D cannot be loaded ({error}); install geom_miner[open3d] or leave it out"
+        raise missing_extra(
+            f"Open3D cannot be loaded ({error})", "open3d", instead="leave it out"
         ) from error
     module: ModuleType = open3d
     return module

@@ -1,4 +1,4 @@
-"""`python -m eval reconstruct`: points or a mesh in a file, a surface in another."""
+"""The command ``reconstruct``: points or a mesh in one file, a surface in another."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import tyro
 from rich.console import Console
 
 from eval.errors import MethodError
-from eval.runs import run_command
+from geom_miner.command_line import INTERRUPTED
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 # What a surface is written as, by its dimensions.
 SURFACE_SUFFIXES = {2: ".npz", 3: ".ply"}
-_INTERRUPTED = 130
 
 
 @dataclass(frozen=True)
@@ -60,21 +59,9 @@ class ReconstructSettings:
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print the figures as JSON instead of a table."""
 
-
-def reconstruct(settings: ReconstructSettings) -> int:
-    """Run the command.
-
-    Returns
-    -------
-    Its exit status: 0; 1 after a sentence on the error stream; 130 after an interrupt.
-    """
-    status = 0
-
-    def work(console: Console) -> None:
-        nonlocal status
-        status = _reconstruct(settings, console)
-
-    return run_command(work) or status
+    def run(self, console: Console) -> int:
+        """Reconstruct the surface; the exit status is 130 after an interrupt, else 0."""
+        return _reconstruct(self, console)
 
 
 def read_source(settings: ReconstructSettings) -> Source:
@@ -131,7 +118,7 @@ def _reconstruct(settings: ReconstructSettings, console: Console) -> int:
         write_surface(settings.output, found.surface, _comment(settings, method))
     except KeyboardInterrupt:
         console.print(_what_is_kept(checkpoint), style="yellow", soft_wrap=True, highlight=False)
-        return _INTERRUPTED
+        return INTERRUPTED
     if settings.checkpoint is None:
         for path in _files_of(checkpoint):
             path.unlink(missing_ok=True)

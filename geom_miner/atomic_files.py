@@ -1,4 +1,4 @@
-"""Files and folders that appear complete or not at all."""
+"""Write files and folders that appear complete or not at all; make folders."""
 
 from __future__ import annotations
 
@@ -9,21 +9,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from geom_miner.errors import GeomMinerError
+from geom_miner.errors import GeomMinerError, SettingsError
 
 
 @contextlib.contextmanager
 def new_file(path: str | os.PathLike[str], error: type[GeomMinerError]) -> Iterator[IO[bytes]]:
-    """A stream into a file beside ``path`` that takes its place once all is written.
+    """A stream into a temporary file beside ``path``, which replaces ``path`` when the block ends.
+
+    If the block fails, an earlier file of this name is left as it was, and the temporary file is
+    removed.
+
+    Parameters
+    ----------
+    error : type of the exception that reports a file that cannot be written.
 
     Raises
     ------
     error
-        The file cannot be written. Whatever ends the writing early, an earlier file of this name
-        is left as it was and nothing else is.
+        The file cannot be written.
     """
     path = Path(path)
-    with _unfinished(path, error) as scratch:
+    with _temporary_path(path, error) as scratch:
         with scratch.open("wb") as stream:
             yield stream
         scratch.replace(path)
@@ -31,30 +37,35 @@ def new_file(path: str | os.PathLike[str], error: type[GeomMinerError]) -> Itera
 
 @contextlib.contextmanager
 def new_folder(
-    path: str | os.PathLike[str], error: type[GeomMinerError], *, sign: str
+    path: str | os.PathLike[str], error: type[GeomMinerError], *, marker: str
 ) -> Iterator[Path]:
-    """An empty folder beside ``path`` that takes its place once all is in it.
+    """An empty temporary folder beside ``path``, which replaces ``path`` when the block ends.
+
+    If the block fails, an earlier folder of this name is left as it was, and the temporary folder
+    is removed.
 
     Parameters
     ----------
-    sign : name of a file that tells a folder of this kind; nothing else is ever replaced.
+    error : type of the exception that reports a folder that cannot be written.
+    marker : name of a file that every folder of this type contains. Only a folder with this file
+        is ever replaced.
 
     Raises
     ------
     error
-        The folder cannot be written, or ``path`` is something else.
+        The folder cannot be written, or ``path`` exists and is no folder of this type.
     """
     path = Path(path)
-    if path.exists() and not (path / sign).is_file():
+    if path.exists() and not (path / marker).is_file():
         raise error(
-            f"cannot write {path}: it is there and no {path.suffix} folder; choose another name"
+            f"cannot write {path}: it exists and is no {path.suffix} folder; choose another name"
         )
-    with _unfinished(path, error) as scratch:
+    with _temporary_path(path, error) as scratch:
         scratch.mkdir()
         yield scratch
         earlier = path.with_name(f"{path.name}.{os.getpid()}.old")
         try:
-            # A folder cannot be renamed onto a full one: the earlier result steps aside first.
+            # A folder cannot be renamed onto a full one, so the earlier one is renamed first.
             if path.exists():
                 path.rename(earlier)
             scratch.rename(path)
@@ -64,9 +75,30 @@ def new_folder(
         shutil.rmtree(earlier, ignore_errors=True)
 
 
+def make_folder(path: str | os.PathLike[str]) -> Path:
+    """Make a folder, with those above it, unless it is there.
+
+    Raises
+    ------
+    SettingsError
+        The folder cannot be made.
+    """
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot make folder {path}: {error.strerror}; choose a writable place"
+        ) from error
+    return path
+
+
 @contextlib.contextmanager
-def _unfinished(path: Path, error: type[GeomMinerError]) -> Iterator[Path]:
-    """A free name beside ``path``; what is left there goes, an OSError within becomes ``error``."""
+def _temporary_path(path: Path, error: type[GeomMinerError]) -> Iterator[Path]:
+    """An unused name beside ``path``, which is removed at the end if it still exists.
+
+    An ``OSError`` in the block is raised again as ``error``.
+    """
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield scratch

@@ -1,8 +1,8 @@
-"""Errors that reach a user: one sentence each, saying what is wrong and what to do about it."""
+"""Errors for users: each message is one sentence that states the problem and its remedy."""
 
 
 class GeomMinerError(ValueError):
-    """Root of every error that geom_miner raises on purpose."""
+    """Base class of every error that geom_miner raises on purpose."""
 
 
 class MeshError(GeomMinerError):
@@ -14,11 +14,11 @@ class PointsError(GeomMinerError):
 
 
 class MediaError(GeomMinerError):
-    """An image, video or array file that cannot be used."""
+    """An image, volume or array file that cannot be used."""
 
 
 class BlockShapeError(GeomMinerError):
-    """Shapes of blocks, grids or signals that do not fit together."""
+    """Blocks, grids or signals whose shapes do not match."""
 
 
 class SettingsError(GeomMinerError):
@@ -26,8 +26,25 @@ class SettingsError(GeomMinerError):
 
 
 class ModelFileError(GeomMinerError):
-    """A model file that is foreign, damaged, cut short or newer than this program."""
+    """A model file that is damaged, cut short, newer than this program, or no model file."""
 
 
 class BackendUnavailable(GeomMinerError):
-    """An optional package or device that a request needs and this machine lacks."""
+    """An optional package or device that is needed and that this machine lacks."""
+
+
+class PluginError(GeomMinerError):
+    """A command of another package that cannot be used."""
+
+
+def missing_extra(need: str, extra: str, *, instead: str = "") -> BackendUnavailable:
+    """The error to raise where an optional package cannot be imported.
+
+    Parameters
+    ----------
+    need : who needs which package, such as "plots need matplotlib".
+    extra : name of the extra in pyproject.toml that installs the package.
+    instead : what works without the package, if anything does.
+    """
+    remedy = f'install it with: pip install "geom_miner[{extra}]"'
+    return BackendUnavailable(f"{need}; {remedy}" + (f", or {instead}" if instead else ""))

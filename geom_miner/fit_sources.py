@@ -11,7 +11,8 @@ from geom_miner.fit.settings import FitSettings
 from geom_miner.grid.signal_info import SourceInfo
 from geom_miner.grid.target import Target
 from geom_miner.kernels.backends import choose_device
-from geom_miner.media.images import ImageSignal, read_image
+from geom_miner.media.image_signal import ImageSignal
+from geom_miner.media.images import read_image
 from geom_miner.mesh.files import read_mesh
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from geom_miner.progress import Stages, silent_stages

@@ -13,13 +13,7 @@ from rich.console import Console
 
 from eval import evaluate_shape_levels
 from eval.report import collection_report
-from eval.runs import (
-    make_folder,
-    manifest,
-    portable,
-    write_json,
-    write_text,
-)
+from eval.runs import manifest, portable, write_json, write_text
 from eval.shapes import mesh_files
 from geom_miner import (
     GeomMinerError,
@@ -30,6 +24,7 @@ from geom_miner import (
     read_mesh,
     write_mesh,
 )
+from geom_miner.atomic_files import make_folder
 from geom_miner.errors import MeshError
 from geom_miner.grid import SourceInfo
 from geom_miner.progress_bars import FitBar, WorkBar, bars
@@ -86,7 +81,7 @@ def _fit_and_evaluate(
     representation = load_model(model)
     lod = folder / "lod_0.ply"
     with WorkBar(console, "meshing level of detail 0") as work:
-        surface = extract_level(representation, 0, on_progress=work)
+        surface = extract_level(representation, 0, progress=work)
     write_mesh(lod, surface, comments=[f"level of detail 0 of {name}"])
     with WorkBar(console, "evaluating what the files hold"):
         found = evaluate_shape_levels(

@@ -11,7 +11,8 @@ from typing import Annotated, Any, TypeVar
 import tyro
 from rich.console import Console
 
-from eval.runs import load_config, run_command
+from eval.runs import load_config
+from geom_miner.command_line import run_command
 
 Config = TypeVar("Config")
 

@@ -17,15 +17,9 @@ from eval import evaluate_image_levels
 from eval.levels import ImageLevel
 from eval.pictures import contact_sheet, draw_block_outlines, quality_over_time, write_picture
 from eval.report import image_report
-from eval.runs import (
-    make_folder,
-    manifest,
-    peak_rss_bytes,
-    portable,
-    write_json,
-    write_text,
-)
+from eval.runs import manifest, peak_rss_bytes, portable, write_json, write_text
 from geom_miner import fit_to_file, load_model, read_image, write_image
+from geom_miner.atomic_files import make_folder
 from geom_miner.grid import SourceInfo
 from geom_miner.kernels import choose_device
 from geom_miner.media import ImageSignal, image_to_blocks

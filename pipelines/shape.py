@@ -15,14 +15,7 @@ from rich.console import Console
 from eval import View, evaluate_shape_levels
 from eval.levels import ShapeLevel
 from eval.report import shape_report
-from eval.runs import (
-    make_folder,
-    manifest,
-    peak_rss_bytes,
-    portable,
-    write_json,
-    write_text,
-)
+from eval.runs import manifest, peak_rss_bytes, portable, write_json, write_text
 from eval.shapes import Shape, find_shape
 from geom_miner import (
     VoxelizeSettings,
@@ -31,6 +24,7 @@ from geom_miner import (
     load_model,
     write_mesh,
 )
+from geom_miner.atomic_files import make_folder
 from geom_miner.fit import FitResult, parse_memory
 from geom_miner.grid import SourceInfo
 from geom_miner.kernels import choose_device
@@ -129,7 +123,7 @@ def _extract_all(folder: Path, console: Console) -> dict[int, Path | None]:
     paths: dict[int, Path | None] = {}
     for scale in reversed(range(representation.num_scales)):
         with WorkBar(console, f"meshing level of detail {scale}") as bar:
-            mesh = extract_level(representation, scale, on_progress=bar)
+            mesh = extract_level(representation, scale, progress=bar)
         comments = [f"level of detail {scale} of {info.source.name}, made by geom_miner"]
         if info.notice:
             comments.append(info.notice)

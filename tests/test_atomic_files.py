@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from geom_miner.atomic_files import new_file, new_folder
-from geom_miner.errors import GeomMinerError, MediaError, MeshError
+from geom_miner.atomic_files import make_folder, new_file, new_folder
+from geom_miner.errors import GeomMinerError, MediaError, MeshError, SettingsError
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -53,23 +53,35 @@ def test_a_full_disk_is_one_sentence_of_the_kind_asked_for(
     tmp_path: Path, error: type[GeomMinerError], reason: OSError
 ) -> None:
     words = reason.strerror or str(reason)
-    told = pytest.raises(error, match=f"cannot write .*a: {words}; choose a folder")
-    with told as caught, new_file(tmp_path / "a", error):
+    refused = pytest.raises(error, match=f"cannot write .*a: {words}; choose a folder")
+    with refused as caught, new_file(tmp_path / "a", error):
         raise reason
     assert "\n" not in str(caught.value)
     assert contents(tmp_path) == {}
 
 
-def test_a_new_folder_takes_the_place_of_one_of_its_kind_only(tmp_path: Path) -> None:
+def test_a_new_folder_replaces_only_folders_of_its_type(tmp_path: Path) -> None:
     path = tmp_path / "a.zarr"
     for text in ("one", "two"):
-        with new_folder(path, MediaError, sign="sign") as folder:
-            (folder / "sign").write_text(text)
+        with new_folder(path, MediaError, marker="marker") as folder:
+            (folder / "marker").write_text(text)
             (folder / text).write_text(text)
-    assert contents(tmp_path) == {"a.zarr/sign": b"two", "a.zarr/two": b"two"}
-    with pytest.raises(ValueError, match="ended"), new_folder(path, MediaError, sign="sign"):
+    assert contents(tmp_path) == {"a.zarr/marker": b"two", "a.zarr/two": b"two"}
+    with pytest.raises(ValueError, match="ended"), new_folder(path, MediaError, marker="marker"):
         raise ValueError("ended")
-    refused = pytest.raises(MediaError, match=r"it is there and no \.zarr folder")
-    with refused, new_folder(path, MediaError, sign="other"):
+    refused = pytest.raises(MediaError, match=r"it exists and is no \.zarr folder")
+    with refused, new_folder(path, MediaError, marker="other"):
         pytest.fail("it was entered")
-    assert contents(tmp_path) == {"a.zarr/sign": b"two", "a.zarr/two": b"two"}
+    assert contents(tmp_path) == {"a.zarr/marker": b"two", "a.zarr/two": b"two"}
+
+
+def test_a_folder_is_made_with_those_above_it(tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "lucy"
+    assert make_folder(folder) == make_folder(folder) == folder
+    assert folder.is_dir()
+
+
+def test_a_folder_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_bytes(b"")
+    with pytest.raises(SettingsError, match=r"cannot make folder .*lucy: Not a directory"):
+        make_folder(tmp_path / "runs" / "lucy")

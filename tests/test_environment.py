@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import tomllib
 from pathlib import Path
 
@@ -11,9 +12,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-CONDA_TO_PYPI = {"pytorch": "torch"}
+CONDA_TO_PYPI = {"pytorch": "torch", "python-build": "build"}
 CONDA_ONLY = {"pip", "libusb"}  # the installer itself, and what Open3D loads
-EXTRAS = ("eval", "open3d", "dev")  # what a checkout gets; gpu and view stay the user's choice
+EXTRAS = ("eval", "open3d", "docs", "dev")  # what a checkout gets; gpu stays the user's choice
 
 
 def pyproject() -> dict:
@@ -94,3 +95,16 @@ def test_lock_has_the_markers_of_pyproject() -> None:
             assert lock()[name].marker == requirement.marker
         else:
             assert lock()[name].marker is None, name
+
+
+def test_lock_has_what_its_packages_need() -> None:
+    locked = lock()
+    for name in locked.keys() - {"torch"}:  # torch's own depend on the build, see the lock's header
+        try:
+            lines = importlib.metadata.requires(name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue  # of another platform
+        for requirement in map(Requirement, lines):
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                (pin,) = locked[canonicalize_name(requirement.name)].specifier
+                assert requirement.specifier.contains(pin.version, prereleases=True), name

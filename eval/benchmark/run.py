@@ -18,9 +18,10 @@ from eval.benchmark.settings import BatchRun, Entry, ShapeEntry, without_default
 from eval.benchmark.subjects import Subject, gather
 from eval.errors import MethodError
 from eval.guarded.process import run_guarded
-from eval.runs.files import make_folder, write_json
+from eval.runs.files import write_json
 from eval.runs.provenance import manifest
 from eval.runs.records import Record, read_records, write_records
+from geom_miner.atomic_files import make_folder
 from geom_miner.errors import SettingsError
 from geom_miner.kernels import choose_device
 from geom_miner.progress_bars import WorkBar

@@ -17,11 +17,11 @@ from eval.benchmark.topology import topology
 from eval.clouds.files import CLOUD_SUFFIXES, read_cloud
 from eval.clouds.point_cloud import PointCloud
 from eval.pictures.view import View
-from eval.runs.files import make_folder
 from eval.shapes.catalog import CATALOG
 from eval.shapes.data_folders import DATA_VARIABLE, data_folders, mesh_files
 from eval.shapes.find import Shape, find_shape
 from geom_miner import GeomMinerError, write_mesh
+from geom_miner.atomic_files import make_folder
 from geom_miner.errors import SettingsError
 
 

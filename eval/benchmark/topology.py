@@ -22,10 +22,10 @@ def topology(mesh: TriangleMesh) -> dict[str, Any]:
     """
     found = diagnose(mesh)
     euler = euler_characteristic(mesh)
-    genus = found.parts - euler // 2 if found.watertight and euler % 2 == 0 else None
+    genus = found.components - euler // 2 if found.watertight and euler % 2 == 0 else None
     return {
         "watertight": found.watertight,
-        "parts": found.parts,
+        "parts": found.components,
         "euler": euler,
         # Two sheets that touch at a vertex count it once, which makes the sum meaningless.
         "genus": genus if genus is None or genus >= 0 else None,

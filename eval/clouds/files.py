@@ -26,8 +26,6 @@ from geom_miner.mesh import count_ply_rows, read_ply_vertices
 Floats = npt.NDArray[np.float64]
 StrPath = str | os.PathLike[str]
 
-CLOUD_SUFFIXES = (".ply", ".xyz", ".npy", ".npz")
-
 # Columns of a table, and how many of them are the position; the others are the normal.
 _POSITIONS = {2: 2, 3: 3, 4: 2, 6: 3}
 _COMMENTS = ("#", "//")
@@ -107,8 +105,10 @@ def _told_of(path: Path) -> Iterator[None]:
 def _known_suffix(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix not in CLOUD_SUFFIXES:
-        known = ", ".join(CLOUD_SUFFIXES)
-        raise CloudError(f"{path} has the extension {suffix or '(none)'}; point clouds are {known}")
+        raise CloudError(
+            f"{path} has the extension {suffix or '(none)'}; point clouds are "
+            f"{', '.join(CLOUD_SUFFIXES)}"
+        )
     return suffix
 
 
@@ -247,5 +247,6 @@ def _write_npz(stream: IO[bytes], cloud: PointCloud) -> None:
     np.savez(stream, allow_pickle=False, points=cloud.points, **normals)
 
 
-_READERS = dict(zip(CLOUD_SUFFIXES, (_read_ply, _read_xyz, _read_npy, _read_npz), strict=True))
-_WRITERS = dict(zip(CLOUD_SUFFIXES, (_write_ply, _write_xyz, _write_npy, _write_npz), strict=True))
+_READERS = {".ply": _read_ply, ".xyz": _read_xyz, ".npy": _read_npy, ".npz": _read_npz}
+_WRITERS = {".ply": _write_ply, ".xyz": _write_xyz, ".npy": _write_npy, ".npz": _write_npz}
+CLOUD_SUFFIXES = tuple(_READERS)

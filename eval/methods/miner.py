@@ -100,8 +100,8 @@ class Miner:
         at its end, so there is nothing to go on from.
         """
 
-        def on_mesh(done: float, total: float) -> None:
-            _tell(options, _FITTED + (1 - _FITTED) * done / total, "meshing")
+        def on_mesh(share: float) -> None:
+            _tell(options, _FITTED + (1 - _FITTED) * share, "meshing")
 
         start = time.monotonic()
         name = _fit_preset(source, options)
@@ -121,7 +121,7 @@ class Miner:
                 representation,
                 0,
                 iso_level=job.target.info.iso_level or 0.5,
-                on_progress=on_mesh,
+                progress=on_mesh,
             )
             if _PRESETS[options.preset].sharp:
                 mesh = sharpen(mesh, job.target.grid.spacing[0])
@@ -215,7 +215,7 @@ def _from_mesh(mesh: TriangleMesh, name: str, settings: FitSettings, options: Op
         stages=stages,
     )
     report = made.occupancy.report
-    return _Job(made.target, (f"Inside was decided by {report.method}: {report.why}.",))
+    return _Job(made.target, (f"Inside was decided by {report.method}: {report.reason}.",))
 
 
 def _from_points(cloud: PointCloud, name: str, settings: FitSettings, options: Options) -> _Job:

@@ -7,7 +7,6 @@ import importlib
 from eval.errors import MethodError
 from eval.methods.protocol import Method
 
-# Name of a method: the module and the name in it.
 METHODS: dict[str, tuple[str, str]] = {
     "miner": ("eval.methods.miner", "MINER"),
     "poisson": ("eval.methods.poisson", "POISSON"),
@@ -15,6 +14,7 @@ METHODS: dict[str, tuple[str, str]] = {
     "phase": ("eval.methods.phase", "PHASE"),
     "phase-ff": ("eval.methods.phase", "PHASE_FF"),
 }
+"""Module and object of each method by its name, which commands and configurations give."""
 
 
 def find_method(name: str) -> Method:

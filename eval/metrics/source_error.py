@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from eval.metrics.sampling import sample_surface
 from geom_miner import TriangleMesh
-from geom_miner.errors import BackendUnavailable
+from geom_miner.errors import missing_extra
 
 Floats = npt.NDArray[np.float64]
 
@@ -90,9 +90,7 @@ def nearest_faces(
     try:
         import igl
     except ImportError as error:
-        raise BackendUnavailable(
-            "distances to a mesh need libigl; install geom_miner[eval]"
-        ) from error
+        raise missing_extra("distances to a mesh need libigl", "eval") from error
     squares, nearest, _ = igl.point_mesh_squared_distance(points, vertices, faces)
     distances = np.sqrt(np.maximum(np.asarray(squares).reshape(-1), 0.0))
     return distances, np.asarray(nearest, dtype=np.int64).reshape(-1)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from geom_miner.errors import BackendUnavailable
+from geom_miner.errors import missing_extra
 
 Floats = npt.NDArray[np.float64]
 
@@ -106,8 +106,6 @@ def _color_map(shares: npt.ArrayLike) -> Floats:
     try:
         from matplotlib import colormaps
     except ImportError as error:
-        raise BackendUnavailable(
-            'error colors need matplotlib; install it with: pip install "geom_miner[eval]"'
-        ) from error
+        raise missing_extra("error colors need matplotlib", "eval") from error
     at = _PALE + (_DARK - _PALE) * np.asarray(shares, dtype=np.float64)
     return np.asarray(colormaps[_MAP](at), dtype=np.float64)[..., :3]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from eval.errors import MetricError
 from eval.pictures.colors import SCALE_COLORS, scale_color
-from geom_miner.errors import BackendUnavailable
+from geom_miner.errors import missing_extra
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -102,8 +102,6 @@ def _plot() -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise BackendUnavailable(
-            'plots need matplotlib; install it with: pip install "geom_miner[eval]"'
-        ) from error
+        raise missing_extra("plots need matplotlib", "eval") from error
     # A bare Figure draws with Agg and touches no global state.
     return Figure(figsize=(5.2, 3.2), dpi=200, layout="constrained")

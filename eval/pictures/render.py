@@ -14,7 +14,7 @@ from eval.errors import MetricError
 from eval.pictures.lighting import Floats, irradiance, unit
 from eval.pictures.view import View
 from geom_miner import TriangleMesh
-from geom_miner.errors import BackendUnavailable
+from geom_miner.errors import missing_extra
 
 Picture = npt.NDArray[np.uint8]
 
@@ -237,9 +237,7 @@ def _ray_caster(
         from embreex import rtcore_scene
         from embreex.mesh_construction import TriangleMesh as EmbreeMesh
     except ImportError as error:
-        raise BackendUnavailable(
-            'rendering needs embreex; install it with: pip install "geom_miner[eval]"'
-        ) from error
+        raise missing_extra("rendering needs embreex", "eval") from error
     scene: Any = rtcore_scene.EmbreeScene()
     # The scene refers to the geometry, which must therefore outlive it.
     geometry = EmbreeMesh(scene, vertices, np.ascontiguousarray(faces, dtype=np.int32))

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from geom_miner.errors import BackendUnavailable
+from geom_miner.errors import missing_extra
 
 
 def render(template: str, **values: Any) -> str:
@@ -27,9 +27,7 @@ def _environment() -> Any:
     try:
         from jinja2 import Environment, PackageLoader, StrictUndefined
     except ImportError as error:
-        raise BackendUnavailable(
-            'HTML needs Jinja; install it with: pip install "geom_miner[eval]"'
-        ) from error
+        raise missing_extra("HTML needs Jinja", "eval") from error
     environment = Environment(
         loader=PackageLoader("eval.report"),
         autoescape=True,

@@ -17,9 +17,9 @@ from eval.pictures.colors import ErrorScale, scale_for
 from eval.pictures.comparison import Exhibit, Shown, draw_comparison
 from eval.pictures.point_splats import splats
 from eval.report.rows import Row
-from eval.runs.files import make_folder
 from eval.runs.records import Record
 from geom_miner import TriangleMesh, read_mesh
+from geom_miner.atomic_files import make_folder
 
 Floats = npt.NDArray[np.float64]
 

@@ -1,9 +1,7 @@
-from .command import run_command as run_command
 from .config_file import INHERITS as INHERITS
 from .config_file import load_config as load_config
 from .config_file import parse_settings as parse_settings
 from .config_file import parse_values as parse_values
-from .files import make_folder as make_folder
 from .files import write_json as write_json
 from .files import write_text as write_text
 from .own_process import in_own_process as in_own_process

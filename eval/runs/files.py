@@ -28,14 +28,3 @@ def _finite(values: Any) -> Any:
     if isinstance(values, (list, tuple)):
         return [_finite(value) for value in values]
     return None if isinstance(values, float) and not math.isfinite(values) else values
-
-
-def make_folder(path: Path) -> Path:
-    """Make a run's folder."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(
-            f"cannot make folder {path}: {error.strerror}; choose a writable place"
-        ) from error
-    return path

@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from eval.shapes.unpack import MESH_SUFFIXES
 from geom_miner.errors import MediaError, SettingsError
+from geom_miner.mesh import WRITABLE_MESH_SUFFIXES
 
 DATA_VARIABLE = "GEOM_MINER_DATA"
 
@@ -62,7 +62,7 @@ def _mesh_paths(folder: str) -> Iterator[Path]:
         if not place.is_dir():
             raise SettingsError(f"{place} is no folder; give one that holds meshes")
         for path in sorted(place.iterdir()):
-            if path.suffix.lower() in MESH_SUFFIXES:
+            if path.suffix.lower() in WRITABLE_MESH_SUFFIXES:
                 found = True
                 yield path
     if not found:

@@ -15,10 +15,11 @@ from eval.shapes.catalog import CATALOG, STAND_IN_VIEWS, Scan
 from eval.shapes.data_folders import DATA_VARIABLE, data_folders
 from eval.shapes.download import DownloadError, fetch
 from eval.shapes.stand_ins import STAND_INS
-from eval.shapes.unpack import MESH_SUFFIXES, unpack
+from eval.shapes.unpack import unpack
 from eval.shapes.verify import check_content
 from geom_miner import TriangleMesh, read_mesh
 from geom_miner.errors import MeshError, SettingsError
+from geom_miner.mesh import WRITABLE_MESH_SUFFIXES
 
 OFFLINE_VARIABLE = "GEOM_MINER_OFFLINE"
 
@@ -104,7 +105,7 @@ def _in_data_folders(aliases: tuple[str, ...], console: Console) -> Path | None:
         candidates = [
             path
             for path in sorted(folder.iterdir())
-            if path.suffix.lower() in MESH_SUFFIXES and path.stem.lower() in aliases
+            if path.suffix.lower() in WRITABLE_MESH_SUFFIXES and path.stem.lower() in aliases
         ]
         if candidates:
             return min(candidates, key=lambda path: aliases.index(path.stem.lower()))

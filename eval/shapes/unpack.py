@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, cast
 
 from eval.shapes.download import DownloadError
+from geom_miner.mesh import WRITABLE_MESH_SUFFIXES
 
-MESH_SUFFIXES = (".ply", ".obj", ".stl", ".off", ".glb")
 _CHUNK = 1 << 20
 _DAMAGED = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError)
 
@@ -126,8 +126,9 @@ def _refuse_outside(archive: Path, name: str) -> None:
 
 
 def _is_mesh(name: str) -> bool:
+    """Whether a member is a mesh in one file, as every format is that can be written; not .gltf."""
     path = PurePosixPath(name)
-    return path.suffix.lower() in MESH_SUFFIXES and not path.name.startswith(".")
+    return path.suffix.lower() in WRITABLE_MESH_SUFFIXES and not path.name.startswith(".")
 
 
 def _copy(source: IO[bytes] | _Bounded, target: Path) -> None:

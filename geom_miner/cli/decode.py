@@ -46,7 +46,7 @@ class Decode:
         region = parse_region(self.region, representation.shape_at(self.lod))
         with WorkBar(console, "decoding") as bar:
             stream = sample_stream(
-                representation, self.lod, region, self.dtype, self.compress, on_progress=bar
+                representation, self.lod, region, self.dtype, self.compress, progress=bar
             )
             shape = write_samples(self.output, stream)
         if self.json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,16 @@ from geom_miner.cli.region import Region
 from geom_miner.errors import MediaError, SettingsError
 from geom_miner.media.images import write_image
 from geom_miner.media.sample_stream import SampleStream
-from geom_miner.media.volumes import STREAM_WRITERS
+from geom_miner.media.samples import WRITERS
 from geom_miner.model.representation import Representation
+from geom_miner.progress import Progress
 
 PICTURES = (".png", ".tif", ".tiff")
 
 
 def check_output(path: Path) -> None:
     """Refuse a file that ``write_samples`` cannot write, before any work is done."""
-    known = (*PICTURES, *STREAM_WRITERS)
+    known = (*PICTURES, *WRITERS)
     if path.suffix.lower() not in known:
         raise MediaError(f"output must end in one of {', '.join(known)}, got {path}")
 
@@ -32,7 +32,7 @@ def sample_stream(
     region: Region,
     dtype: str,
     compress: bool,
-    on_progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> SampleStream:
     """Samples of a region of a scale, decoded when they are asked for."""
     kind = representation.info.kind
@@ -50,8 +50,8 @@ def sample_stream(
         dtype=np.dtype(dtype),
         compress=compress,
         dropped=region.dropped,
-        facts=_facts(representation, scale, dtype),
-        on_progress=on_progress,
+        metadata=_facts(representation, scale, dtype),
+        progress=progress,
     )
 
 
@@ -59,16 +59,16 @@ def write_samples(path: Path, stream: SampleStream) -> tuple[int, ...]:
     """Write a stream to a file, a picture if it is named as one; returns (*shape, channel)."""
     shape = (*stream.shape, stream.channels)
     suffix = path.suffix.lower()
-    if suffix in STREAM_WRITERS:
-        STREAM_WRITERS[suffix](path, stream)
+    if suffix in WRITERS:
+        WRITERS[suffix](path, stream)
         return shape
     if len(stream.shape) != 2:
         raise MediaError(
             f"{path.name} takes 2 axes, not {len(stream.shape)}; cut a slice with an index in "
-            f"--region, or write {', '.join(STREAM_WRITERS)}"
+            f"--region, or write {', '.join(WRITERS)}"
         )
     samples = np.concatenate([slab.reshape(-1) for slab in stream.slabs(0)])
-    bits = int(stream.facts.get("bits", 8))
+    bits = int(stream.metadata.get("bits", 8))
     write_image(path, samples.astype(np.float32).reshape(shape), bits=bits)
     return shape
 

@@ -10,6 +10,7 @@ import tyro
 from rich.console import Console
 
 from geom_miner import __version__
+from geom_miner.atomic_files import make_folder
 from geom_miner.cli.answers import parse_levels, print_json, print_rows
 from geom_miner.cli.options import Device, Output, device_of
 from geom_miner.errors import SettingsError
@@ -65,7 +66,7 @@ class Extract:
                 f"{self.model} holds no distance, which alone tells where sharp edges run; fit it "
                 "with --target distance, or leave --sharp out"
             )
-        _make_folder(self.output)
+        make_folder(self.output)
         rows = []
         for scale in sorted(wanted or range(representation.num_scales), reverse=True):
             path = self.output / f"lod_{scale}.{self.format}"
@@ -95,10 +96,10 @@ class Extract:
                 scale,
                 iso_level=self.iso_level,
                 comments=comments,
-                on_progress=bar,
+                progress=bar,
             )
             return {"vertices": vertices, "faces": faces}, []
-        mesh = extract_level(representation, scale, iso_level=self.iso_level, on_progress=bar)
+        mesh = extract_level(representation, scale, iso_level=self.iso_level, progress=bar)
         facts: dict[str, Any] = {}
         remarks = []
         if self.sharp:
@@ -109,7 +110,7 @@ class Extract:
         if self.triangles is not None:
             mesh, report = _decimate(mesh, self.triangles)
             facts |= {
-                "triangles_asked": report.asked,
+                "triangles_requested": report.requested,
                 "triangles_before": report.before,
                 "watertight": report.result.watertight,
             }
@@ -134,12 +135,3 @@ def _mesh_comments(info: SignalInfo, scale: int) -> list[str]:
     name = info.source.name or "a model"
     lines = [f"geom_miner {__version__}, level of detail {scale} of {name}"]
     return [*lines, info.notice] if info.notice else lines
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(
-            f"cannot make folder {path}: {error.strerror}; choose a writable place"
-        ) from error

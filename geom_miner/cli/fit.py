@@ -147,8 +147,8 @@ def fit_with_preset(arguments: Sequence[str]) -> type[Fit]:
         Path(word) for option, word in pairs if word[:1] != "-" and option not in ("-o", "--output")
     ]
     source = next(filter(is_image, sources), Path())
-    target = _value_of("--target", arguments) or "auto"
-    chosen = preset(choose_preset(_value_of("--preset", arguments) or "auto", source, target))
+    target = _value_of("--target", arguments, "auto")
+    chosen = preset(choose_preset(_value_of("--preset", arguments, "auto"), source, target))
 
     @dataclass(frozen=True)
     class FitWithPreset(Fit):
@@ -161,9 +161,9 @@ def fit_with_preset(arguments: Sequence[str]) -> type[Fit]:
     return FitWithPreset
 
 
-def _value_of(option: str, arguments: Sequence[str]) -> str | None:
-    """What is given for an option, before the options are parsed; None if it is not there."""
-    value = None
+def _value_of(option: str, arguments: Sequence[str], default: str) -> str:
+    """The value of an option, before the options are parsed."""
+    value = default
     for at, argument in enumerate(arguments):
         if argument == option and at + 1 < len(arguments):
             value = arguments[at + 1]

@@ -1,4 +1,4 @@
-"""Dispatch of the command ``geom-miner``: which command, which defaults, what a problem prints.
+"""Dispatch of the command ``geom-miner``: its own commands, and those of other packages.
 
 Answers go to standard output, everything else (progress, notes, errors) to standard error. A
 problem gives one sentence and exit status 1, an interrupt 130.
@@ -7,8 +7,7 @@ problem gives one sentence and exit status 1, an interrupt 130.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import tyro
 from rich.console import Console
@@ -18,11 +17,13 @@ from geom_miner.cli.decode import Decode
 from geom_miner.cli.extract import Extract
 from geom_miner.cli.fit import Fit, fit_with_preset
 from geom_miner.cli.info import Info
+from geom_miner.cli.plugins import load_command, plugin_commands
 from geom_miner.cli.query import Query
 from geom_miner.cli.voxelize import Voxelize
-from geom_miner.errors import GeomMinerError
+from geom_miner.command_line import Command, run_command
+from geom_miner.errors import PluginError
 
-COMMANDS: dict[str, Any] = {
+COMMANDS: dict[str, Callable[..., Command]] = {
     "voxelize": Voxelize,
     "fit": Fit,
     "extract": Extract,
@@ -35,44 +36,48 @@ COMMANDS: dict[str, Any] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    console = Console(stderr=True)
-    if arguments[:1] == ["--version"]:
+    name, options = (arguments[0], arguments[1:]) if arguments else ("", [])
+    if name == "--version":
         Console().print(f"geom-miner {__version__}", highlight=False)
         return 0
-    if not arguments or arguments[0] not in COMMANDS:
-        asked = bool(arguments) and arguments[0] in ("-h", "--help")
-        (Console() if asked else console).print(_overview(), highlight=False, soft_wrap=True)
+    if name not in COMMANDS and name not in plugin_commands():
+        asked = name in ("-h", "--help")
+        Console(stderr=not asked).print(_overview(), markup=False, highlight=False, soft_wrap=True)
         return 0 if asked else 2
-    name, rest = arguments[0], arguments[1:]
-    try:
-        kind = fit_with_preset(rest) if name == "fit" else COMMANDS[name]
-        command = tyro.cli(kind, prog=f"geom-miner {name}", args=rest)
-        command.run(console)
-    except GeomMinerError as error:
-        _print_error(console, str(error))
-        return 1
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        _print_error(
-            console, f"{where}{error.strerror or error}; check the place and its free space"
-        )
-        return 1
-    except KeyboardInterrupt:
-        console.print(
-            "interrupted; what a fit has finished is kept, run it again to go on", style="yellow"
-        )
-        return 130
-    except MemoryError:
-        _print_error(console, "out of memory; lower --resolution or use a larger machine")
-        return 1
-    return 0
+
+    def work(console: Console) -> int | None:
+        command = tyro.cli(_command(name, options), prog=f"geom-miner {name}", args=options)
+        return command.run(console)
+
+    return run_command(work)
 
 
-def _print_error(console: Console, sentence: str) -> None:
-    console.print(f"error: {sentence}", style="red", markup=False, highlight=False, soft_wrap=True)
+def _command(name: str, options: Sequence[str]) -> Callable[..., Command]:
+    if name == "fit":
+        return fit_with_preset(options)
+    return COMMANDS[name] if name in COMMANDS else load_command(plugin_commands()[name])
 
 
 def _overview() -> str:
-    lines = ["usage: geom-miner COMMAND ... (geom-miner COMMAND --help explains each)", ""]
-    lines += [f"  {name:10}{command.__doc__}" for name, command in COMMANDS.items()]
-    return "\n".join([*lines, "", "  --version  print the version"])
+    summaries = {name: _summary(command) for name, command in COMMANDS.items()}
+    for name, entry in sorted(plugin_commands().items()):
+        if name not in COMMANDS:
+            try:
+                summaries[name] = _summary(load_command(entry))
+            except PluginError as error:
+                summaries[name] = str(error)
+    width = max(map(len, summaries)) + 2
+    return "\n".join(
+        [
+            "usage: geom-miner COMMAND ... (geom-miner COMMAND --help explains each)",
+            "",
+            *(f"  {name:{width}}{summary}" for name, summary in summaries.items()),
+            "",
+            "  --version  print the version",
+        ]
+    )
+
+
+def _summary(command: Callable[..., Command]) -> str:
+    """First line of a command's docstring."""
+    return (command.__doc__ or "").strip().partition("\n")[0]

@@ -1,16 +1,17 @@
-"""Marching cubes on sparse blocks: one closed mesh, held or streamed, whatever the blocks are.
+"""Marching cubes on sparse blocks: one closed mesh, in memory or streamed to a file.
 
-A library supplies the topology, from the signs of the samples alone; positions are ours. Each
-vertex belongs to one edge of the sample lattice, and its position is computed from the edge's two
-samples by one formula. Vertices are counted before any is made, so each knows its index from
-where it lies: nothing is sorted, and the mesh can be written slab by slab.
+The mesh does not depend on how the samples are cut into blocks. The topology comes from the table
+of a library, by the signs of the samples alone; positions are computed here. Each vertex belongs
+to one edge of the sample lattice, and its position is computed from the edge's two samples by one
+formula. All vertices are counted before any is placed, so the index of a vertex follows from its
+edge. Nothing is sorted, and the mesh can be written slab by slab.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,43 +19,37 @@ import torch
 
 from geom_miner.atomic_files import new_file
 from geom_miner.errors import BlockShapeError, MeshError
-from geom_miner.extract.cells import (
-    Groups,
-    Samples,
-    count_crossings,
-    join_faces,
-    number_rows,
-    place_vertices,
-)
+from geom_miner.extract.cell_faces import join_faces
+from geom_miner.extract.cell_groups import Groups, Samples
+from geom_miner.extract.cell_vertices import count_crossings, number_rows, place_vertices
 from geom_miner.extract.cube_table import cube_table
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
-from geom_miner.mesh.ply_stream import write_ply_slabs
+from geom_miner.mesh.formats.ply_writer import write_ply_slabs
 from geom_miner.mesh.triangle_mesh import TriangleMesh
+from geom_miner.progress import Progress, silent
 
-# Blocks that a dense volume is cut into; the mesh does not depend on it.
+# Samples along an edge of the blocks of a dense volume. The mesh does not depend on it.
 _DENSE_BLOCK = 16
-# Progress is told in so many steps for each round over the blocks.
-_ROUND = 1000
-
-OnProgress = Callable[[int, int], None]
+# Passes over the blocks: count, place vertices, join faces.
+_PASSES = 3
 
 
 class Isosurface:
-    """The surface between samples below a level (outside) and the others (inside), as a mesh.
+    """The surface between samples below an iso level (outside) and all others (inside), as a mesh.
 
-    Samples beyond the grid count as outside, so the mesh is always closed. It is made when asked
-    for, in slabs along the first axis; besides the samples only 24 bytes are held for each row
-    of samples in the blocks that the level crosses.
+    Samples beyond the grid count as outside, so the mesh is always closed. Vertices and faces are
+    made on demand, in slabs along the first axis. Besides the samples, only 24 bytes are kept for
+    each row of samples in the blocks that the iso level crosses.
 
     Parameters
     ----------
     blocks : three-dimensional, one channel, higher inside.
-    grid : where the samples lie; its shape is the true one, without padding.
-    iso_level : taken in float32, as the samples are.
-    on_progress : called with (work done, work in all); the work is to count, then to make the
-        vertices and the faces of the crossed blocks.
+    grid : positions of the samples; its shape is the true one, without padding.
+    iso_level : value of the surface, rounded to float32 like the samples.
+    progress : called with the share of the work done, in (0, 1]: first counting, then making the
+        vertices and the faces.
 
     Attributes
     ----------
@@ -72,44 +67,44 @@ class Isosurface:
         grid: SampleGrid,
         *,
         iso_level: float,
-        on_progress: OnProgress | None = None,
+        progress: Progress = silent,
     ) -> None:
         if blocks.layout.ndim != 3 or blocks.channels != 1:
             raise BlockShapeError(
-                "a mesh needs a signal with 3 axes and 1 channel, "
+                "the signal of a mesh must have 3 axes and 1 channel, "
                 f"got {blocks.layout.ndim} axes and {blocks.channels}"
             )
         if any(n > whole for n, whole in zip(grid.shape, blocks.layout.shape, strict=True)):
             raise BlockShapeError(
-                f"blocks of {blocks.layout.shape} samples do not cover a grid of {grid.shape}; "
-                "give the grid of their own scale"
+                f"blocks must cover the grid of {grid.shape} samples, got blocks of "
+                f"{blocks.layout.shape}; give the grid of their own scale"
             )
-        self._grid, self._on_progress = grid, on_progress
-        self._samples = _samples_of(blocks, grid.shape, float(np.float32(iso_level)))
+        self._grid, self._progress = grid, progress
+        self._samples = _as_samples(blocks, grid.shape, float(np.float32(iso_level)))
         self._groups, self._rows, self._first_faces = self._count()
-        self._slabs = _slabs_of(self._groups.coordinates)
+        self._slabs = _split_into_slabs(self._groups.coordinates)
         self.num_vertices = int(number_rows(self._groups.coordinates, self._rows))
         self.num_faces = int(self._first_faces[-1])
 
     def _count(self) -> tuple[Groups, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Groups with faces, their rows' counts of vertices, and their first faces."""
-        candidates = _groups_to_visit(self._samples)
+        """The groups that have faces, their rows' vertex counts, and their first faces."""
+        candidates = _candidate_groups(self._samples)
         size_x, size_y, _ = self._samples.block_shape.tolist()
-        # Memory is taken up where something is written, so what stays empty costs none.
+        # Memory pages are allocated when they are written, so unused rows at the end cost nothing.
         rows = np.empty((len(candidates), size_x, 3, size_y), dtype=np.int64)
         faces = np.empty(len(candidates), dtype=np.int64)
         starts, _ = cube_table()
         kept = [np.empty((0, 3), dtype=np.int64)]
         count = 0
-        for slab in _slabs_of(candidates):
+        for slab in _split_into_slabs(candidates):
             at = candidates[slab]
-            fresh = slice(count, count + len(at))
-            count_crossings(self._samples, at, starts, rows[fresh], faces[fresh])
-            crossed = faces[fresh] > 0
+            added = slice(count, count + len(at))
+            count_crossings(self._samples, at, starts, rows[added], faces[added])
+            crossed = faces[added] > 0
             kept.append(at[crossed])
             count += len(kept[-1])
-            rows[fresh.start : count] = rows[fresh][crossed]
-            faces[fresh.start : count] = faces[fresh][crossed]
+            rows[added.start : count] = rows[added][crossed]
+            faces[added.start : count] = faces[added][crossed]
             self._report(0, slab.stop / len(candidates))
         coordinates = np.concatenate(kept)
         slots = np.full([n + 2 for n in self._samples.slots.shape], -1, dtype=np.int32)
@@ -119,8 +114,9 @@ class Isosurface:
     def vertex_slabs(self) -> Iterator[npt.NDArray[np.float64]]:
         """The vertices slab by slab, (v, 3) in world units, in the order of their lattice edges.
 
-        Each is the linear interpolation on its edge, kept 0.001 voxel from its ends. The order is
-        that of twice the coordinates of the edges' midpoints, the first axis first.
+        A vertex lies where linear interpolation along its edge gives the iso level, but at least
+        0.001 voxel from both ends. Edges are ordered by the coordinates of their midpoints, by the
+        first axis first.
 
         Raises
         ------
@@ -135,28 +131,26 @@ class Isosurface:
             place_vertices(self._samples, self._groups, slab, self._rows, index)
             if not np.isfinite(index).all():
                 raise MeshError(
-                    "the surface passes samples that are NaN or infinite; "
+                    "samples at the surface must be finite, got NaN or infinite ones; "
                     "make the signal again from sound data"
                 )
             yield self._grid.index_to_world(index)
             self._report(1, slab.stop / len(self._groups.coordinates))
 
     def face_slabs(self) -> Iterator[npt.NDArray[np.int64]]:
-        """The faces slab by slab, (f, 3) indices into all vertices, outward."""
+        """The faces slab by slab, (f, 3) indices into all vertices, facing outwards."""
+        first_faces = self._first_faces
         for slab in self._slabs:
-            faces = np.empty(
-                (self._first_faces[slab.stop] - self._first_faces[slab.start], 3), dtype=np.int64
-            )
+            count = first_faces[slab.stop] - first_faces[slab.start]
+            faces = np.empty((count, 3), dtype=np.int64)
             join_faces(
-                self._samples, self._groups, slab, cube_table(), self._rows, self._first_faces,
-                faces,
-            )  # fmt: skip
+                self._samples, self._groups, slab, cube_table(), self._rows, first_faces, faces
+            )
             yield faces
             self._report(2, slab.stop / len(self._groups.coordinates))
 
-    def _report(self, rounds: int, share: float) -> None:
-        if self._on_progress is not None:
-            self._on_progress(round(_ROUND * (rounds + share)), 3 * _ROUND)
+    def _report(self, passes_done: int, share: float) -> None:
+        self._progress((passes_done + share) / _PASSES)
 
 
 def extract_mesh(
@@ -164,14 +158,14 @@ def extract_mesh(
     grid: SampleGrid,
     *,
     iso_level: float,
-    on_progress: OnProgress | None = None,
+    progress: Progress = silent,
 ) -> TriangleMesh:
-    """Mesh a level of a signal in the grid's world units; see ``Isosurface``.
+    """Mesh the isosurface of a signal, in the grid's world units; see ``Isosurface``.
 
-    Vertices lie in the order of their lattice edges, and neither they nor the set of faces
-    depend on how the grid is cut into blocks. An empty level gives a mesh without faces.
+    Vertices are in the order of their lattice edges. Neither the vertices nor the set of faces
+    depend on how the grid is cut into blocks. If no sample is inside, the mesh has no faces.
     """
-    surface = Isosurface(blocks, grid, iso_level=iso_level, on_progress=on_progress)
+    surface = Isosurface(blocks, grid, iso_level=iso_level, progress=progress)
     vertices = np.empty((surface.num_vertices, 3))
     faces = np.empty((surface.num_faces, 3), dtype=np.int64)
     _fill(vertices, surface.vertex_slabs())
@@ -186,9 +180,11 @@ def extract_to_ply(
     *,
     iso_level: float,
     comments: Sequence[str] = (),
-    on_progress: OnProgress | None = None,
+    progress: Progress = silent,
 ) -> tuple[int, int]:
-    """Write the mesh of ``extract_mesh`` without holding it: the bytes of ``write_mesh``.
+    """Write the mesh of ``extract_mesh`` as PLY, without ever holding it in memory.
+
+    The file's bytes are those of ``write_mesh``.
 
     Returns
     -------
@@ -197,9 +193,9 @@ def extract_to_ply(
     Raises
     ------
     MeshError
-        The file cannot be written; an earlier file of this name is left as it was.
+        The file cannot be written. An earlier file of this name is left as it was.
     """
-    surface = Isosurface(blocks, grid, iso_level=iso_level, on_progress=on_progress)
+    surface = Isosurface(blocks, grid, iso_level=iso_level, progress=progress)
     counts = surface.num_vertices, surface.num_faces
     with new_file(path, MeshError) as stream:
         slabs = surface.vertex_slabs(), surface.face_slabs()
@@ -223,7 +219,7 @@ def _fill(out: npt.NDArray[np.generic], slabs: Iterable[npt.NDArray[np.generic]]
         first += len(slab)
 
 
-def _samples_of(blocks: SparseBlocks, shape: tuple[int, ...], level: float) -> Samples:
+def _as_samples(blocks: SparseBlocks, shape: tuple[int, ...], iso_level: float) -> Samples:
     blocks = blocks.to("cpu")
     return Samples(
         blocks.rows(slice(None))[..., 0].contiguous().numpy(),
@@ -231,18 +227,19 @@ def _samples_of(blocks: SparseBlocks, shape: tuple[int, ...], level: float) -> S
         blocks.constants[..., 0].float().contiguous().numpy(),
         np.array(blocks.layout.block_shape),
         np.array(shape),
-        level,
+        iso_level,
     )
 
 
-def _groups_to_visit(samples: Samples) -> npt.NDArray[np.int64]:
+def _candidate_groups(samples: Samples) -> npt.NDArray[np.int64]:
     """Coordinates (g, 3), in row-major order, of the groups of cells that may hold a crossing.
 
     A group reads blocks q - 1 and q on each axis, and there is one group more than blocks.
     """
-    level = np.float32(samples.level)
-    above = samples.values >= level
-    some_inside, some_outside = samples.constants >= level, ~(samples.constants >= level)
+    iso_level = np.float32(samples.iso_level)
+    above = samples.values >= iso_level
+    some_inside = samples.constants >= iso_level
+    some_outside = ~some_inside
     varying = samples.slots >= 0
     rows = samples.slots[varying]
     some_inside[varying] = np.any(above, axis=1)[rows]
@@ -250,20 +247,25 @@ def _groups_to_visit(samples: Samples) -> npt.NDArray[np.int64]:
     whole_x, whole_y, whole_z = samples.shape // samples.block_shape
     for beyond in np.s_[whole_x:], np.s_[:, whole_y:], np.s_[:, :, whole_z:]:
         some_outside[beyond] = True
-    crossed = _any_of_eight(some_inside, beyond=False) & _any_of_eight(some_outside, beyond=True)
+    crossed = _any_block_read(some_inside, beyond=False) & _any_block_read(
+        some_outside, beyond=True
+    )
     return np.argwhere(crossed)
 
 
-def _slabs_of(coordinates: npt.NDArray[np.int64]) -> list[slice]:
-    """Runs of groups that share the first coordinate."""
+def _split_into_slabs(coordinates: npt.NDArray[np.int64]) -> list[slice]:
+    """Runs of groups that share their first coordinate."""
     bounds = np.flatnonzero(np.diff(coordinates[:, 0], prepend=-1, append=-1))
     return [slice(a, b) for a, b in itertools.pairwise(bounds.tolist())]
 
 
-def _any_of_eight(state: npt.NDArray[np.bool_], *, beyond: bool) -> npt.NDArray[np.bool_]:
-    """Whether any of the blocks q - 1, q has a state, for every group q: (*counts + 1)."""
-    found = np.pad(state, 1, constant_values=beyond)
+def _any_block_read(state: npt.NDArray[np.bool_], *, beyond: bool) -> npt.NDArray[np.bool_]:
+    """Whether any of the 8 blocks that a group reads has a state, for all groups: (*counts + 1).
+
+    Blocks beyond the grid have the state ``beyond``.
+    """
+    result = np.pad(state, 1, constant_values=beyond)
     for axis in range(3):
-        ahead = np.swapaxes(found, 0, axis)
-        found = np.swapaxes(ahead[:-1] | ahead[1:], 0, axis)
-    return found
+        axis_first = np.swapaxes(result, 0, axis)
+        result = np.swapaxes(axis_first[:-1] | axis_first[1:], 0, axis)
+    return result

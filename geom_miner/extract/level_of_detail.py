@@ -1,13 +1,14 @@
-"""One mesh per level of detail of a representation."""
+"""Mesh one level of detail of a representation."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
 
-from geom_miner.extract.isosurface import OnProgress, extract_mesh, extract_to_ply
+from geom_miner.extract.isosurface import extract_mesh, extract_to_ply
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from geom_miner.model.representation import Representation
+from geom_miner.progress import Progress, silent
 
 
 def extract_level(
@@ -16,12 +17,20 @@ def extract_level(
     *,
     iso_level: float = 0.5,
     backend: str = "auto",
-    on_progress: OnProgress | None = None,
+    progress: Progress = silent,
 ) -> TriangleMesh:
-    """Decode one scale of an occupancy and mesh it, in the source mesh's own coordinates."""
+    """Decode one scale and mesh its isosurface, in the coordinates of the source mesh.
+
+    Parameters
+    ----------
+    scale : 0 is the finest.
+    iso_level : value of the surface; inside is higher.
+    backend : the kernel that decodes.
+    progress : called with the share of the meshing done, in (0, 1].
+    """
     blocks = representation.decode(scale, backend=backend)
     grid = representation.grid.at_scale(scale)
-    return extract_mesh(blocks, grid, iso_level=iso_level, on_progress=on_progress)
+    return extract_mesh(blocks, grid, iso_level=iso_level, progress=progress)
 
 
 def write_level_ply(
@@ -32,9 +41,11 @@ def write_level_ply(
     iso_level: float = 0.5,
     comments: Sequence[str] = (),
     backend: str = "auto",
-    on_progress: OnProgress | None = None,
+    progress: Progress = silent,
 ) -> tuple[int, int]:
-    """Write the mesh of ``extract_level`` as PLY without holding it; see ``extract_to_ply``.
+    """Write the mesh of ``extract_level`` as PLY without holding it in memory.
+
+    Parameters are those of ``extract_level`` and ``extract_to_ply``.
 
     Returns
     -------
@@ -47,5 +58,5 @@ def write_level_ply(
         representation.grid.at_scale(scale),
         iso_level=iso_level,
         comments=comments,
-        on_progress=on_progress,
+        progress=progress,
     )

@@ -123,6 +123,7 @@ PRESETS: dict[str, Preset] = {
         _RELEASE_IMAGE, "image", "the released code's settings for images"
     ),
 }
+"""Presets by name; the first for a kind of source (mesh or image) is the default."""
 
 
 def preset(name: str) -> Preset:

@@ -21,7 +21,7 @@ import math
 import torch
 from torch import Tensor
 
-from geom_miner.errors import BackendUnavailable
+from geom_miner.errors import BackendUnavailable, missing_extra
 from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.kernels.training import BETA1, BETA2, TrainingState, check_bounds
 
@@ -30,8 +30,8 @@ try:
 
     from geom_miner.kernels.gpu_programs import evaluate_program, train_program
 except ImportError as error:
-    raise BackendUnavailable(
-        "backend gpu needs the package triton; install geom_miner[gpu] or use backend reference"
+    raise missing_extra(
+        "backend gpu needs triton", "gpu", instead="use backend reference"
     ) from error
 
 # Samples per tile; a warp holds eight features of them, so a value of a tile is eight registers

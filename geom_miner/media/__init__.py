@@ -1,4 +1,4 @@
-"""Image files to samples and back."""
+"""Files of images, volumes and arrays: to samples, and from samples."""
 
 import lazy_loader
 

@@ -1,4 +1,6 @@
-from .images import ImageSignal as ImageSignal
-from .images import image_to_blocks as image_to_blocks
+from .image_signal import ImageSignal as ImageSignal
+from .image_signal import image_to_blocks as image_to_blocks
+from .images import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from .images import WRITABLE_IMAGE_SUFFIXES as WRITABLE_IMAGE_SUFFIXES
 from .images import read_image as read_image
 from .images import write_image as write_image

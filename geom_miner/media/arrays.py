@@ -1,4 +1,4 @@
-"""Plain arrays: NPY and NPZ files, written atomically and never unpickled."""
+"""NPY and NPZ files of arrays, written atomically and without pickled objects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def read_array(path: Path | str) -> npt.NDArray[np.float64]:
     Raises
     ------
     MediaError
-        The file is missing, cut short, no NPY file, or not numeric.
+        The file is missing, cut short, no NPY file, or holds something other than numbers.
     """
     try:
         array = np.load(path, allow_pickle=False)
@@ -52,14 +52,15 @@ def write_array_in_slabs(
     dtype: npt.DTypeLike,
     slabs: Iterable[npt.NDArray[np.generic]],
 ) -> None:
-    """Write an NPY file of ``shape`` from slabs that follow each other in row-major order."""
-    facts = {
+    """Write an NPY file of ``shape`` from its slabs in row-major order."""
+    header = {
         "descr": np.lib.format.dtype_to_descr(np.dtype(dtype)),
         "fortran_order": False,
         "shape": shape,
     }
     with new_file(path, MediaError) as file:
-        np.lib.format.write_array_header_1_0(file, facts)
+        np.lib.format.write_array_header_1_0(file, header)
         for slab in slabs:
             file.write(np.ascontiguousarray(slab, dtype=dtype).data)
-            del slab  # before the next one is made
+            # Free the slab's memory before the next one is computed.
+            del slab

@@ -1,8 +1,7 @@
-"""A signal that is too large to hold densely, handed out part by part while it is written."""
+"""Hand out a signal slab by slab or chunk by chunk, so that writers never hold all of it."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,27 +13,28 @@ import torch
 from geom_miner.grid.blocks import Box
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
+from geom_miner.progress import Progress, silent
 
-# What is inside; for samples as bytes.
-_HALF = 0.5
+# Samples of at least this value count as inside (1) where occupancy is written as bytes.
+_INSIDE_FROM = 0.5
 
 
 @dataclass(frozen=True)
 class SampleStream:
-    """A box of samples of a signal, and how to get at any part of it.
+    """A box of samples of a signal, of which any region can be decoded.
 
     Parameters
     ----------
     grid : samples of the whole signal, without padding.
     box : the samples to write, half-open, inside the grid.
-    decode : turns boxes, one after the other, into blocks that may be read inside that box.
-    block_shape : samples per axis of a block; parts that are whole blocks cost least.
+    decode : decodes boxes, one after the other, to blocks that may be read inside that box.
+    block_shape : samples per axis of a block; regions of whole blocks are cheapest to read.
     channels : numbers per sample.
-    dtype : float32, or uint8 for 1 where a sample is at least 1/2 and 0 elsewhere.
-    compress : pack the samples where the file's format can.
-    dropped : axes one sample thick that the written array leaves out.
-    facts : JSON-able; what is written beside the samples.
-    on_progress : called with (samples written, samples to write).
+    dtype : float32, or uint8 for 1 where a sample is at least 0.5 and 0 elsewhere.
+    compress : compress the samples, if the file format can.
+    dropped : axes that are one sample thick and that the written array leaves out.
+    metadata : values that JSON can hold, written beside the samples.
+    progress : called with the share of the samples that are written, in (0, 1].
     """
 
     grid: SampleGrid
@@ -45,8 +45,8 @@ class SampleStream:
     dtype: npt.DTypeLike = np.float32
     compress: bool = True
     dropped: tuple[int, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    on_progress: Callable[[int, int], None] = lambda done, total: None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    progress: Progress = silent
 
     @property
     def axes(self) -> tuple[int, ...]:
@@ -75,18 +75,16 @@ class SampleStream:
         return tuple(float(x) for x in self.grid.index_to_world(self.box[0]))
 
     def slabs(self, axis: int) -> Iterator[npt.NDArray[np.generic]]:
-        """The samples along one axis, at most a block thick: (*extent of the slab, channel)."""
-        total = math.prod(self.extent)
-        per_plane = total // self.extent[axis]
+        """Slabs of samples along one axis, at most a block thick: (*extent of slab, channel)."""
         layers = self.layers(axis, self.block_shape[axis])
-        parts = self.decode(layers)
+        decoded = self.decode(layers)
         for layer in layers:
-            # No name holds the blocks, so they are gone before the next ones are decoded.
-            yield self.read(next(parts), layer)
-            self.on_progress((layer[1][axis] - self.box[0][axis]) * per_plane, total)
+            # The blocks get no name, so that they are freed before the next ones are decoded.
+            yield self.read(next(decoded), layer)
+            self.progress((layer[1][axis] - self.box[0][axis]) / self.extent[axis])
 
     def layers(self, axis: int, thickness: int, *, anchor: int = 0) -> list[Box]:
-        """The box cut along one axis where the distance to ``anchor`` is whole thicknesses."""
+        """The box, cut along one axis at whole multiples of ``thickness`` from ``anchor``."""
         start, stop = self.box
         first = anchor + (start[axis] - anchor) // thickness * thickness
         cuts = [*range(first + thickness, stop[axis], thickness)]
@@ -96,8 +94,8 @@ class SampleStream:
     def read(self, blocks: SparseBlocks, box: Box) -> npt.NDArray[np.generic]:
         """Samples of a box as ``dtype``: (*extent, channel).
 
-        Whole blocks are laid out side by side and the box is cut from them. That takes no index
-        per sample, as reading from anywhere does.
+        Whole blocks are laid out next to each other and the box is cut from them. Unlike
+        ``SparseBlocks.read``, this needs no index for each sample.
         """
         size, ndim = self.block_shape, self.grid.ndim
         touched = self._touched(box)
@@ -121,14 +119,17 @@ class SampleStream:
         return whole[tuple(cut)]
 
     def is_zero(self, blocks: SparseBlocks, box: Box) -> bool:
-        """Whether every block that a box touches is the constant 0; False may still read as 0."""
+        """Whether every block that a box touches is the constant 0.
+
+        False does not exclude that all samples of the box are 0.
+        """
         touched = self._touched(box)
         if bool((blocks.slots[touched] >= 0).any()):
             return False
         return not self._as_dtype(blocks.constants[touched]).any()
 
     def _touched(self, box: Box) -> tuple[slice, ...]:
-        """Per axis, which blocks hold samples of a box."""
+        """The range of blocks, per axis, that hold samples of a box."""
         return tuple(
             slice(a // size, -(-b // size))
             for a, b, size in zip(*box, self.block_shape, strict=True)
@@ -136,7 +137,7 @@ class SampleStream:
 
     def _as_dtype(self, samples: torch.Tensor) -> npt.NDArray[np.generic]:
         if np.dtype(self.dtype) == np.uint8:
-            samples = (samples >= _HALF).to(torch.uint8)
+            samples = (samples >= _INSIDE_FROM).to(torch.uint8)
         array: npt.NDArray[np.generic] = samples.cpu().numpy()
         return array
 

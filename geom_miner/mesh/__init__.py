@@ -1,4 +1,4 @@
-"""Triangle meshes: the data type, files, normalization, diagnosis."""
+"""Triangle meshes: the data type, files, the cube of samples around a mesh, diagnosis."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""What is right and wrong with a mesh, in numbers and in words."""
+"""Examine a mesh: whether it is closed, and which faults it has, in numbers and in sentences."""
 
 from __future__ import annotations
 
@@ -11,69 +11,72 @@ from geom_miner.mesh.weld import merge_identical_vertices
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Counts over a mesh after vertices of equal position were merged.
+    """Counts over a mesh whose vertices of equal position were merged.
 
-    Faces with two equal corners cover nothing and join nothing; they count as degenerate and are
-    left out of everything about edges.
+    A face with two equal corners has no area and joins no other face. It counts as degenerate,
+    and every count of edges leaves it out.
     """
 
     vertices: int
     """Vertices as stored, before merging."""
     faces: int
     """Faces as stored."""
-    parts: int
-    """Connected components of faces over shared vertices."""
+    components: int
+    """Connected components: faces are connected if they share a vertex."""
     open_edges: int
     """Edges of exactly one face."""
     odd_edges: int
-    """Edges of an odd number of faces, the open ones among them: where parity leaks."""
+    """Edges of an odd number of faces, open edges among them. Parity leaks at these."""
     nonmanifold_edges: int
     """Edges of more than two faces."""
     misoriented_edges: int
-    """Edges of exactly two faces that run along it in the same direction."""
+    """Edges of exactly two faces that both run along the edge in the same direction."""
     degenerate_faces: int
     """Faces of zero area."""
     duplicate_faces: int
-    """Faces whose three corners occurred before, in any order."""
+    """Faces with the same three corners as an earlier face, in any order."""
     closed: bool
-    """Every edge has an even number of faces: all that parity needs to be consistent."""
+    """Every edge has an even number of faces, which is all that parity needs."""
     watertight: bool
     """Every edge has exactly two faces, consistently oriented."""
     volume: float
     """Signed volume in cubed world units; meaningful if closed, > 0 if faces point outwards."""
     area: float
-    """Surface area in squared world units, of both sides of a sheet if both have faces."""
+    """Surface area in squared world units; a sheet whose two sides both have faces counts twice."""
 
     def sentences(self) -> list[str]:
-        """The findings in plain words, the verdict first."""
+        """The diagnosis in plain words: first the verdict, then one sentence for each fault."""
         findings = [_verdict(self)]
-        for count, what in (
+        for count, fault in (
             (self.open_edges, "open edge(s): the surface has holes"),
             (self.nonmanifold_edges, "edge(s) joined by more than two faces"),
             (self.misoriented_edges, "edge(s) where two faces disagree about outside"),
             (self.degenerate_faces, "face(s) without area"),
-            (self.duplicate_faces, "repeated face(s)"),
+            (self.duplicate_faces, "duplicate face(s)"),
         ):
             if count:
-                findings.append(f"{count:,} {what}.")
+                findings.append(f"{count:,} {fault}.")
         if self.closed and self.volume < 0:
-            findings.append("The faces point inwards; they are taken as if turned outwards.")
+            findings.append("The faces point inwards; they are treated as if they were flipped.")
         return findings
 
 
-def _verdict(d: Diagnosis) -> str:
-    size = f"{d.faces:,} faces and {d.vertices:,} vertices in {d.parts:,} part(s)"
-    if d.watertight:
+def _verdict(diagnosis: Diagnosis) -> str:
+    size = (
+        f"{diagnosis.faces:,} faces and {diagnosis.vertices:,} vertices in "
+        f"{diagnosis.components:,} connected component(s)"
+    )
+    if diagnosis.watertight:
         return f"The mesh is watertight: {size}."
-    if d.closed:
-        return f"The mesh is closed but not cleanly so: {size}."
+    if diagnosis.closed:
+        return f"The mesh is closed but not watertight: {size}."
     return f"The mesh is not closed, so inside is a guess near its holes: {size}."
 
 
 def diagnose(mesh: TriangleMesh) -> Diagnosis:
     """Examine how the faces of a mesh are joined.
 
-    Takes about two thirds of the memory of the mesh for a while.
+    The examination temporarily takes about two thirds of the mesh's own memory.
 
     Raises
     ------
@@ -81,21 +84,22 @@ def diagnose(mesh: TriangleMesh) -> Diagnosis:
         There are more than 2**31 vertices.
     """
     # Numba is imported on first use.
+    from geom_miner.mesh.components import count_components
     from geom_miner.mesh.edges import count_edges
     from geom_miner.mesh.measures import measure
-    from geom_miner.mesh.parts import count_parts
 
     merged = merge_identical_vertices(mesh)
+    num_vertices = len(merged.vertices)
     with ThreadPoolExecutor(1) as pool:
-        # The work of one core, while the others do the rest.
-        parts = pool.submit(count_parts, merged.faces, len(merged.vertices))
-        edges = count_edges(merged.faces, len(merged.vertices))
+        # Counting components keeps one core busy while the other cores count edges.
+        components = pool.submit(count_components, merged.faces, num_vertices)
+        edges = count_edges(merged.faces, num_vertices)
         measures = measure(merged.vertices, merged.faces)
     closed = measures.proper_faces > 0 and not edges.odd_edges
     return Diagnosis(
         vertices=len(mesh.vertices),
         faces=len(mesh.faces),
-        parts=parts.result(),
+        components=components.result(),
         **edges._asdict(),
         degenerate_faces=measures.degenerate_faces,
         closed=closed,

@@ -1,11 +1,11 @@
-"""How many faces meet at each edge, and which way they run along it.
+"""Count the faces at each edge of a mesh, and find the faces that share an edge.
 
-No list of all edges is ever sorted. Every edge belongs to the smaller of its two vertices: faces
-are dealt into buckets, one per vertex, by counting first, and each short bucket is sorted by
-itself. A face of corners ``low < middle < high`` stands in the bucket of ``low`` for two of its
-edges, and its third edge in the bucket of ``middle``. Faces of equal corners so meet in one
-bucket, where repeats are found in passing. Ranges of vertices are independent of each other and
-run side by side.
+No list of all edges is ever sorted. Every edge belongs to the smaller of its two vertices. A
+counting sort puts the edges into one bucket per vertex, and each short bucket is then sorted by
+itself. A face with corners ``low < middle < high`` stores two edges in the bucket of ``low`` and
+its third edge in the bucket of ``middle``. Duplicate faces therefore meet in one bucket, which
+makes them easy to count. Ranges of vertices are independent of each other, so they are processed
+in parallel.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ import numpy.typing as npt
 from numba import njit
 
 from geom_miner.errors import MeshError
-from geom_miner.mesh.side_by_side import cores, side_by_side
+from geom_miner.parallel import num_threads, parallel_map
 
 # Numba is untyped.
 # mypy: disallow-untyped-decorators=False
 
 Ints = npt.NDArray[np.integer]
 
-# The larger end of an edge and a direction share 32 bits.
+# Most vertices of a mesh: an edge's larger vertex and its direction share 32 bits.
 MOST_VERTICES = 1 << 31
-# Vertices are dealt into ranges of equal work by whole bins, at most so many.
+# Most bins of vertices. Ranges of equal work are whole numbers of bins.
 _MOST_BINS = 1 << 12
-# Neighbors are listed range by range; the more ranges, the less memory, and the more often all
-# faces are passed over.
-_RANGES_OF_NEIGHBORS = 4
-# Shorter lists are sorted by insertion.
-_SHORT = 32
+# Ranges in which neighbors are listed. More ranges take less memory, but each range reads all
+# faces again.
+_NEIGHBOR_RANGES = 4
+# Longest list that is sorted by insertion.
+_MOST_INSERTED = 32
 
 
 class EdgeCounts(NamedTuple):
-    """What ``Diagnosis`` says about edges and repeated faces, under the same names."""
+    """The counts of edges and duplicate faces in a ``Diagnosis``, under the same names."""
 
     open_edges: int
     odd_edges: int
@@ -47,86 +47,89 @@ class EdgeCounts(NamedTuple):
     duplicate_faces: int
 
 
-def count_edges(faces: Ints, vertices: int, *, ranges: int | None = None) -> EdgeCounts:
-    """Count edges by their faces; faces with two equal corners are left out.
+def count_edges(faces: Ints, num_vertices: int, *, ranges: int | None = None) -> EdgeCounts:
+    """Count edges by the number of their faces; faces with two equal corners are left out.
 
-    Takes 12 bytes for each face and 8 for each vertex.
+    Takes 12 bytes for each face and 8 bytes for each vertex.
 
     Parameters
     ----------
-    faces : (f, 3) int32 or int64 indices in [0, vertices).
-    ranges : of vertices, to run side by side; every core has one if nothing is said.
+    faces : (f, 3) int32 or int64 indices in [0, num_vertices).
+    ranges : number of vertex ranges that run in parallel; by default one for each thread.
 
     Raises
     ------
     MeshError
-        There are more than ``MOST_VERTICES``.
+        There are more than ``MOST_VERTICES`` vertices.
     """
-    _refuse_more_than(MOST_VERTICES, vertices, "vertices")
-    bounds = _equal_work(faces, vertices, cores() if ranges is None else ranges)
-    counts = side_by_side(_count_range, [(faces, *span) for span in itertools.pairwise(bounds)])
+    _check_count(num_vertices, "vertices")
+    bounds = _equal_work(faces, num_vertices, num_threads() if ranges is None else ranges)
+    counts = parallel_map(_count_range, [(faces, *span) for span in itertools.pairwise(bounds)])
     return EdgeCounts(*np.sum(counts, axis=0, dtype=int).tolist())
 
 
-def neighbors(faces: Ints, vertices: int) -> Iterator[npt.NDArray[np.int64]]:
-    """Pairs of faces that share an edge with no third one, in parts.
+def neighbor_pairs(faces: Ints, num_vertices: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Pairs of faces that share an edge which no third face has, one array per vertex range.
 
-    Faces with two equal corners cover nothing and join nothing. Takes 6 bytes for each face and
-    2 for each vertex. Arguments and errors as for ``count_edges``.
+    Faces with two equal corners have no neighbors. Takes 6 bytes for each face and 2 bytes for
+    each vertex. Arguments and errors are those of ``count_edges``.
 
     Yields
     ------
-    (pairs,) ``face << 32 | other << 1 | same``, where ``same`` is 1 if both run along the edge in
-        the same direction, and 0 if they agree about outside.
+    (pairs,) ``face << 32 | other << 1 | same``, where ``same`` is 1 if both faces run along the
+        edge in the same direction, and 0 if they agree about outside.
     """
-    _refuse_more_than(MOST_VERTICES, vertices, "vertices")
-    _refuse_more_than(MOST_VERTICES, len(faces), "faces")
-    bounds = _equal_work(faces, vertices, _RANGES_OF_NEIGHBORS)
+    _check_count(num_vertices, "vertices")
+    _check_count(len(faces), "faces")
+    bounds = _equal_work(faces, num_vertices, _NEIGHBOR_RANGES)
     for first, stop in itertools.pairwise(bounds):
         pair_at, end_at = _new_offsets(faces, first, stop)
         _offsets(faces, first, stop, pair_at, end_at)
         at = end_at
         at += 2 * pair_at
         sides = np.empty(at[-1], dtype=np.int64)
-        _deal_sides(faces, first, stop, at, sides)
+        _fill_with_sides(faces, first, stop, at, sides)
         yield sides[: _pair_sides(at, sides)]
 
 
-def _refuse_more_than(most: int, count: int, what: str) -> None:
-    if count > most:
-        raise MeshError(f"{count:,} {what} are too many to examine; split the mesh")
+def _check_count(count: int, what: str) -> None:
+    if count > MOST_VERTICES:
+        raise MeshError(
+            f"{what} must number at most {MOST_VERTICES:,} to be examined, got {count:,}; "
+            "split the mesh"
+        )
 
 
 def _new_offsets(faces: Ints, first: int, stop: int) -> npt.NDArray[np.integer]:
-    kind = np.int32 if 3 * len(faces) < 1 << 31 else np.int64
-    return np.zeros((2, stop - first + 2), dtype=kind)
+    dtype = np.int32 if 3 * len(faces) < 1 << 31 else np.int64
+    return np.zeros((2, stop - first + 2), dtype=dtype)
 
 
-def _equal_work(faces: Ints, vertices: int, ranges: int) -> list[int]:
-    """Where ranges of vertices begin, and where the last one ends."""
-    shift = max(0, (vertices // _MOST_BINS).bit_length())
-    # A vertex is about as much work as an edge.
-    work = np.cumsum(_edges_per_bin(faces, shift, (vertices >> shift) + 1) + (1 << shift))
+def _equal_work(faces: Ints, num_vertices: int, ranges: int) -> list[int]:
+    """Bounds of vertex ranges that take equal work: the start of each, and the last one's end."""
+    shift = max(0, (num_vertices // _MOST_BINS).bit_length())
+    # A vertex takes about as much work as an edge.
+    work = np.cumsum(_edges_per_bin(faces, shift, (num_vertices >> shift) + 1) + (1 << shift))
     inner = np.searchsorted(work, work[-1] * np.arange(1, ranges) / ranges) << shift
-    return [0, *np.minimum(inner, vertices).tolist(), vertices]
+    return [0, *np.minimum(inner, num_vertices).tolist(), num_vertices]
 
 
 def _count_range(faces: Ints, first: int, stop: int) -> tuple[int, int, int, int, int]:
-    """``EdgeCounts`` of the edges whose smaller vertex is in [first, stop)."""
-    # Allocated here: NumPy asks for huge pages, and touching memory is a good part of the time.
+    """``EdgeCounts`` of the edges whose smaller vertex lies in [first, stop)."""
+    # NumPy allocates, not the compiled code: it requests huge pages, which are faster to touch.
     pair_at, end_at = _new_offsets(faces, first, stop)
     longest = _offsets(faces, first, stop, pair_at, end_at)
     pairs = np.empty(pair_at[-1], dtype=np.int64)
     ends = np.empty(end_at[-1], dtype=np.uint32)
-    _deal(faces, first, stop, pair_at, end_at, pairs, ends)
-    found: tuple[int, int, int, int, int]
-    found = _count_buckets(pair_at, end_at, pairs, ends, np.empty(longest, dtype=np.int64))
-    return found
+    _fill_buckets(faces, first, stop, pair_at, end_at, pairs, ends)
+    counts: tuple[int, int, int, int, int]
+    counts = _count_buckets(pair_at, end_at, pairs, ends, np.empty(longest, dtype=np.int64))
+    return counts
 
 
 @njit(nogil=True, cache=True)
 def _ascending(faces: Ints, k: int) -> tuple[np.int64, np.int64, np.int64, np.int64]:
-    """Corners of a face in ascending order; 1 if it runs from low to middle to high, else 0."""
+    """Corners of a face in ascending order, and 1 if it runs low, middle, high, else 0."""
     a, b, c = np.int64(faces[k, 0]), np.int64(faces[k, 1]), np.int64(faces[k, 2])
     low, high = min(a, b), max(a, b)
     rising = (a < b) + (b < c) + (c < a) == 2
@@ -135,18 +138,21 @@ def _ascending(faces: Ints, k: int) -> tuple[np.int64, np.int64, np.int64, np.in
 
 @njit(nogil=True, cache=True)
 def _edges_per_bin(faces: Ints, shift: int, bins: int) -> npt.NDArray[np.int64]:
-    """Edges of faces whose smaller vertex lies in each bin of ``1 << shift`` vertices."""
-    found = np.zeros(bins, np.int64)
+    """Number of edges whose smaller vertex lies in each bin of ``1 << shift`` vertices."""
+    edges = np.zeros(bins, np.int64)
     for k in range(len(faces)):
         low, middle, _, _ = _ascending(faces, k)
-        found[low >> shift] += 2
-        found[middle >> shift] += 1
-    return found
+        edges[low >> shift] += 2
+        edges[middle >> shift] += 1
+    return edges
 
 
 @njit(nogil=True, cache=True)
 def _offsets(faces: Ints, first: int, stop: int, pair_at: Ints, end_at: Ints) -> int:
-    """Where the buckets begin, one place late for ``_deal``; returns the longest one's edges."""
+    """Set the start of each bucket, shifted by one entry, which ``_fill_buckets`` shifts back.
+
+    Returns the number of edges in the longest bucket.
+    """
     for k in range(len(faces)):
         low, middle, high, _ = _ascending(faces, k)
         if first <= middle and low < stop and low < middle and middle < high:
@@ -163,12 +169,12 @@ def _offsets(faces: Ints, first: int, stop: int, pair_at: Ints, end_at: Ints) ->
 
 
 @njit(nogil=True, cache=True)
-def _deal(
+def _fill_buckets(
     faces: Ints, first: int, stop: int, pair_at: Ints, end_at: Ints, pairs: Ints, ends: Ints
 ) -> None:
-    """Fill the buckets: (middle, high, rising) of faces, and (high, rising) of third edges.
+    """Fill the buckets: (middle, high, rising) of each face, (high, rising) of each third edge.
 
-    Afterwards bucket v is ``pairs[pair_at[v] : pair_at[v + 1]]`` and the same of ``ends``.
+    Afterwards bucket v is ``pairs[pair_at[v] : pair_at[v + 1]]``, and likewise of ``ends``.
     """
     for k in range(len(faces)):
         low, middle, high, rising = _ascending(faces, k)
@@ -185,16 +191,17 @@ def _deal(
 def _count_buckets(
     pair_at: Ints, end_at: Ints, pairs: Ints, ends: Ints, bucket: Ints
 ) -> tuple[int, int, int, int, int]:
-    opened, odd, many, disagreeing, repeated = 0, 0, 0, 0, 0
+    """``EdgeCounts`` of all buckets; ``bucket`` is scratch space for the longest one."""
+    opened, odd, nonmanifold, misoriented, duplicates = 0, 0, 0, 0, 0
     for v in range(len(pair_at) - 2):
         _sort(pairs, pair_at[v], pair_at[v + 1])
         size = 0
-        before = np.int64(-1)
+        previous = np.int64(-1)
         for k in range(pair_at[v], pair_at[v + 1]):
             corners, rising = pairs[k] >> 1, pairs[k] & 1
-            repeated += corners == before
-            before = corners
-            # A rising face runs from low to middle, and to low from high.
+            duplicates += corners == previous
+            previous = corners
+            # A rising face runs from low to middle, and from high to low.
             bucket[size] = corners >> 31 << 1 | rising
             bucket[size + 1] = (corners & 0x7FFFFFFF) << 1 | 1 - rising
             size += 2
@@ -210,21 +217,21 @@ def _count_buckets(
                 k += 1
             opened += k - begin == 1
             odd += (k - begin) & 1
-            many += k - begin > 2
-            disagreeing += k - begin == 2 and upward != 1
-    return opened, odd, many, disagreeing, repeated
+            nonmanifold += k - begin > 2
+            misoriented += k - begin == 2 and upward != 1
+    return opened, odd, nonmanifold, misoriented, duplicates
 
 
 @njit(nogil=True, cache=True)
-def _deal_sides(faces: Ints, first: int, stop: int, at: Ints, sides: Ints) -> None:
-    """Fill the buckets ``sides[at[v] : at[v + 1]]`` with (other end, face, direction)."""
+def _fill_with_sides(faces: Ints, first: int, stop: int, at: Ints, sides: Ints) -> None:
+    """Fill the buckets ``sides[at[v] : at[v + 1]]`` with (larger vertex, face, direction)."""
     for k in range(len(faces)):
         low, middle, high, rising = _ascending(faces, k)
         if first <= middle and low < stop and low < middle and middle < high:
             if low >= first:
-                place = at[low - first + 1]
-                sides[place] = middle << 32 | k << 1 | rising
-                sides[place + 1] = high << 32 | k << 1 | 1 - rising
+                entry = at[low - first + 1]
+                sides[entry] = middle << 32 | k << 1 | rising
+                sides[entry + 1] = high << 32 | k << 1 | 1 - rising
                 at[low - first + 1] += 2
             if middle < stop:
                 sides[at[middle - first + 1]] = high << 32 | k << 1 | rising
@@ -233,7 +240,7 @@ def _deal_sides(faces: Ints, first: int, stop: int, at: Ints, sides: Ints) -> No
 
 @njit(nogil=True, cache=True)
 def _pair_sides(at: Ints, sides: Ints) -> int:
-    """Put pairs in place of sides, which are more; returns their number."""
+    """Overwrite the sides with pairs of faces, which are fewer; returns the number of pairs."""
     pairs = 0
     for v in range(len(at) - 2):
         _sort(sides, at[v], at[v + 1])
@@ -243,17 +250,20 @@ def _pair_sides(at: Ints, sides: Ints) -> int:
             while k < stop and sides[k] >> 32 == other:
                 k += 1
             if k - begin == 2:
-                one, two = sides[begin] & 0xFFFFFFFF, sides[begin + 1] & 0xFFFFFFFF
-                same = 1 - ((one ^ two) & 1)
-                sides[pairs] = one >> 1 << 32 | two >> 1 << 1 | same
+                side, other_side = sides[begin] & 0xFFFFFFFF, sides[begin + 1] & 0xFFFFFFFF
+                same = 1 - ((side ^ other_side) & 1)
+                sides[pairs] = side >> 1 << 32 | other_side >> 1 << 1 | same
                 pairs += 1
     return pairs
 
 
 @njit(nogil=True, cache=True)
 def _sort(values: Ints, begin: int, end: int) -> None:
-    """Sort a part in place: by insertion if it is short, else by heap, whose worst case is mild."""
-    if end - begin <= _SHORT:
+    """Sort ``values[begin:end]`` in place: by insertion if it is short, else by heap sort.
+
+    Heap sort has no bad case, unlike quicksort.
+    """
+    if end - begin <= _MOST_INSERTED:
         for i in range(begin + 1, end):
             value, k = values[i], i
             while k > begin and values[k - 1] > value:
@@ -271,7 +281,7 @@ def _sort(values: Ints, begin: int, end: int) -> None:
 
 @njit(nogil=True, cache=True)
 def _sift(values: Ints, begin: int, root: int, size: int) -> None:
-    """Let a value sink until both its children in the heap are no larger."""
+    """Let the value at ``root`` sink until neither of its children in the heap is larger."""
     value, child = values[begin + root], 2 * root + 1
     while child < size:
         if child + 1 < size and values[begin + child] < values[begin + child + 1]:

@@ -1,8 +1,8 @@
-"""Which vertices have the position of an earlier one, by hashing.
+"""Find vertices that have the position of an earlier vertex, by hashing.
 
-Vertices are first dealt into lots by some bits of their hashes; equal positions have equal hashes
-and so share a lot. A lot's open-addressing table fits into a core's cache, and lots are
-independent of each other.
+A counting sort first puts the vertices into buckets by some bits of their hashes. Equal positions
+have equal hashes, so they share a bucket. The open-addressing hash table of one bucket fits into
+a core's cache, and buckets are independent of each other.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from geom_miner.mesh.side_by_side import cores, side_by_side
+from geom_miner.parallel import num_threads, parallel_map
 
 # Numba is untyped.
 # mypy: disallow-untyped-decorators=False
@@ -21,18 +21,20 @@ from geom_miner.mesh.side_by_side import cores, side_by_side
 Bits = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.integer]
 
-# An entry is a vertex's index plus one (0 is a free place in a table), and above it bits of hash.
+# An entry holds a vertex's index plus one in its low bits and bits of the hash above them. 0 marks
+# a free slot of a hash table.
 _INDEX_BITS = np.uint64(40)
-_INDEX = np.uint64((1 << 40) - 1)
-_VERTICES_PER_LOT = 1 << 15
-_MOST_LOTS = 1 << 12
+_INDEX_MASK = np.uint64((1 << 40) - 1)
+# Average vertices in a bucket, and the most buckets.
+_VERTICES_PER_BUCKET = 1 << 15
+_MOST_BUCKETS = 1 << 12
 
 
 def distances_to_first(vertices: npt.NDArray[np.float64]) -> Ints:
-    """For every vertex, how far before it the first one of its position stands; 0 if it is that.
+    """For every vertex, its index minus that of the first vertex of the same position.
 
-    Positions are compared bit by bit, but -0.0 equals 0.0. Takes 8 bytes for each vertex, and
-    what is returned takes memory only where it is not 0.
+    Positions are compared bit by bit, except that -0.0 equals 0.0. Takes 8 bytes for each vertex.
+    The result takes memory only where it is not 0.
 
     Parameters
     ----------
@@ -40,38 +42,39 @@ def distances_to_first(vertices: npt.NDArray[np.float64]) -> Ints:
 
     Returns
     -------
-    (v,) int32, or int64 where that is too short.
+    (v,) int32, or int64 where int32 is too small; 0 for the first vertex of each position.
     """
     bits = vertices.view(np.uint64)
-    count, parts = len(bits), cores()
-    lots = min(_MOST_LOTS, 1 + count // _VERTICES_PER_LOT)
-    cuts = [count * part // parts for part in range(parts + 1)]
+    count, threads = len(bits), num_threads()
+    buckets = min(_MOST_BUCKETS, 1 + count // _VERTICES_PER_BUCKET)
+    cuts = [count * thread // threads for thread in range(threads + 1)]
     slabs = list(itertools.pairwise(cuts))
-    sizes = np.stack(side_by_side(_lot_sizes, [(bits, *slab, lots) for slab in slabs]))
-    # Lot after lot, and in it slab after slab: indices ascend within a lot.
-    stops = np.cumsum(sizes.T).reshape(lots, parts).T
+    sizes = np.stack(parallel_map(_bucket_sizes, [(bits, *slab, buckets) for slab in slabs]))
+    # Buckets follow each other, and within a bucket the slabs: so its indices ascend.
+    stops = np.cumsum(sizes.T).reshape(buckets, threads).T
     entries = np.empty(count, dtype=np.uint64)
-    places = np.ascontiguousarray(stops - sizes)
-    side_by_side(
-        _deal, [(bits, *slab, entries, own) for slab, own in zip(slabs, places, strict=True)]
+    starts = np.ascontiguousarray(stops - sizes)
+    parallel_map(
+        _fill_buckets,
+        [(bits, *slab, entries, cursor) for slab, cursor in zip(slabs, starts, strict=True)],
     )
-    kind = np.int32 if count < 1 << 31 else np.int64
-    distances: Ints = np.zeros(count, dtype=kind)
+    dtype = np.int32 if count < 1 << 31 else np.int64
+    distances: Ints = np.zeros(count, dtype=dtype)
     ends = np.concatenate([[0], stops[-1]])
     capacity = 1 << (2 * int(np.diff(ends).max())).bit_length()
 
-    def search(part: int) -> None:
+    def search(thread: int) -> None:
         table = np.empty(capacity, dtype=np.uint64)
-        for lot in range(part, lots, parts):
-            _find_earlier(bits, entries[ends[lot] : ends[lot + 1]], table, distances)
+        for bucket in range(thread, buckets, threads):
+            _find_earlier(bits, entries[ends[bucket] : ends[bucket + 1]], table, distances)
 
-    side_by_side(search, [(part,) for part in range(parts)])
+    parallel_map(search, [(thread,) for thread in range(threads)])
     return distances
 
 
 @njit(nogil=True, cache=True)
 def renumber(distances: Ints) -> None:
-    """Replace distances by each vertex's place among those that are first of their position."""
+    """Replace the distances in place by indices into the vertices that are first of a position."""
     firsts = 0
     for k in range(len(distances)):
         if distances[k]:
@@ -83,7 +86,7 @@ def renumber(distances: Ints) -> None:
 
 @njit(nogil=True, cache=True)
 def _hash(bits: Bits, k: int) -> np.uint64:
-    """64 well mixed bits, by the multiplications and folds of MurmurHash3's finalizer."""
+    """64 well mixed bits of a position, by the finalizer of MurmurHash3."""
     mixed = np.uint64(0)
     for axis in range(3):
         value = bits[k, axis]
@@ -95,33 +98,33 @@ def _hash(bits: Bits, k: int) -> np.uint64:
 
 
 @njit(nogil=True, cache=True)
-def _lot(mixed: np.uint64, lots: int) -> np.uint64:
-    return ((mixed >> np.uint64(32)) * np.uint64(lots)) >> np.uint64(32)
+def _bucket_of(mixed: np.uint64, buckets: int) -> np.uint64:
+    return ((mixed >> np.uint64(32)) * np.uint64(buckets)) >> np.uint64(32)
 
 
 @njit(nogil=True, cache=True)
-def _lot_sizes(bits: Bits, start: int, stop: int, lots: int) -> npt.NDArray[np.int64]:
-    sizes = np.zeros(lots, np.int64)
+def _bucket_sizes(bits: Bits, start: int, stop: int, buckets: int) -> npt.NDArray[np.int64]:
+    sizes = np.zeros(buckets, np.int64)
     for k in range(start, stop):
-        sizes[_lot(_hash(bits, k), lots)] += 1
+        sizes[_bucket_of(_hash(bits, k), buckets)] += 1
     return sizes
 
 
 @njit(nogil=True, cache=True)
-def _deal(bits: Bits, start: int, stop: int, entries: Bits, places: Ints) -> None:
-    """Write the entry of each vertex to its lot's next place."""
+def _fill_buckets(bits: Bits, start: int, stop: int, entries: Bits, cursor: Ints) -> None:
+    """Write the entry of each vertex to the next position of its bucket, given by ``cursor``."""
     for k in range(start, stop):
         mixed = _hash(bits, k)
-        lot = _lot(mixed, len(places))
-        entries[places[lot]] = (mixed << _INDEX_BITS) | np.uint64(k + 1)
-        places[lot] += 1
+        bucket = _bucket_of(mixed, len(cursor))
+        entries[cursor[bucket]] = (mixed << _INDEX_BITS) | np.uint64(k + 1)
+        cursor[bucket] += 1
 
 
 @njit(nogil=True, cache=True)
-def _same(bits: Bits, a: np.int64, b: np.int64) -> bool:
+def _equal_positions(bits: Bits, a: np.int64, b: np.int64) -> bool:
     for axis in range(3):
         one, other = bits[a, axis], bits[b, axis]
-        # Without their signs, both zeros are 0.
+        # The shift drops the sign, so that 0.0 and -0.0 are equal.
         if one != other and ((one | other) << np.uint64(1)) != np.uint64(0):
             return False
     return True
@@ -129,16 +132,16 @@ def _same(bits: Bits, a: np.int64, b: np.int64) -> bool:
 
 @njit(nogil=True, cache=True)
 def _find_earlier(bits: Bits, entries: Bits, table: Bits, distances: Ints) -> None:
-    """Look each vertex of a lot up in a table of those before it."""
+    """Look up each vertex of a bucket in a hash table of the vertices before it."""
     table[:] = np.uint64(0)
     mask = np.uint64(len(table) - 1)
     for entry in entries:
-        k = np.int64(entry & _INDEX) - np.int64(1)
+        k = np.int64(entry & _INDEX_MASK) - np.int64(1)
         slot = (entry >> _INDEX_BITS) & mask
         while table[slot] != np.uint64(0):
             if (table[slot] ^ entry) >> _INDEX_BITS == np.uint64(0):
-                earlier = np.int64(table[slot] & _INDEX) - np.int64(1)
-                if _same(bits, earlier, k):
+                earlier = np.int64(table[slot] & _INDEX_MASK) - np.int64(1)
+                if _equal_positions(bits, earlier, k):
                     distances[k] = k - earlier
                     break
             slot = (slot + np.uint64(1)) & mask

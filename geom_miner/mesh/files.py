@@ -1,25 +1,21 @@
-"""Mesh files: PLY by our own fast path, OBJ, STL, OFF, GLB and GLTF through trimesh."""
+"""Read and write mesh files; the suffix chooses the format."""
 
 from __future__ import annotations
 
-import itertools
-import math
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
-
-import numpy as np
 
 from geom_miner.atomic_files import new_file
 from geom_miner.errors import MeshError
-from geom_miner.mesh.ply import read_ply, write_ply
+from geom_miner.file_formats import collect_formats
+from geom_miner.mesh.formats.protocol import MeshReader, MeshWriter
 from geom_miner.mesh.triangle_mesh import TriangleMesh
-from geom_miner.mesh.weld import merge_identical_vertices
 
-WRITABLE = (".ply", ".obj", ".stl", ".off", ".glb")
-READABLE = (*WRITABLE, ".gltf")
+READERS: dict[str, MeshReader] = collect_formats("geom_miner.mesh.formats", "READERS")
+WRITERS: dict[str, MeshWriter] = collect_formats("geom_miner.mesh.formats", "WRITERS")
+MESH_SUFFIXES = tuple(READERS)
+WRITABLE_MESH_SUFFIXES = tuple(WRITERS)
 
 StrPath = str | os.PathLike[str]
 
@@ -27,24 +23,24 @@ StrPath = str | os.PathLike[str]
 def read_mesh(path: StrPath) -> TriangleMesh:
     """Read a triangle mesh; polygons are cut into triangles.
 
-    PLY comes back vertex for vertex. The other formats, or their reader, store a vertex several
-    times where normals or textures change (STL: always), so vertices of bit-identical positions
+    A PLY file keeps its vertices as they are. In the other formats a vertex is stored several
+    times where normals or textures change (in STL always), so vertices of bit-identical position
     are merged. Scenes are flattened, each object placed by its transform.
 
     Raises
     ------
     MeshError
-        The file is missing, empty, damaged, of unknown format, or holds no faces; one sentence
-        that names the file and what to do.
+        The file is missing, empty, damaged, of unknown format, or holds no faces. The message is
+        one sentence that names the file and what to do.
     """
     path = Path(path)
-    suffix = _known_suffix(path, READABLE)
     if path.is_dir():
         raise MeshError(f"{path} is a folder; give a mesh file inside it")
+    reader = READERS[_check_suffix(path, MESH_SUFFIXES)]
     try:
         if path.stat().st_size == 0:
             raise MeshError(f"{path} is empty (0 bytes); copy or export it again")
-        mesh = read_ply(path) if suffix == ".ply" else _read_by_trimesh(path, suffix)
+        mesh = reader(path)
     except FileNotFoundError as error:
         raise MeshError(f"{path} does not exist; check the path") from error
     except OSError as error:
@@ -63,84 +59,31 @@ def read_mesh(path: StrPath) -> TriangleMesh:
 def write_mesh(
     path: StrPath, mesh: TriangleMesh, *, comments: Sequence[str] = (), double: bool = False
 ) -> None:
-    """Write a mesh in the format of the file's extension, completely or not at all.
+    """Write a mesh in the format of the file's suffix, completely or not at all.
 
     Parameters
     ----------
-    comments : lines for the header of a PLY file; other formats have no place for them.
+    comments : lines for the header of a PLY file; the other formats ignore them.
     double : write PLY positions in float64 instead of float32.
 
     Raises
     ------
     MeshError
-        The extension is unknown, or the file cannot be written; an earlier file of this name
-        is left as it was.
+        The suffix is unknown, or the file cannot be written. An earlier file of this name is left
+        as it was.
     """
     path = Path(path)
-    suffix = _known_suffix(path, WRITABLE)
+    writer = WRITERS[_check_suffix(path, WRITABLE_MESH_SUFFIXES)]
     with new_file(path, MeshError) as stream:
-        if suffix == ".ply":
-            write_ply(stream, mesh, comments=comments, double=double)
-        else:
-            _write_by_trimesh(stream, mesh, suffix)
+        writer(stream, mesh, comments=comments, double=double)
 
 
-def _known_suffix(path: Path, known: tuple[str, ...]) -> str:
+def _check_suffix(path: Path, suffixes: tuple[str, ...]) -> str:
+    """The suffix of a mesh file in lower case, if it is one of ``suffixes``."""
     suffix = path.suffix.lower()
-    if suffix not in known and not path.is_dir():
+    if suffix not in suffixes:
         raise MeshError(
-            f"{path} has the extension {suffix or '(none)'}; mesh files are {', '.join(known)}"
+            f"mesh files must end in one of {', '.join(suffixes)}, got {path}; "
+            "convert the mesh or rename the file"
         )
     return suffix
-
-
-def _read_by_trimesh(path: Path, suffix: str) -> TriangleMesh:
-    import trimesh
-
-    options: dict[str, Any] = {"skip_materials": True} if suffix == ".obj" else {}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            scene = trimesh.load_scene(path, process=False, **options)
-            whole = scene.to_mesh()
-            vertices, faces = np.asarray(whole.vertices), np.asarray(whole.faces)
-        promised = _promised_off_faces(path) if suffix == ".off" else 0
-    except (OSError, MemoryError):
-        raise
-    except Exception as error:
-        # trimesh lets errors of every kind out of its parsers; to a user they all mean this.
-        raise MeshError(
-            f"{path} cannot be understood as {suffix[1:].upper()}; the file is damaged or of "
-            "another format, export it again"
-        ) from error
-    if not len(faces):
-        raise MeshError(f"{path} holds no faces (or is damaged); give a triangle mesh")
-    if len(faces) < promised:
-        raise MeshError(
-            f"{path} is cut short: it promises {promised:,} faces and holds {len(faces):,} "
-            "triangles; copy or download it again"
-        )
-    return merge_identical_vertices(TriangleMesh(vertices, faces))
-
-
-def _promised_off_faces(path: Path) -> int:
-    """Faces that the header of an OFF file promises; trimesh reads what is there and is content."""
-    with open(path, encoding="latin-1") as stream:
-        words = (word for line in stream for word in line.split("#")[0].split())
-        numbers = [word for word in itertools.islice(words, 3) if not word.upper().endswith("OFF")]
-    return int(numbers[1])
-
-
-def _write_by_trimesh(stream: IO[bytes], mesh: TriangleMesh, suffix: str) -> None:
-    import trimesh
-
-    whole = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
-    options: dict[str, Any] = {}
-    if suffix in (".obj", ".off"):
-        # These two count decimals; nine significant digits bring float32 back exactly.
-        reach = float(np.abs(mesh.vertices).max()) if len(mesh.vertices) else 1.0
-        options["digits"] = max(8, 9 - math.floor(math.log10(reach))) if reach > 0 else 8
-    if suffix == ".obj":
-        options["header"] = None
-    content: Any = whole.export(file_type=suffix[1:], **options)
-    stream.write(content.encode() if isinstance(content, str) else content)

@@ -1,4 +1,4 @@
-"""Area, volume and bounds, without the corners of all faces in memory."""
+"""Area, volume and bounds of a mesh, without a copy of the corners of all faces."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from geom_miner.mesh.side_by_side import cores, side_by_side
+from geom_miner.parallel import num_threads, parallel_map
 
 # Numba is untyped.
 # mypy: disallow-untyped-decorators=False
@@ -17,35 +17,35 @@ from geom_miner.mesh.side_by_side import cores, side_by_side
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
 
-# Sums are taken slab by slab, so that they do not depend on the number of cores.
+# Faces in a slab. Each slab has its own sum, so that results do not depend on the thread count.
 _SLAB = 1 << 14
 
 
 class Measures(NamedTuple):
-    """What ``Diagnosis`` says about areas and the volume, under the same names."""
+    """The areas and the volume of a ``Diagnosis``, under the same names."""
 
     degenerate_faces: int
     area: float
     volume: float
     proper_faces: int
-    """Faces of three different corners."""
+    """Faces with three different corners."""
 
 
 def measure(vertices: Floats, faces: Ints) -> Measures:
-    """Add up all faces.
+    """Sum the areas and volumes of all faces, and count degenerate faces.
 
     Parameters
     ----------
-    vertices : (v, 3).
-    faces : (f, 3) indices into them.
+    vertices : (v, 3) positions.
+    faces : (f, 3) vertex indices.
     """
     if not len(faces):
         return Measures(0, 0.0, 0.0, 0)
     slabs = -(-len(faces) // _SLAB)
     sums = np.zeros((4, slabs))
-    parts = cores()
-    cuts = [slabs * part // parts for part in range(parts + 1)]
-    side_by_side(
+    threads = num_threads()
+    cuts = [slabs * thread // threads for thread in range(threads + 1)]
+    parallel_map(
         _measure_slabs, [(vertices, faces, *span, sums) for span in itertools.pairwise(cuts)]
     )
     degenerate, area, volume, proper = sums.sum(axis=1).tolist()
@@ -54,7 +54,7 @@ def measure(vertices: Floats, faces: Ints) -> Measures:
 
 @njit(nogil=True, cache=True)
 def bounds_of_used(vertices: Floats, faces: Ints) -> tuple[Floats, Floats]:
-    """Smallest and largest coordinates of the vertices that faces use, (3,) each."""
+    """Smallest and largest coordinates, (3,) each, of the vertices that faces use."""
     used = np.zeros(len(vertices), np.bool_)
     for k in range(len(faces)):
         used[faces[k, 0]] = used[faces[k, 1]] = used[faces[k, 2]] = True
@@ -69,17 +69,22 @@ def bounds_of_used(vertices: Floats, faces: Ints) -> tuple[Floats, Floats]:
 
 @njit(nogil=True, cache=True)
 def _measure_slabs(vertices: Floats, faces: Ints, first: int, stop: int, sums: Floats) -> None:
-    """Zero areas, doubled areas, sixfold volumes and faces of three corners, of some slabs."""
-    # Around a vertex of the mesh, so that a mesh far from the origin keeps its digits.
+    """Write the sums of slabs [first, stop) into columns of ``sums``.
+
+    The rows are degenerate faces, doubled area, sixfold volume, and faces with three different
+    corners.
+    """
+    # Volumes are relative to a vertex of the mesh, so that a mesh far from the origin keeps its
+    # digits.
     origin = 0
-    while origin + 1 < len(faces) and not _proper(faces, origin):
+    while origin + 1 < len(faces) and not _has_three_corners(faces, origin):
         origin += 1
     corner = faces[origin, 0]
     x0, y0, z0 = vertices[corner, 0], vertices[corner, 1], vertices[corner, 2]
     for slab in range(first, stop):
         empty, area, volume, proper = 0, 0.0, 0.0, 0
         for k in range(slab * _SLAB, min(len(faces), (slab + 1) * _SLAB)):
-            if not _proper(faces, k):
+            if not _has_three_corners(faces, k):
                 empty += 1
                 continue
             proper += 1
@@ -95,6 +100,6 @@ def _measure_slabs(vertices: Floats, faces: Ints, first: int, stop: int, sums: F
 
 
 @njit(nogil=True, cache=True)
-def _proper(faces: Ints, k: int) -> bool:
+def _has_three_corners(faces: Ints, k: int) -> bool:
     a, b, c = faces[k, 0], faces[k, 1], faces[k, 2]
     return bool(a != b and b != c and c != a)

@@ -9,37 +9,42 @@ from geom_miner.errors import MeshError, SettingsError
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 
-# Volumes go with the third power of coordinates; beyond this they overflow float64.
-MAX_REACH = 1e100
+# Largest magnitude of a coordinate. Volumes grow with the third power of coordinates, and beyond
+# this magnitude they overflow float64.
+MAX_COORDINATE = 1e100
 
 
 def grid_for_mesh(mesh: TriangleMesh, resolution: int, fill: float = 0.98) -> SampleGrid:
     """A cube of resolution**3 samples with the mesh's bounding box in its middle.
 
-    The mesh itself is not moved: spacing and origin of the grid carry the transform, so that
-    everything computed on the samples comes back in the mesh's own units.
+    The mesh itself is not moved. The grid's spacing and origin hold the transform, so that
+    everything computed on the samples is in the mesh's own units.
 
     Parameters
     ----------
     resolution : samples along each side, >= 2.
-    fill : share of the cube's side that the longest side of the bounding box takes, in (0, 1];
-        below 1 an empty border is left, so that the surface closes inside the cube.
+    fill : share of the cube's side that the longest side of the bounding box takes, in (0, 1].
+        A value below 1 leaves an empty border, so that the surface closes inside the cube.
 
     Raises
     ------
     MeshError
-        The mesh has no faces, is flat along an axis, reaches beyond ``MAX_REACH``, or is so small
-        for its coordinates that float64 cannot tell neighboring samples apart.
+        The mesh has no faces, is flat along an axis, has a coordinate beyond
+        ``MAX_COORDINATE``, or is so small compared with its coordinates that float64 cannot tell
+        neighboring samples apart.
+    SettingsError
+        The resolution or the fill is out of range.
     """
     if resolution < 2 or not 0 < fill <= 1:
         raise SettingsError(
             f"resolution must be >= 2 and fill in (0, 1], got {resolution} and {fill}"
         )
     low, high = mesh.bounds
-    reach = float(np.abs([low, high]).max())
-    if reach > MAX_REACH:
+    largest = float(np.abs([low, high]).max())
+    if largest > MAX_COORDINATE:
         raise MeshError(
-            f"coordinates reach {reach:g}, beyond what can be computed with; rescale the mesh"
+            f"coordinates must be at most {MAX_COORDINATE:g} in magnitude, got {largest:g}; "
+            "rescale the mesh"
         )
     sides = high - low
     if sides.min() <= 0:
@@ -49,9 +54,9 @@ def grid_for_mesh(mesh: TriangleMesh, resolution: int, fill: float = 0.98) -> Sa
             "give a closed surface"
         )
     spacing = float(sides.max()) / (fill * resolution)
-    if not spacing > 16 * np.spacing(reach):
+    if not spacing > 16 * np.spacing(largest):
         raise MeshError(
-            f"the mesh is too small for its coordinates (up to {reach:g}) to be sampled "
+            f"the mesh is too small for its coordinates (up to {largest:g}) to be sampled "
             f"{resolution} times along a side; move it to the origin or rescale it"
         )
     return grid_around_box(low, high, resolution, fill)

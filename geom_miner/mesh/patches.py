@@ -1,6 +1,7 @@
-"""Patches of faces that can agree about outside, and which faces of them to turn.
+"""Find the faces to flip so that neighboring faces agree about outside.
 
-Union-find over faces, each of which knows whether it is turned against its parent.
+Union-find over faces joins neighbors into patches. Each face stores whether it is oriented against
+its parent.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from geom_miner.mesh.edges import neighbors
+from geom_miner.mesh.edges import neighbor_pairs
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 
 # Numba is untyped.
@@ -20,12 +21,12 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
 
 
-def wrongly_turned(mesh: TriangleMesh) -> Bools:
-    """The faces to turn so that neighbors agree: of each patch, the smaller area.
+def faces_to_flip(mesh: TriangleMesh) -> Bools:
+    """The faces whose flipping makes neighbors agree: in each patch, those of smaller total area.
 
-    Neighbors are the two faces of an edge that has no third, and a patch is what they connect.
-    Of equal areas, the one with the patch's first face stays. A patch that has only one side,
-    like a Möbius strip, stays as it is.
+    Two faces are neighbors if they share an edge that no third face has. A patch is a connected
+    set of neighbors. If both orientations have equal area, that of the patch's first face stays.
+    A patch with only one side, such as a Möbius strip, stays as it is.
 
     Parameters
     ----------
@@ -36,38 +37,38 @@ def wrongly_turned(mesh: TriangleMesh) -> Bools:
     (f,) bool.
     """
     count = len(mesh.faces)
-    # Parent and, in the lowest bit, whether turned against it.
-    kind = np.int32 if count < 1 << 30 else np.int64
-    links: Ints = np.arange(0, 2 * count, 2, dtype=kind)
+    # Each link is a parent and, in the lowest bit, whether the face is oriented against it.
+    dtype = np.int32 if count < 1 << 30 else np.int64
+    links: Ints = np.arange(0, 2 * count, 2, dtype=dtype)
     one_sided = np.zeros(count, dtype=bool)
-    for pairs in neighbors(mesh.faces, len(mesh.vertices)):
+    for pairs in neighbor_pairs(mesh.faces, len(mesh.vertices)):
         _join(links, pairs, one_sided)
-    wrong = np.zeros(count, dtype=bool)
-    _settle(mesh.vertices, mesh.faces, links, one_sided, np.zeros((count, 2)), wrong)
-    return wrong
+    to_flip = np.zeros(count, dtype=bool)
+    _choose_orientation(mesh.vertices, mesh.faces, links, one_sided, np.zeros((count, 2)), to_flip)
+    return to_flip
 
 
 @njit(nogil=True, cache=True)
 def _root(links: Ints, face: int) -> int:
-    """The root of a face and, in the lowest bit, whether the face is turned against it."""
-    turned = 0
+    """The root of a face and, in the lowest bit, whether the face is oriented against it."""
+    against = 0
     while links[face] >> 1 != face:
         link = links[face]
         above = links[link >> 1]
-        turned ^= (link ^ above) & 1
+        against ^= (link ^ above) & 1
         links[face] = above >> 1 << 1 | (link ^ above) & 1
         face = above >> 1
-    return face << 1 | turned
+    return face << 1 | against
 
 
 @njit(nogil=True, cache=True)
 def _join(links: Ints, pairs: Ints, one_sided: Bools) -> None:
-    """Join faces to the smaller root, which is the first face of its patch."""
+    """Join pairs of neighbors; the smaller root stays, so it is the first face of its patch."""
     for pair in pairs:
-        one = _root(links, pair >> 32)
-        two = _root(links, (pair & 0xFFFFFFFF) >> 1)
-        against = (one ^ two ^ pair) & 1
-        low, high = min(one, two) >> 1, max(one, two) >> 1
+        root = _root(links, pair >> 32)
+        other_root = _root(links, (pair & 0xFFFFFFFF) >> 1)
+        against = (root ^ other_root ^ pair) & 1
+        low, high = min(root, other_root) >> 1, max(root, other_root) >> 1
         if low != high:
             links[high] = low << 1 | against
         elif against:
@@ -75,10 +76,14 @@ def _join(links: Ints, pairs: Ints, one_sided: Bools) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _settle(
-    vertices: Floats, faces: Ints, links: Ints, one_sided: Bools, areas: Floats, wrong: Bools
+def _choose_orientation(
+    vertices: Floats, faces: Ints, links: Ints, one_sided: Bools, areas: Floats, to_flip: Bools
 ) -> None:
-    """``areas`` is 0: at each root come the areas of faces that are turned as it is, and not."""
+    """Set ``to_flip`` for the faces of the smaller area of each patch.
+
+    ``areas`` (f, 2) must be 0. At each root it collects the areas of the patch's faces that are
+    oriented like the root and of those oriented against it.
+    """
     for k in range(len(faces)):
         root = _root(links, k)
         one_sided[root >> 1] |= one_sided[k]
@@ -91,5 +96,5 @@ def _settle(
     for k in range(len(faces)):
         root = _root(links, k)
         first = root >> 1
-        turned = areas[first, 0] < areas[first, 1]
-        wrong[k] = not one_sided[first] and turned == (root & 1 == 0)
+        flip_first = areas[first, 0] < areas[first, 1]
+        to_flip[k] = not one_sided[first] and flip_first == (root & 1 == 0)

@@ -1,4 +1,4 @@
-"""The triangle mesh that every room shares."""
+"""The triangle mesh: vertices and faces, checked when it is made."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from geom_miner.errors import MeshError
 if TYPE_CHECKING:
     from geom_miner.mesh.measures import Measures
 
-# Rows looked at together, so that what is computed of them stays small.
+# Vertices that are checked at once, which keeps temporary arrays small.
 _SLAB = 1 << 16
 
 
 @dataclass(frozen=True)
 class TriangleMesh:
-    """Triangles by vertex index; outward faces are counter-clockwise seen from outside.
+    """Triangles by vertex index; seen from outside, corners are in counter-clockwise order.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class TriangleMesh:
     Raises
     ------
     MeshError
-        Shapes are wrong, a used position is not finite, or an index is out of range.
+        A shape is wrong, a position is not finite, or an index is out of range.
     """
 
     vertices: npt.NDArray[np.float64]
@@ -49,10 +49,10 @@ class TriangleMesh:
             np.isfinite(vertices[start : start + _SLAB]).all()
             for start in range(0, len(vertices), _SLAB)
         ):
-            bad = int(np.count_nonzero(~np.isfinite(vertices).all(axis=1)))
+            not_finite = int(np.count_nonzero(~np.isfinite(vertices).all(axis=1)))
             raise MeshError(
-                f"{bad} of {len(vertices)} vertices are NaN or infinite; "
-                "repair the mesh before using it"
+                f"vertices must be finite, got {not_finite} of {len(vertices)} with NaN or "
+                "infinity; repair the mesh before using it"
             )
         if len(faces) and not (faces.min() >= 0 and faces.max() < len(vertices)):
             worst = int(faces.max()) if faces.max() >= len(vertices) else int(faces.min())
@@ -72,7 +72,7 @@ class TriangleMesh:
 
     @property
     def bounds(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Smallest and largest coordinate of the vertices that faces use, (3,) each."""
+        """Smallest and largest coordinates, (3,) each, of the vertices that faces use."""
         if not len(self.faces):
             raise MeshError("the mesh has no faces, so it has no bounds")
         # Numba is imported on first use.
@@ -88,7 +88,7 @@ class TriangleMesh:
 
     @property
     def volume(self) -> float:
-        """Signed volume by the divergence theorem; meaningful for closed meshes, > 0 outward."""
+        """Signed volume; meaningful if the mesh is closed, > 0 if faces point outwards."""
         return self._measures().volume
 
     def _measures(self) -> Measures:

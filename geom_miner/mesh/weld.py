@@ -1,4 +1,4 @@
-"""Merge vertices that are equal bit for bit."""
+"""Merge vertices of bit-identical position."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from geom_miner.mesh.triangle_mesh import TriangleMesh
 
 
 def merge_identical_vertices(mesh: TriangleMesh) -> TriangleMesh:
-    """Give vertices of equal position one index; positions and face order stay as they are.
+    """Give all vertices of equal position one index; faces keep their order.
 
-    Formats without shared vertices (STL), or that split them where a normal or texture changes,
-    come back connected. Vertices keep the order of their first occurrence, unused ones stay,
-    and a mesh without duplicates is returned as it is. -0.0 and 0.0 are equal.
+    This reconnects faces that a file stored apart: STL shares no vertices, and other formats
+    split vertices where a normal or a texture coordinate changes. Vertices keep the order of
+    their first occurrence, and unused vertices stay. A mesh without vertices of equal position is
+    returned as it is. -0.0 and 0.0 are equal.
     """
     # Numba is imported on first use.
     from geom_miner.mesh.equal_vertices import distances_to_first, renumber

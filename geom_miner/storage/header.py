@@ -37,3 +37,8 @@ class Header:
         values = json.loads(payload)
         grid = SampleGrid(**{key: tuple(entry) for key, entry in values["grid"].items()})
         return cls(grid, int(values["num_scales"]), *SignalInfo.from_json(values["info"]))
+
+
+def read_head(payload: bytes) -> dict[str, Any]:
+    """The JSON line that opens the payload of a SCALE or BATCH section."""
+    return dict(json.loads(payload.split(b"\n", 1)[0]))

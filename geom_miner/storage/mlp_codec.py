@@ -14,6 +14,7 @@ from safetensors.torch import save as save_tensors
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.model.block_mlps import BlockMLPs, FittedBatch
+from geom_miner.storage.header import read_head
 
 _SCALE_DTYPES = {
     "varying_ids": torch.int64,
@@ -42,7 +43,7 @@ def unpack_scale(payload: bytes) -> BlockMLPs:
     Raises
     ------
     ValueError, KeyError, TypeError, SafetensorError
-        The payload is none, or its tensors do not fit together.
+        The payload is damaged, or its tensors do not fit together.
     """
     head, packed = read_head(payload), payload.split(b"\n", 1)[1]
     layout = BlockGrid(tuple(head["counts"]), tuple(head["block_shape"]))
@@ -80,11 +81,6 @@ def unpack_batch(payload: bytes) -> FittedBatch:
     tensors = load_tensors(payload.split(b"\n", 1)[1])
     scale = int(read_head(payload)["scale"])
     return FittedBatch(scale, tensors["fitted"], tensors["parameters"])
-
-
-def read_head(payload: bytes) -> dict[str, Any]:
-    """The JSON line that opens a section."""
-    return dict(json.loads(payload.split(b"\n", 1)[0]))
 
 
 def _pack(head: Mapping[str, Any], source: object, dtypes: Mapping[str, torch.dtype]) -> bytes:

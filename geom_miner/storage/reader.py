@@ -13,8 +13,9 @@ from geom_miner.errors import GeomMinerError, ModelFileError
 from geom_miner.model.block_mlps import BlockMLPs, FittedBatch
 from geom_miner.model.representation import Representation
 from geom_miner.storage import sections
-from geom_miner.storage.header import Header
-from geom_miner.storage.mlp_codec import read_head, unpack_batch, unpack_scale
+from geom_miner.storage.codecs import unpack_scale
+from geom_miner.storage.header import Header, read_head
+from geom_miner.storage.mlp_codec import unpack_batch
 
 
 def load_model(path: Path | str, *, finest: int = 0) -> Representation:

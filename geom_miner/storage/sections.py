@@ -28,6 +28,8 @@ from geom_miner.errors import ModelFileError
 
 SIGNATURE = b"\x89MINER\r\n"
 VERSION = 1
+# Versions of earlier releases that this program still reads, and its own.
+READABLE_VERSIONS = {1}
 _PREFIX = struct.Struct("<8sQ")
 _DIGEST = 32
 
@@ -95,8 +97,8 @@ def _check_start(path: Path, file: IO[bytes], size: int) -> None:
     if len(version) < 4:
         raise ModelFileError(f"{path} is cut short in its first bytes; copy it again")
     (number,) = struct.unpack("<I", version)
-    if number != VERSION:
+    if number not in READABLE_VERSIONS:
         raise ModelFileError(
-            f"{path} has format version {number}, this program reads version {VERSION}; "
+            f"{path} has format version {number}, this program reads up to version {VERSION}; "
             "use the geom_miner release that wrote it or a newer one"
         )

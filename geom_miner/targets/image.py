@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from geom_miner.grid.signal_info import SignalInfo, SourceInfo
 from geom_miner.grid.target import Target
-from geom_miner.media.images import ImageSignal, image_to_blocks
+from geom_miner.media.image_signal import ImageSignal, image_to_blocks
 
 
 def image_target(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from geom_miner.errors import SettingsError
-from geom_miner.grid.target import Target
+
+if TYPE_CHECKING:
+    from geom_miner.grid.target import Target
 
 SourceKind = Literal["mesh", "points", "image"]
 
@@ -34,7 +36,7 @@ class TargetBuilder:
     def build(self) -> Callable[..., Target]:
         """The function; builders from meshes have the signature of ``distance.build``."""
         module, name = self.function.split(":")
-        return cast(Callable[..., Target], getattr(importlib.import_module(module), name))
+        return cast("Callable[..., Target]", getattr(importlib.import_module(module), name))
 
 
 TARGETS: dict[str, TargetBuilder] = {
@@ -69,6 +71,7 @@ TARGETS: dict[str, TargetBuilder] = {
         "building the pyramid",
     ),
 }
+"""Builders of targets by name."""
 
 
 def targets_of(source: SourceKind) -> dict[str, TargetBuilder]:

@@ -1,4 +1,4 @@
-"""Where a surface crosses the columns of a lattice: exact casting, one slab of rows at a time.
+"""Find where a surface crosses the columns of a lattice, exactly, one slab of rows at a time.
 
 One ray runs through every column of samples along one axis, the ``depth``. In the plane of the
 other two axes, ``row`` and ``line``, the ray is a point; a triangle is crossed iff an odd number
@@ -34,8 +34,8 @@ from numba import njit
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
 
-# Room for the first crossings of a slab; doubled as needed.
-_FIRST_ROOM = 1 << 12
+# Crossings for which a slab first has room; the room is doubled as needed.
+_FIRST_CAPACITY = 1 << 12
 
 
 @njit(cache=True, nogil=True)
@@ -88,7 +88,8 @@ def bin_faces(vertices: Floats, faces: Ints, rows: int, slab_rows: int) -> tuple
 def _cut_edge(vertices: Floats, a: int, b: int, row: float) -> tuple[bool, float, float]:
     """Whether the edge is active in a row, and (line, depth) of its cut with it.
 
-    A function of the two end points, in either order, and the row alone: the proof's whole base.
+    The result depends only on the two end points, in either order, and on the row. The proof
+    rests on this.
     """
     if (vertices[a, 0] <= row) == (vertices[b, 0] <= row):
         return False, 0.0, 0.0
@@ -112,19 +113,19 @@ def _cut_face(
 ) -> tuple[float, float, float, float]:
     """Both ends of the cut of a face with a row, smaller ``line`` first.
 
-    None or two of the three edges are active, as their half-open spans close up; without any
-    the cut is empty.
+    Either two of the three edges are active or none is, because the half-open spans of the edges
+    form a closed loop. If none is active the cut is empty.
     """
     line0 = depth0 = line1 = depth1 = 0.0
-    found = 0
+    active_edges = 0
     for corner in range(3):
         active, line, depth = _cut_edge(vertices, faces[f, corner], faces[f, (corner + 1) % 3], row)
         if active:
-            if found == 0:
+            if active_edges == 0:
                 line0, depth0 = line, depth
             else:
                 line1, depth1 = line, depth
-            found += 1
+            active_edges += 1
     if line1 < line0:
         return line1, depth1, line0, depth0
     return line0, depth0, line1, depth1
@@ -134,7 +135,7 @@ def _cut_face(
 def _leaves(vertices: Floats, faces: Ints, f: int, handedness: int) -> int:
     """1 if a ray towards larger depth leaves the surface through a face, by its orientation.
 
-    A face seen edge on has no crossing but by rounding, and counts as entered.
+    A face seen edge on is crossed only by rounding, and then counts as entered.
     """
     a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
     row_b, line_b = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1]
@@ -163,13 +164,13 @@ def cross_slab(
     depths: int,
     handedness: int,
 ) -> tuple[Ints, Ints]:
-    """All crossings of the surface with the columns of some rows.
+    """All crossings of the surface with the columns of a range of rows.
 
     Parameters
     ----------
     vertices : (v, 3) positions as (row, line, depth), in units of the lattice.
-    members : faces that reach these rows.
-    rows : first row, and the one behind the last.
+    members : indices of the faces that reach these rows.
+    rows : first row, and the row behind the last.
     handedness : 1 if (row, line, depth) are right-handed axes, else -1.
 
     Returns
@@ -178,8 +179,8 @@ def cross_slab(
     crossings : int32, those of column c at ``crossings[offsets[c]:offsets[c + 1]]``, ascending.
     """
     first_row, stop_row = rows
-    column_of = np.empty(_FIRST_ROOM, dtype=np.int32)
-    found = np.empty(_FIRST_ROOM, dtype=np.int32)
+    column_of = np.empty(_FIRST_CAPACITY, dtype=np.int32)
+    codes = np.empty(_FIRST_CAPACITY, dtype=np.int32)
     count = 0
     offsets = np.zeros((stop_row - first_row) * lines + 1, dtype=np.int64)
     for f in members:
@@ -191,15 +192,15 @@ def cross_slab(
             for line in range(_clamped_ceil(line0, lines), _clamped_ceil(line1, lines)):
                 if leaves < 0:
                     leaves = _leaves(vertices, faces, f, handedness)
-                if count == len(found):
+                if count == len(codes):
                     column_of = np.concatenate((column_of, np.empty_like(column_of)))
-                    found = np.concatenate((found, np.empty_like(found)))
+                    codes = np.concatenate((codes, np.empty_like(codes)))
                 # A line in this range lies in [line0, line1), so the span is positive.
                 depth = depth0 + (line - line0) * (depth1 - depth0) / (line1 - line0)
                 depth = min(max(depth, low), high)
                 column = (row - first_row) * lines + line
                 column_of[count] = column
-                found[count] = 2 * _first_above(depth, depths) + leaves
+                codes[count] = 2 * _first_above(depth, depths) + leaves
                 offsets[column + 1] += 1
                 count += 1
     for column in range(len(offsets) - 1):
@@ -207,7 +208,7 @@ def cross_slab(
     crossings = np.empty(count, dtype=np.int32)
     cursor = offsets[:-1].copy()
     for k in range(count):
-        crossings[cursor[column_of[k]]] = found[k]
+        crossings[cursor[column_of[k]]] = codes[k]
         cursor[column_of[k]] += 1
     for column in range(len(offsets) - 1):
         _sort(crossings, offsets[column], offsets[column + 1])
@@ -216,7 +217,7 @@ def cross_slab(
 
 @njit(cache=True, nogil=True)
 def _sort(values: Ints, start: int, stop: int) -> None:
-    """Sort a short stretch in place by insertion, a long one by the library."""
+    """Sort ``values[start:stop]`` in place: by insertion if it is short, else by the library."""
     if stop - start > 32:
         values[start:stop].sort()
         return

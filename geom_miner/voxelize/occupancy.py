@@ -27,7 +27,7 @@ from geom_miner.voxelize.settings import InsideTest, VoxelizeSettings
 from geom_miner.voxelize.winding import WindingNumbers, winding_available
 
 if TYPE_CHECKING:
-    from geom_miner.voxelize.columns import ColumnCast, Parts
+    from geom_miner.voxelize.columns import ColumnCast, Subsamples
 
 
 @dataclass(frozen=True)
@@ -91,22 +91,22 @@ def voxelize_mesh(
     inside = count_inside(found.blocks, grid.shape)
     cell = float(np.prod(grid.spacing))
     report = VoxelizeReport(
-        asked=settings.inside,
+        requested=settings.inside,
         method=found.method,
-        why=found.why,
+        reason=found.why,
         resolution=resolution,
         columns=sum(axis.columns for axis in found.axes),
         odd_columns=sum(axis.odd_columns for axis in found.axes),
         unbalanced_columns=sum(axis.unbalanced_columns for axis in found.axes),
         crossings=sum(axis.crossings for axis in found.axes),
         overlap_samples=max((axis.overlap_samples for axis in found.axes), default=0),
-        doubtful_samples=found.doubtful,
+        disputed_samples=found.doubtful,
         winding_samples=found.by_winding,
         inside_fraction=inside / resolution**3,
         thickness=2 * inside * cell / (diagnosis.area * grid.spacing[0]) if inside else 0.0,
         mixed_blocks=len(found.blocks.ids),
-        repeats_removed=repaired.removed,
-        faces_turned=repaired.turned,
+        duplicates_removed=repaired.duplicates_removed,
+        faces_flipped=repaired.faces_flipped,
         seconds=time.perf_counter() - started,
         diagnosis=given,
     )
@@ -189,7 +189,7 @@ def _by_columns(
     grid: SampleGrid,
     layout: BlockGrid,
     settings: VoxelizeSettings,
-    parts: Parts,
+    subsamples: Subsamples,
     progress: Progress,
 ) -> Found:
     """One axis or three; what three dispute goes to winding numbers if the choice is ours."""
@@ -208,9 +208,15 @@ def _by_columns(
             progress(min((behind + share) / expected, 1.0))
 
         return cast_columns(
-            vertices, mesh.faces, shape, layout,
-            axis=axis, directed=inside == "auto", parts=parts, progress=report,
-        )  # fmt: skip
+            vertices,
+            mesh.faces,
+            shape,
+            layout,
+            axis=axis,
+            directed=inside == "auto",
+            subsamples=subsamples,
+            progress=report,
+        )
 
     # Built once, and only if something is disputed.
     @cache
@@ -232,9 +238,9 @@ def _by_columns(
     found = vote(
         axes,
         shape,
-        decide=by_winding if inside == "auto" and winding_available() else None,
-        # A closed mesh has no unsound parity, whatever its directions.
-        unsound=not diagnosis.closed,
+        is_inside=by_winding if inside == "auto" and winding_available() else None,
+        # In a closed mesh parity is right, whatever the directions.
+        check_unbalanced=not diagnosis.closed,
     )
     method = "majority+winding" if found.decided else "majority"
     return Found(found.blocks, method, why, axes, found.disputed, found.decided)
@@ -250,8 +256,8 @@ def _why(along_z: ColumnCast, diagnosis: Diagnosis) -> tuple[str, bool]:
     if along_z.unbalanced_columns and not diagnosis.watertight:
         return "the mesh is closed, but it has no consistent outside" + three, True
     if along_z.overlap_samples:
-        return "the mesh is closed and its parts overlap, so directions were counted", False
-    return "the mesh is closed and no parts overlap, so parity is right", False
+        return "the mesh is closed and overlaps itself, so directions were counted", False
+    return "the mesh is closed and does not overlap itself, so parity is right", False
 
 
 def _as_asked(inside: InsideTest) -> str:

@@ -1,4 +1,4 @@
-"""Faces stored twice and faces turned the wrong way, mended before anything is counted."""
+"""Repair a mesh before the inside test: remove duplicate faces, flip inconsistently wound ones."""
 
 from __future__ import annotations
 
@@ -13,51 +13,55 @@ from geom_miner.mesh.weld import merge_identical_vertices
 
 @dataclass(frozen=True)
 class Repaired:
-    """A mesh that inside tests can take at its word."""
+    """A repaired mesh, and what was repaired."""
 
     mesh: TriangleMesh
     diagnosis: Diagnosis
-    """Of the mesh as it is now."""
-    removed: int
-    """Repeated faces that were left out."""
-    turned: int
-    """Faces that were turned to agree with their neighbors."""
+    """Diagnosis of the repaired mesh."""
+    duplicates_removed: int
+    """Duplicate faces that were removed."""
+    faces_flipped: int
+    """Faces that were flipped to agree with their neighbors."""
 
 
 def repair(mesh: TriangleMesh, diagnosis: Diagnosis) -> Repaired:
-    """Leave out repeated faces that make the mesh leak; turn faces as their neighbors are turned.
+    """Remove duplicate faces that make the mesh leak; flip faces that disagree with neighbors.
 
-    A repeated face is one wall and one crossing too many. In a closed mesh repeats come in wholes
-    (a part stored twice, two parts that touch) and taking some out would open it. Faces that
-    disagree with their neighbors spoil winding numbers and the directions of crossings, not
-    parity. Sound meshes come back as they are.
+    A duplicate face adds a wall and a crossing that should not be there. In a closed mesh
+    duplicates come in complete surfaces (a component stored twice, two components that touch),
+    and removing some faces would open them, so they stay. Faces that disagree with their neighbors
+    spoil winding numbers and the directions of crossings, but not parity. A mesh without these
+    faults is returned as it is.
 
     Parameters
     ----------
-    diagnosis : of ``mesh``.
+    diagnosis : diagnosis of ``mesh``.
     """
     result = Repaired(mesh, diagnosis, 0, 0)
     if diagnosis.duplicate_faces and not diagnosis.closed:
-        single = _without_repeats(mesh)
-        found = diagnose(single)
-        if found.odd_edges < diagnosis.odd_edges:
-            result = Repaired(single, found, len(mesh.faces) - len(single.faces), 0)
+        deduplicated = _without_duplicates(mesh)
+        after = diagnose(deduplicated)
+        if after.odd_edges < diagnosis.odd_edges:
+            removed = len(mesh.faces) - len(deduplicated.faces)
+            result = Repaired(deduplicated, after, removed, 0)
     if result.diagnosis.misoriented_edges:
-        from geom_miner.mesh.patches import wrongly_turned
+        from geom_miner.mesh.patches import faces_to_flip
 
-        wrong = wrongly_turned(merge_identical_vertices(result.mesh))
+        to_flip = faces_to_flip(merge_identical_vertices(result.mesh))
         faces = result.mesh.faces.copy()
-        faces[wrong] = faces[wrong, ::-1]
-        agreeing = TriangleMesh(result.mesh.vertices, faces)
-        result = Repaired(agreeing, diagnose(agreeing), result.removed, int(wrong.sum()))
+        faces[to_flip] = faces[to_flip, ::-1]
+        consistent = TriangleMesh(result.mesh.vertices, faces)
+        result = Repaired(
+            consistent, diagnose(consistent), result.duplicates_removed, int(to_flip.sum())
+        )
     return result
 
 
-def _without_repeats(mesh: TriangleMesh) -> TriangleMesh:
-    """One face for each set of corners, turned as most of its copies are.
+def _without_duplicates(mesh: TriangleMesh) -> TriangleMesh:
+    """Keep one face for each set of corners, oriented like most of its copies.
 
-    Copies of which as many face one way as the other cancel in parity and in winding numbers
-    alike, and stay.
+    If as many copies face one way as the other, they cancel in parity and in winding numbers, and
+    all of them stay.
     """
     # Numba is imported on first use.
     from geom_miner.mesh.equal_vertices import distances_to_first
@@ -65,21 +69,22 @@ def _without_repeats(mesh: TriangleMesh) -> TriangleMesh:
     merged = merge_identical_vertices(mesh).faces
     corners = merged.astype(np.float64)
     corners.sort(axis=1)
-    back = distances_to_first(corners)
+    to_first = distances_to_first(corners)
     del corners  # as large as the mesh
-    later = np.flatnonzero(back)
-    # Faces that occur several times; all others stay.
-    repeated = np.union1d(later, later - back[later])
-    faces = merged[repeated]
-    group = (repeated - back[repeated]).astype(np.int64)
-    # Rotating the smallest corner to the front leaves two orders of the other two.
-    turned = np.take_along_axis(faces, (faces.argmin(axis=1)[:, None] + np.arange(3)) % 3, axis=1)
-    sign = np.where(turned[:, 1] < turned[:, 2], 1, -1)
+    later = np.flatnonzero(to_first)
+    # Faces that occur several times, first occurrences among them; all other faces stay.
+    copies = np.union1d(later, later - to_first[later])
+    faces = merged[copies]
+    group = (copies - to_first[copies]).astype(np.int64)
+    # With the smallest corner rotated to the front, the order of the other two is the orientation.
+    order = (faces.argmin(axis=1)[:, None] + np.arange(3)) % 3
+    rotated = np.take_along_axis(faces, order, axis=1)
+    sign = np.where(rotated[:, 1] < rotated[:, 2], 1, -1)
     _, group = np.unique(group, return_inverse=True)
     net = np.bincount(group, weights=sign)[group]
     agreeing = np.flatnonzero((net != 0) & (sign == np.sign(net)))
     _, firsts = np.unique(group[agreeing], return_index=True)
     kept = np.ones(len(mesh.faces), dtype=bool)
-    kept[repeated] = net == 0
-    kept[repeated[agreeing[firsts]]] = True
+    kept[copies] = net == 0
+    kept[copies[agreeing[firsts]]] = True
     return TriangleMesh(mesh.vertices, mesh.faces[kept])

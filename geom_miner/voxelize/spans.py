@@ -1,15 +1,17 @@
-"""From the crossings of a slab of columns to inside: spans of columns, and samples of blocks.
+"""Turn the crossings of a slab of columns into spans of inside, and spans into samples of blocks.
 
-Parity alone forgets which way the surface faces, so two overlapping closed parts come out hollow
-where they overlap, although every column is even. Counted +1 where a ray enters the surface and -1
-where it leaves it, the crossings below a sample sum up to its winding number, an integer for every
-closed, consistently oriented surface; a sample is inside iff it is not 0. Its sign does not
-matter, so a mesh turned inside out has the same inside, a cavity (a closed inner shell that
-faces inwards, 1 - 1) stays hollow and a nested shell that faces outwards (1 + 1) is solid.
+Parity alone ignores which way the surface faces. Two overlapping closed solids therefore come out
+hollow where they overlap, although every column has an even number of crossings. Directions avoid
+this: count each crossing below a sample as +1 if the ray enters the surface there and as -1 if it
+leaves. The sum is the sample's winding number, an integer for every closed, consistently oriented
+surface, and the sample is inside iff it is not 0. The sign of the sum does not matter, so a mesh
+whose faces point inwards has the same inside. A cavity (a closed inner shell that faces inwards,
+1 - 1) stays hollow, and a nested shell that faces outwards (1 + 1) is solid.
 
-Where the directions of a column do not balance, as at holes and turned faces, the sums from below
-and from above differ. A sample is then inside by parity, or if both sums say so. In a balanced
-column the two are one, and parity odd implies that it is not 0, so one rule holds for all columns:
+At holes and flipped faces the directions of a column do not balance, and the sums from below and
+from above differ. A sample is then inside if its parity is odd or if both sums are not 0. In a
+balanced column both sums are equal, and odd parity implies that they are not 0, so one rule holds
+for all columns:
 
     inside iff parity is odd, or the sums from below and from above are both not 0.
 
@@ -38,17 +40,18 @@ def find_spans(
 
     Parameters
     ----------
-    offsets, crossings : of ``cross_slab``.
-    depths : samples of a column.
-    directed : False for parity alone.
+    offsets, crossings : returned by ``cross_slab``.
+    depths : samples in a column.
+    directed : False to use parity alone.
 
     Returns
     -------
-    ends : ``crossings``, of column c now first and behind-the-last samples of its spans, in turn.
-    ends_of : (columns,) int64, number of ends of each column, from ``offsets[c]`` on; even.
-    totals : (4,) int64: columns with crossings, with an odd number of them, crossings, and samples
-        inside by their directions although parity is even.
-    unbalanced : (columns,) bool, columns entered and left unequally often.
+    ends : the array ``crossings``. Column c now holds, from ``offsets[c]`` on, the first sample of
+        each span and the sample behind its last one, alternating.
+    ends_of : (columns,) int64, number of ends in each column; even.
+    totals : (4,) int64: columns with crossings, columns with an odd number of crossings,
+        crossings, and samples that are inside by directions although their parity is even.
+    unbalanced : (columns,) bool, columns that enter and leave the surface unequally often.
     """
     columns = len(offsets) - 1
     ends_of = np.zeros(columns, dtype=np.int64)
@@ -68,16 +71,16 @@ def find_spans(
         totals[2] += size
         below = written = 0
         was_inside = False
-        for place in range(size):
-            sample = crossings[start + place] >> 1
-            below += 1 - 2 * (crossings[start + place] & 1)
-            by_parity = place % 2 == 0 and place < size - size % 2
+        for k in range(size):
+            sample = crossings[start + k] >> 1
+            below += 1 - 2 * (crossings[start + k] & 1)
+            by_parity = k % 2 == 0 and k < size - size % 2
             inside = by_parity or (directed and below != 0 and below != net)
             if inside and not by_parity:
-                ahead = crossings[start + place + 1] >> 1 if place + 1 < size else depths
-                totals[3] += ahead - sample
+                following = crossings[start + k + 1] >> 1 if k + 1 < size else depths
+                totals[3] += following - sample
             if inside != was_inside:
-                # No more ends than crossings read, so what is overwritten was read.
+                # There are never more ends than crossings read, so only read ones are overwritten.
                 crossings[start + written] = sample
                 written += 1
                 was_inside = inside
@@ -106,8 +109,9 @@ def block_states(
     states = np.empty(blocks, dtype=np.uint8)
     for block_line in range(blocks[0]):
         first_line, stop_line = block_line * edges[1], min((block_line + 1) * edges[1], lines)
-        # Inside samples per block: ends of spans one by one, the blocks that a span covers from
-        # end to end by a difference array, so that the cost is one of crossings, not samples.
+        # Inside samples per block. The two blocks at the ends of a span are counted one by one, the
+        # blocks between them by a difference array, so the cost grows with the number of
+        # crossings, not of samples.
         partial = np.zeros(blocks[1], dtype=np.int64)
         covered = np.zeros(blocks[1] + 1, dtype=np.int64)
         for row in range(rows):
@@ -148,32 +152,32 @@ def fill_blocks(
     slots: Ints,
     num_slots: int,
     block_size: int,
-    parts: tuple[int, int, int],
+    divisions: tuple[int, int, int],
     strides: tuple[int, int, int],
 ) -> Bytes:
-    """Count, in each sample of the blocks that have a slot, its parts that are inside.
+    """Count the inside subsamples of each sample, in the blocks that have a slot.
 
     Parameters
     ----------
-    sizes : parts of the slab along (row, line, depth).
-    slots : (blocks along lines, along depths), row of the result, or -1.
+    sizes : subsamples of the slab along (row, line, depth).
+    slots : (blocks along lines, along depths), the block's row in the result, or -1.
     block_size : samples along an edge of a block.
-    parts : parts of a sample along (row, line, depth).
+    divisions : subsamples of a sample along (row, line, depth).
     strides : of (row, line, depth) within a row of the result.
 
     Returns
     -------
-    (num_slots, block_size**3) uint8. Samples beyond the slab's end repeat its last.
+    (num_slots, block_size**3) uint8. Samples beyond the end of the slab repeat its last sample.
     """
     rows, lines, depths = sizes
     values = np.zeros((num_slots, block_size**3), dtype=np.uint8)
-    edge = block_size * parts[2]
+    edge = block_size * divisions[2]
     for row in range(rows):
         for line in range(lines):
             column = row * lines + line
-            start, inner_line = offsets[column], line // parts[1]
+            start, inner_line = offsets[column], line // divisions[1]
             block_line = inner_line // block_size
-            inner = row // parts[0] * strides[0] + inner_line % block_size * strides[1]
+            inner = row // divisions[0] * strides[0] + inner_line % block_size * strides[1]
             for k in range(start, start + ends_of[column], 2):
                 low, high = ends[k], ends[k + 1]
                 if low == high:
@@ -183,18 +187,19 @@ def fill_blocks(
                     if slot < 0:
                         continue
                     first, stop = max(low - block * edge, 0), min(high - block * edge, edge)
-                    # Whole samples at once, and the parts of those at both ends.
-                    for sample in range(first // parts[2], (stop - 1) // parts[2] + 1):
-                        part = min(stop, (sample + 1) * parts[2]) - max(first, sample * parts[2])
-                        values[slot, inner + sample * strides[2]] += part
+                    # All subsamples of a sample at once; the first and last sample may be partial.
+                    for sample in range(first // divisions[2], (stop - 1) // divisions[2] + 1):
+                        end = min(stop, (sample + 1) * divisions[2])
+                        count = end - max(first, sample * divisions[2])
+                        values[slot, inner + sample * strides[2]] += count
     for block_line in range(slots.shape[0]):
         for block in range(slots.shape[1]):
             slot = slots[block_line, block]
             if slot >= 0:
                 kept = (
-                    rows // parts[0],
-                    min(lines // parts[1] - block_line * block_size, block_size),
-                    min(depths // parts[2] - block * block_size, block_size),
+                    rows // divisions[0],
+                    min(lines // divisions[1] - block_line * block_size, block_size),
+                    min(depths // divisions[2] - block * block_size, block_size),
                 )
                 _repeat_last(values[slot], kept, block_size, strides)
     return values
@@ -204,7 +209,7 @@ def fill_blocks(
 def _repeat_last(
     values: Bytes, kept: tuple[int, int, int], block_size: int, strides: tuple[int, int, int]
 ) -> None:
-    """Continue the first ``kept`` samples of each axis of a block to its end."""
+    """Repeat the last of the first ``kept`` samples along each axis up to the end of the block."""
     if min(kept) == block_size:
         return
     for i in range(block_size):

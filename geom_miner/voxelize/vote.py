@@ -1,4 +1,4 @@
-"""Several axes' answers made one, on sparse blocks."""
+"""Combine the column casts of several axes into one occupancy, on sparse blocks."""
 
 from __future__ import annotations
 
@@ -15,65 +15,67 @@ from geom_miner.grid.packing import Packing
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.voxelize.columns import ColumnCast
 
-# From indices of samples (q, 3), inside the grid, to whether they are inside the surface, (q,).
-Decide = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.bool_]]
+# A test of samples: from grid indices (q, 3) of samples to whether each is inside, (q,).
+IsInside = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.bool_]]
 
-# Samples of blocks that are looked through at once.
+# Samples that are processed at once.
 CHUNK_SAMPLES = 1 << 22
 
-# Of more unsound samples than this, so many are asked about first; the others only if these
-# contradict the vote more often than the share below.
-FIRST_ASKED = 1 << 13
-TOLERATED = 1e-3
+# Suspect samples are tested one by one if there are no more than this. Otherwise about this many
+# random ones are tested, and the others only if these contradict the vote more often than a
+# tolerated share.
+FIRST_TESTED = 1 << 13
+TOLERATED_SHARE = 1e-3
 
 _BITS = Packing()
 
 
 @dataclass(frozen=True)
 class Vote:
-    """What the axes agree on, and how often they do not."""
+    """The occupancy by a vote of the axes, and how often they disagree."""
 
     blocks: SparseBlocks
     disputed: int
     """Samples of the grid on which the axes disagree."""
     decided: int
-    """Samples of the grid that were decided otherwise than by vote."""
+    """Samples of the grid that were decided by the test instead of the vote."""
 
 
 def vote(
     casts: Sequence[ColumnCast],
     shape: tuple[int, int, int],
     *,
-    decide: Decide | None = None,
-    unsound: bool = False,
+    is_inside: IsInside | None = None,
+    check_unbalanced: bool = False,
 ) -> Vote:
-    """Inside where one axis, or more than half of three, say so: the median of their values.
+    """The median of the axes' values: inside where the only axis, or two of three, find inside.
 
     Axes disagree about a sample if their values differ by more than 1/2.
 
     Parameters
     ----------
-    casts : one axis, or all three, of one grid.
+    casts : casts along one axis, or along all three, of one grid.
     shape : samples per axis of that grid.
-    decide : judge of the samples on which the axes disagree, instead of their majority.
-    unsound : in columns whose crossings do not balance, the axes may agree and be wrong; a random
-        choice of such samples shows whether ``decide`` is asked about all of them.
+    is_inside : decides the samples on which the axes disagree, instead of their majority.
+    check_unbalanced : also test samples in columns whose crossings do not balance, where the axes
+        may agree and be wrong. A random choice of such samples shows whether all of them need
+        ``is_inside``.
     """
     if len(casts) == 1:
         return Vote(casts[0].blocks, 0, 0)
-    ballot = _Ballot.over(casts, shape, unsound and decide is not None)
+    ballot = _Ballot.over(casts, shape, check_unbalanced and is_inside is not None)
     disputed = ballot.count(ballot.disputed)
     decided = 0
-    if decide is not None:
-        decided = ballot.settle(ballot.disputed, decide)
-        if ballot.often_wrong(ballot.doubtful, decide):
-            decided += ballot.settle(ballot.doubtful, decide)
+    if is_inside is not None:
+        decided = ballot.overwrite(ballot.disputed, is_inside)
+        if ballot.is_often_wrong(ballot.suspect, is_inside):
+            decided += ballot.overwrite(ballot.suspect, is_inside)
     return Vote(ballot.result(), disputed, decided)
 
 
 @dataclass(frozen=True)
 class _Ballot:
-    """Blocks on which the axes do not all say the same number, and their samples, packed."""
+    """The blocks whose values are not the same constant on all axes, with packed samples."""
 
     layout: BlockGrid
     shape: tuple[int, int, int]
@@ -82,78 +84,82 @@ class _Ballot:
     ids: Tensor
     coordinates: npt.NDArray[np.int64]
     inside: Tensor
-    """(block, bytes), the answer as it stands."""
+    """(block, bytes), the result so far."""
     disputed: Tensor
-    """(block, bytes), bits of the samples on which the axes disagree."""
-    doubtful: Tensor
-    """The same, of samples on which they agree in a column that does not balance."""
+    """(block, bytes), one bit per sample: set where the axes disagree."""
+    suspect: Tensor
+    """(block, bytes), one bit per sample: set where the axes agree in an unbalanced column."""
 
     @classmethod
     def over(
-        cls, casts: Sequence[ColumnCast], shape: tuple[int, int, int], unsound: bool
+        cls, casts: Sequence[ColumnCast], shape: tuple[int, int, int], check_unbalanced: bool
     ) -> _Ballot:
+        """The median of the casts, the disputed samples, and on request the suspect ones."""
         first = casts[0].blocks
         layout, packing = first.layout, first.packing or _BITS
-        said = torch.stack([cast.blocks.constants for cast in casts])
-        is_open = (said != said[0]).any(dim=0)[..., 0]
+        per_cast = torch.stack([cast.blocks.constants for cast in casts])
+        is_mixed = (per_cast != per_cast[0]).any(dim=0)[..., 0]
         for cast in casts:
-            is_open |= cast.blocks.slots >= 0
-            if unsound:
-                is_open |= torch.from_numpy(_blocks_of(cast, layout).copy())
-        constants = said.median(dim=0).values
-        ids = layout.ids_of(is_open.nonzero()).sort().values
+            is_mixed |= cast.blocks.slots >= 0
+            if check_unbalanced:
+                is_mixed |= torch.from_numpy(_unbalanced_blocks(cast, layout).copy())
+        constants = per_cast.median(dim=0).values
+        ids = layout.ids_of(is_mixed.nonzero()).sort().values
         coordinates = layout.coordinates_of(ids).numpy()
         samples = layout.block_samples
         inside = torch.empty(len(ids), packing.row_bytes(samples), dtype=torch.uint8)
         disputed = torch.empty(len(ids), _BITS.row_bytes(samples), dtype=torch.uint8)
-        doubtful = torch.zeros_like(disputed)
+        suspect = torch.zeros_like(disputed)
         for rows in _chunks(len(ids), samples):
             values = torch.stack([cast.blocks.read_blocks(ids[rows])[..., 0] for cast in casts])
             low, high = values.aminmax(dim=0)
-            differ = high - low > 0.5
+            disagree = high - low > 0.5
             inside[rows] = packing.pack(values.median(dim=0).values)
-            disputed[rows] = _BITS.pack(differ)
-            if unsound:
-                marked = np.zeros((len(differ), *layout.block_shape), dtype=bool)
+            disputed[rows] = _BITS.pack(disagree)
+            if check_unbalanced:
+                unbalanced = np.zeros((len(disagree), *layout.block_shape), dtype=bool)
                 for cast in casts:
-                    marked |= _samples_of(cast, layout, coordinates[rows])
-                doubt = torch.from_numpy(marked.reshape(len(differ), -1)) & ~differ
-                doubtful[rows] = _BITS.pack(doubt)
-        return cls(layout, shape, packing, constants, ids, coordinates, inside, disputed, doubtful)
+                    unbalanced |= _unbalanced_samples(cast, layout, coordinates[rows])
+                flat = torch.from_numpy(unbalanced.reshape(len(disagree), -1))
+                suspect[rows] = _BITS.pack(flat & ~disagree)
+        return cls(layout, shape, packing, constants, ids, coordinates, inside, disputed, suspect)
 
     def count(self, mask: Tensor) -> int:
         """Samples of a mask that belong to the grid, not to the padding."""
-        return sum(self._in_grid(index) for _, _, index in self._chosen(mask))
+        return sum(self._count_in_grid(index) for _, _, index in self._masked_samples(mask))
 
-    def settle(self, mask: Tensor, decide: Decide) -> int:
-        """Overwrite the samples of a mask; returns how many belong to the grid."""
+    def overwrite(self, mask: Tensor, is_inside: IsInside) -> int:
+        """Decide the samples of a mask by a test; returns how many of them belong to the grid."""
         number = 0
-        for rows, chosen, index in self._chosen(mask):
+        for rows, masked, index in self._masked_samples(mask):
             values = self.packing.unpack(self.inside[rows], self.layout.block_samples)
-            values[chosen] = torch.from_numpy(decide(self._clamped(index))).float()
+            values[masked] = torch.from_numpy(is_inside(self._clamped(index))).float()
             self.inside[rows] = self.packing.pack(values)
-            number += self._in_grid(index)
+            number += self._count_in_grid(index)
         return number
 
-    def often_wrong(self, mask: Tensor, decide: Decide) -> bool:
-        """Whether to ask about all samples of a mask, by asking about some."""
+    def is_often_wrong(self, mask: Tensor, is_inside: IsInside) -> bool:
+        """Whether a test contradicts the vote often in a mask; estimated from random samples of it.
+
+        A mask of few samples counts as often wrong without a test.
+        """
         samples = self.layout.block_samples
         number = sum(int(_BITS.unpack(mask[rows], samples).sum()) for rows in _chunks(*mask.shape))
-        if number <= FIRST_ASKED:
+        if number <= FIRST_TESTED:
             return number > 0
         rng = np.random.default_rng(0)
-        # Enough draws that about the wanted number fall into the mask, whatever its share.
-        draws = int(FIRST_ASKED * len(mask) * samples / number)
+        # Drawn from all samples of the blocks, so that about FIRST_TESTED fall into the mask.
+        draws = int(FIRST_TESTED * len(mask) * samples / number)
         slot = torch.from_numpy(rng.integers(0, len(mask), draws))
         inner = torch.from_numpy(rng.integers(0, samples, draws))
         drawn = _BITS.read(mask, slot, inner) > 0
         slot, inner = slot[drawn], inner[drawn]
-        verdict = decide(self._clamped(self._index(slot, inner)))
-        found = self.packing.read(self.inside, slot, inner).numpy() > 0.5
-        return bool(np.mean(verdict != found) > TOLERATED)
+        tested = is_inside(self._clamped(self._grid_index(slot, inner)))
+        voted = self.packing.read(self.inside, slot, inner).numpy() > 0.5
+        return bool(np.mean(tested != voted) > TOLERATED_SHARE)
 
     def result(self) -> SparseBlocks:
-        """The answer; blocks that came out all alike are constants."""
+        """The occupancy, with blocks of equal samples as constants."""
         varies = torch.zeros(len(self.ids), dtype=torch.bool)
         constants = self.constants.clone()
         for rows in _chunks(len(self.ids), self.layout.block_samples):
@@ -165,17 +171,17 @@ class _Ballot:
             self.layout, self.ids[varies], self.inside[varies], constants, self.packing
         )
 
-    def _chosen(
+    def _masked_samples(
         self, mask: Tensor
     ) -> Iterator[tuple[slice, tuple[Tensor, Tensor], npt.NDArray[np.int64]]]:
-        """Runs of rows, samples of the mask within the run, and their places on the grid."""
+        """Chunks of rows, the masked samples within each chunk, and their grid indices."""
         samples = self.layout.block_samples
         for rows in _chunks(len(mask), samples):
             slot, inner = _BITS.unpack(mask[rows], samples).nonzero(as_tuple=True)
             if len(slot):
-                yield rows, (slot, inner), self._index(slot + rows.start, inner)
+                yield rows, (slot, inner), self._grid_index(slot + rows.start, inner)
 
-    def _index(self, slot: Tensor, inner: Tensor) -> npt.NDArray[np.int64]:
+    def _grid_index(self, slot: Tensor, inner: Tensor) -> npt.NDArray[np.int64]:
         within = np.stack(np.unravel_index(inner.numpy(), self.layout.block_shape), axis=1)
         index: npt.NDArray[np.int64] = (
             self.coordinates[slot.numpy()] * np.array(self.layout.block_shape) + within
@@ -183,11 +189,11 @@ class _Ballot:
         return index
 
     def _clamped(self, index: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Padding goes on as the grid's last sample."""
+        """Indices with padding replaced by the grid's last sample, which padding repeats."""
         clamped: npt.NDArray[np.int64] = np.minimum(index, np.array(self.shape) - 1)
         return clamped
 
-    def _in_grid(self, index: npt.NDArray[np.int64]) -> int:
+    def _count_in_grid(self, index: npt.NDArray[np.int64]) -> int:
         return int(np.count_nonzero((index < self.shape).all(axis=1)))
 
 
@@ -197,24 +203,24 @@ def _chunks(rows: int, samples: int) -> Iterator[slice]:
         yield slice(start, min(start + per_chunk, rows))
 
 
-def _blocks_of(cast: ColumnCast, layout: BlockGrid) -> npt.NDArray[np.bool_]:
-    """Blocks, (*counts), that an unbalanced column of a cast runs through."""
+def _unbalanced_blocks(cast: ColumnCast, layout: BlockGrid) -> npt.NDArray[np.bool_]:
+    """Whether an unbalanced column of a cast runs through each block, (*counts)."""
     size, across = layout.block_shape[0], np.delete(layout.counts, cast.axis)
     padding = [
         (0, count * size - n) for count, n in zip(across, cast.unbalanced.shape, strict=True)
     ]
     flags = np.pad(cast.unbalanced, padding).reshape(across[0], size, across[1], size)
-    found = np.expand_dims(flags.any(axis=(1, 3)), cast.axis)
-    return np.broadcast_to(found, layout.counts)
+    blocks = np.expand_dims(flags.any(axis=(1, 3)), cast.axis)
+    return np.broadcast_to(blocks, layout.counts)
 
 
-def _samples_of(
+def _unbalanced_samples(
     cast: ColumnCast, layout: BlockGrid, coordinates: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.bool_]:
-    """Samples of blocks in unbalanced columns of a cast, of size 1 along its axis."""
+    """Whether samples of blocks lie in unbalanced columns; of size 1 along the cast's axis."""
     size = layout.block_shape[0]
     starts = np.delete(coordinates, cast.axis, axis=1) * size
-    # Padding goes on as the last sample.
+    # Padding repeats the last sample.
     last = np.array(cast.unbalanced.shape) - 1
     index = np.minimum(starts[:, :, None] + np.arange(size), last[:, None])
     flags = cast.unbalanced[index[:, 0, :, None], index[:, 1, None, :]]

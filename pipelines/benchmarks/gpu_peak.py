@@ -10,15 +10,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from geom_miner.errors import BackendUnavailable
+from geom_miner.errors import missing_extra
 
 try:
     import triton
     import triton.language as tl
 except ImportError as error:
-    raise BackendUnavailable(
-        "the peak of a GPU is measured with the package triton; install geom_miner[gpu]"
-    ) from error
+    raise missing_extra("measuring the peak of a GPU needs triton", "gpu") from error
 
 # Eight numbers per thread are as many independent chains, which hide an FMA's latency.
 _WARPS, _NUMBERS = 8, 2048

@@ -19,7 +19,6 @@ from eval.pictures import growth_figure
 from eval.runs import (
     device_name,
     in_own_process,
-    make_folder,
     manifest,
     peak_rss_bytes,
     portable,
@@ -27,6 +26,7 @@ from eval.runs import (
     write_text,
 )
 from geom_miner import VoxelizeSettings, extract_level, fit_to_file, load_model, voxelize_mesh
+from geom_miner.atomic_files import make_folder
 from geom_miner.errors import SettingsError
 from geom_miner.targets import target_of_occupancy
 from pipelines.benchmarks.many_triangles import (

@@ -12,8 +12,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from eval.runs import make_folder, manifest, portable, write_json
+from eval.runs import manifest, portable, write_json
 from geom_miner import GeomMinerError
+from geom_miner.atomic_files import make_folder
 from geom_miner.errors import SettingsError
 from geom_miner.kernels import MLPArchitecture, choose_device
 from pipelines.benchmarks.fit_times import FitJob, run_alone

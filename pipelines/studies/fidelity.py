@@ -17,7 +17,7 @@ from eval import iou_voxel_sparse, source_errors
 from eval.metrics import iou_off_grid
 from eval.pictures import draw_closeups
 from eval.report import Column, Spread, Table
-from eval.runs import Record, device_name, make_folder
+from eval.runs import Record, device_name
 from eval.shapes import Shape
 from geom_miner import (
     FitSettings,
@@ -31,6 +31,7 @@ from geom_miner import (
     voxelize_mesh,
     write_mesh,
 )
+from geom_miner.atomic_files import make_folder
 from geom_miner.errors import SettingsError
 from geom_miner.extract import extract_mesh
 from geom_miner.grid import SampleGrid, SparseBlocks

@@ -41,12 +41,12 @@ def _repaired(record: Record) -> Record:
 _COLUMNS: tuple[Column[Record], ...] = (
     Column("mesh", lambda r: r["mesh"], left=True),
     Column("faces", _of_done(lambda r: r["faces"])),
-    Column("parts", _of_done(lambda r: r["parts"])),
+    Column("components", _of_done(lambda r: r["components"])),
     Column("method", lambda r: "failed" if "failed" in r else r["method"], left=True),
-    Column("why", lambda r: r["failed"] if "failed" in r else r["why"], left=True),
+    Column("reason", lambda r: r["failed"] if "failed" in r else r["reason"], left=True),
     *(
         Column(key.replace("_", " "), _of_done(itemgetter(key)), ".3%")
-        for key in ("inside", "doubtful", "by_winding", "overlap")
+        for key in ("inside", "disputed", "by_winding", "overlap")
     ),
     Column("unclear", _of_done(lambda r: r["stored"]["unclear"]), ".2%"),
     Column("IoU, as stored", _iou(lambda r: r["stored"]["iou"]), ".4f"),
@@ -123,8 +123,8 @@ def _about_repair(r: Record) -> str:
     done = [
         f"{r[name]:,} of {r['faces']:,} faces were {what}"
         for name, what in (
-            ("faces_turned", "turned to agree with their neighbors"),
-            ("repeats_removed", "repeats and were left out"),
+            ("faces_flipped", "flipped to agree with their neighbors"),
+            ("duplicates_removed", "duplicates and were removed"),
         )
         if r[name]
     ]

@@ -86,18 +86,18 @@ def _measure(path: Path, config: InsideTestConfig) -> Record:
             "fast_error": reference.fast_error,
         }
 
-    was_repaired = report.faces_turned or report.repeats_removed
+    was_repaired = report.faces_flipped or report.duplicates_removed
     return {
         "faces": len(mesh.faces),
-        "parts": report.diagnosis.parts,
+        "components": report.diagnosis.components,
         "closed": report.diagnosis.closed,
         "misoriented_edges": report.diagnosis.misoriented_edges,
-        "faces_turned": report.faces_turned,
-        "repeats_removed": report.repeats_removed,
+        "faces_flipped": report.faces_flipped,
+        "duplicates_removed": report.duplicates_removed,
         "method": report.method,
-        "why": report.why,
+        "reason": report.reason,
         "inside": report.inside_fraction,
-        "doubtful": report.doubtful_fraction,
+        "disputed": report.disputed_fraction,
         "by_winding": report.winding_samples / config.resolution**3,
         "overlap": report.overlap_samples / config.resolution**3,
         "stored": compare(repaired=False),

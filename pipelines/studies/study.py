@@ -11,7 +11,6 @@ from rich.console import Console
 
 from eval.runs import (
     Record,
-    make_folder,
     manifest,
     portable,
     read_records,
@@ -20,6 +19,7 @@ from eval.runs import (
     write_text,
 )
 from eval.shapes import Shape, find_shape
+from geom_miner.atomic_files import make_folder
 from geom_miner.errors import GeomMinerError, SettingsError
 from pipelines.command import run_pipeline
 

@@ -178,7 +178,7 @@ def test_bad_presets(made: Path, tmp_path: Path, run: Run) -> None:
     for preset in ("nonsense", "", "Volume"):
         outcome = run("fit", made / "sphere.ply", "-o", model, f"--preset={preset}")
         assert_one_sentence(outcome)
-        assert "preset must be one of volume, fast, fine, surface, exact, image" in outcome.err
+        assert "preset must be one of surface, exact, volume, fast, fine, image" in outcome.err
     assert model.read_bytes() == OLD
 
 

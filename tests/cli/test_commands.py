@@ -12,6 +12,7 @@ from PIL import Image
 
 from geom_miner.fit.presets import preset
 from geom_miner.grid.blocks import BlockGrid
+from geom_miner.grid.packing import Packing
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.mesh.files import read_mesh
 from geom_miner.storage import sections
@@ -48,14 +49,17 @@ def test_voxelize_reports_and_writes(made: Path, tmp_path: Path, run: Run) -> No
 
 def test_voxelize_writes_coverage_in_levels(made: Path, tmp_path: Path, run: Run) -> None:
     target = tmp_path / "c.npz"
-    extra = [*SMALL_CUBE, "--target", "coverage", "--json"]
+    extra = [*SMALL_CUBE, "--coverage", "--json"]
     outcome = run("voxelize", made / "sphere.ply", "-o", target, *extra)
     assert outcome.status == 0, outcome.err
-    report = json.loads(outcome.out)
+    volume = json.loads(outcome.out)["diagnosis"]["volume"]
     with np.load(target) as archive:
-        cube = 24**3 * archive["spacing"].prod()
-        volume = report["diagnosis"]["volume"]
-        assert report["inside_fraction"] * cube == pytest.approx(volume, rel=1e-3)
+        layout = BlockGrid(archive["constants"].shape, tuple(archive["block_shape"].tolist()))
+        names = ("ids", "packed", "constants")
+        ids, packed, constants = (torch.from_numpy(archive[name]) for name in names)
+        blocks = SparseBlocks(layout, ids, packed, constants[..., None], Packing(240))
+        covered = float(blocks.to_dense((24, 24, 24)).sum(dtype=torch.float64))
+        assert covered * archive["spacing"].prod() == pytest.approx(volume, rel=1e-3)
         assert archive["levels"] == 240
         assert archive["packed"].shape[1] == archive["block_shape"].prod()
         assert {0, 240} < set(np.unique(archive["packed"]).tolist())
@@ -121,7 +125,7 @@ def test_preset(
 ) -> None:
     model = tmp_path / "m.miner"
     few = ["--scales", "1", "--steps", "1", "--coarse-steps", "1", "--width", "2"]
-    few += ["--released.coarsest-width-factor", "1", "--resolution", "16", "--backend", "reference"]
+    few += ["--coarsest-width-factor", "1", "--resolution", "16", "--backend", "reference"]
     outcome = run("fit", made / source, "-o", model, *few, *arguments)
     assert outcome.status == 0, outcome.err
     expected = preset(name).settings

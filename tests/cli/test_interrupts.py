@@ -74,7 +74,7 @@ def test_a_struck_fit_goes_on_to_the_same_bytes(
     assert "Traceback" not in errors
     if how == signal.SIGINT:
         assert status == 130
-        assert errors.splitlines()[-1].startswith("interrupted; what a fit has finished is kept")
+        assert errors.splitlines()[-1].startswith("interrupted; what is finished is kept")
     else:
         assert status == -signal.SIGKILL
     outcome = run("fit", made / "sphere.ply", "-o", model, *SLOW)

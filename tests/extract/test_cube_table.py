@@ -1,4 +1,4 @@
-"""The table of triangles: oriented, complete, and alike from both libraries."""
+"""The table of triangles: oriented, complete, and the same from both libraries."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from tests.extract.meshes import balanced, canonical_faces, library_mesh
 
 
 def ends(edge: int) -> tuple[int, int]:
-    """Corners at both ends of an edge of the cell, as the module numbers them."""
+    """Corners at both ends of an edge of the cell, with the numbers of the module."""
     axis, offsets = 2 - edge // 4, [edge // 2 % 2, edge % 2]
     low = np.insert(offsets, axis, 0)
     high = np.insert(offsets, axis, 1)
@@ -44,24 +44,24 @@ def test_a_single_corner_is_cut_off_outward() -> None:
 
 @given(seed=st.integers(0, 2**31), share=st.sampled_from([0.1, 0.4, 0.5, 0.8]))
 @settings(max_examples=30)
-def test_both_libraries_cut_ambiguous_cells_alike(seed: int, share: float) -> None:
+def test_both_libraries_connect_ambiguous_cells_alike(seed: int, share: float) -> None:
     pytest.importorskip("mcubes", reason="no wheel for this Python")
     inside = np.random.default_rng(seed).random((7, 8, 9)) < share
     inside[[0, -1]] = inside[:, [0, -1]] = inside[:, :, [0, -1]] = False
-    outline = []
+    summaries = []
     for polygonize in (cube_table._by_pymcubes, cube_table._by_skimage):
         doubled, faces = polygonize(inside)
         mesh = TriangleMesh(doubled / 2.0, faces)
         assert balanced(mesh)
         assert mesh.volume >= 0
         edges = np.unique(doubled, axis=0)
-        outline.append((edges.tolist(), len(faces), diagnose(mesh).parts))
-    assert outline[0] == outline[1]
+        summaries.append((edges.tolist(), len(faces), diagnose(mesh).components))
+    assert summaries[0] == summaries[1]
 
 
 @given(seed=st.integers(0, 2**31))
 @settings(max_examples=20, deadline=None)
-def test_the_stand_in_meshes_blocks_as_it_meshes_the_whole(seed: int) -> None:
+def test_scikit_image_gives_the_same_mesh_for_blocks_and_the_whole(seed: int) -> None:
     shape = (9, 8, 7)
     field = np.random.default_rng(seed).random(shape, dtype=np.float32)
     grid, layout = SampleGrid.unit(shape), BlockGrid.covering(shape, (4, 4, 4))

@@ -1,4 +1,4 @@
-"""Decimation: the budget kept, the mesh closed, its topology and its shape what they were."""
+"""Decimation keeps the budget, the topology and the shape, and the mesh stays closed."""
 
 import sys
 
@@ -41,12 +41,12 @@ def test_extracted_meshes_stay_closed_and_keep_their_topology(
     small = decimate(mesh, budget)
     report = report_decimation(mesh, small, budget)
     assert report.result.watertight
-    assert report.result.parts == diagnose(mesh).parts
+    assert report.result.components == diagnose(mesh).components
     assert euler(small) == euler(mesh)
     if report.met:
         assert len(small.faces) in (budget - 1, budget)
     else:
-        # Nothing more can go: a second try changes nothing, and the answer says why.
+        # No further collapse is possible: a second decimation changes nothing.
         assert len(decimate(small, budget).faces) == len(small.faces)
         assert "not met" in report.sentence()
 
@@ -65,7 +65,7 @@ def test_flat_faces_lose_nothing() -> None:
     field[4:20, 4:20, 4:20] = 1
     mesh = extract_mesh_dense(field, SampleGrid((24,) * 3, (1.0,) * 3, (0.0,) * 3), iso_level=0.5)
     small = decimate(mesh, len(mesh.faces) // 10)
-    # Marching cubes cuts a cube's edges off; what is flat beside them is what goes.
+    # Marching cubes cuts off the edges of a cube; decimation takes the triangles of its flat sides.
     assert small.volume == pytest.approx(mesh.volume, rel=1e-3)
     assert small.area == pytest.approx(mesh.area, rel=1e-3)
     assert np.allclose(small.bounds, mesh.bounds, atol=1e-6)
@@ -79,12 +79,12 @@ def test_a_tenth_of_a_sphere_is_still_round() -> None:
     assert np.abs(np.linalg.norm(small.vertices, axis=1) - 2).max() < sag
     middles = np.linalg.norm(small.triangles.mean(axis=1), axis=1)
     assert np.abs(middles - 2).max() < 4 * sag
-    # Corners are spread out, no region is left to a few large triangles.
+    # Vertices are spread out: no region has only a few large triangles.
     assert cKDTree(small.vertices).query(mesh.vertices)[0].max() < 6 * 2 / len(small.faces) ** 0.5
 
 
 @pytest.mark.parametrize(("offset", "size"), [(1e6, 1.0), (0.0, 1e-9), (-1e9, 1e6)])
-def test_the_place_and_the_unit_do_not_matter(offset: float, size: float) -> None:
+def test_position_and_size_do_not_matter(offset: float, size: float) -> None:
     mesh = torus()
     moved = decimate(TriangleMesh(mesh.vertices * size + offset, mesh.faces), 200)
     here = decimate(mesh, 200)
@@ -96,13 +96,13 @@ def test_the_place_and_the_unit_do_not_matter(offset: float, size: float) -> Non
 def test_a_mesh_within_the_budget_is_left_as_it_is() -> None:
     mesh = box()
     assert decimate(mesh, 12) is mesh
-    assert "left as they are" in report_decimation(mesh, mesh, 12).sentence()
+    assert "within the budget of 12 as it is" in report_decimation(mesh, mesh, 12).sentence()
     empty = TriangleMesh(np.empty((0, 3)), np.empty((0, 3), dtype=np.int64))
     assert decimate(empty, 4) is empty
     assert "no surface" in report_decimation(empty, empty, 4).sentence()
 
 
-def test_the_answer_tells_a_missed_budget_from_a_kept_one() -> None:
+def test_the_report_states_whether_the_budget_is_met() -> None:
     mesh = torus()
     assert euler(mesh) == 0
     small = decimate(mesh, 4)
@@ -129,26 +129,26 @@ def test_separate_corners_are_joined_and_empty_triangles_dropped() -> None:
     assert len(decimate(collapsed, 100).faces) == len(whole.faces) == 100
 
 
-@pytest.mark.parametrize("kind", ["hole", "turned", "third face"])
-def test_only_watertight_meshes_are_taken(kind: str) -> None:
+@pytest.mark.parametrize("fault", ["hole", "flipped", "third face"])
+def test_only_watertight_meshes_are_decimated(fault: str) -> None:
     faces = sphere(subdivisions=2).faces.copy()
-    if kind == "hole":
+    if fault == "hole":
         faces = faces[1:]
-    elif kind == "turned":
+    elif fault == "flipped":
         faces[0] = faces[0][::-1]
     else:
         faces = np.vstack([faces, faces[:1]])
-    with pytest.raises(MeshError, match="only a watertight mesh"):
+    with pytest.raises(MeshError, match="must be watertight"):
         decimate(TriangleMesh(sphere(subdivisions=2).vertices, faces), 100)
 
 
 @pytest.mark.parametrize("budget", [3, 0, -1])
-def test_a_budget_of_no_mesh_is_refused(budget: int) -> None:
+def test_a_budget_below_a_tetrahedron_is_refused(budget: int) -> None:
     with pytest.raises(SettingsError, match=f"at least 4.*got {budget}"):
         decimate(box(), budget)
 
 
-def test_without_libigl_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_libigl_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "igl", None)
-    with pytest.raises(BackendUnavailable, match=r"install geom_miner\[decimate\]"):
+    with pytest.raises(BackendUnavailable, match=r"pip install \"geom_miner\[decimate\]\""):
         decimate(sphere(), 100)

@@ -1,4 +1,4 @@
-"""Marching cubes on blocks: against the library on the dense grid, whatever the blocks are."""
+"""Marching cubes on blocks gives the mesh of the library on the dense grid."""
 
 import contextlib
 import itertools
@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
 from geom_miner.errors import BlockShapeError, MeshError
-from geom_miner.extract.cells import CLEARANCE, Samples, count_crossings
+from geom_miner.extract.cell_groups import Samples
+from geom_miner.extract.cell_vertices import CLEARANCE, count_crossings
 from geom_miner.extract.isosurface import Isosurface, extract_mesh, extract_mesh_dense
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.samples import SampleGrid
@@ -26,7 +27,7 @@ Shape = tuple[int, int, int]
 
 
 def distance_field(shape: Shape, radius: float) -> np.ndarray:
-    """Radius minus distance from the grid's middle, in samples: positive inside."""
+    """Radius minus the distance to the grid's center, in samples: positive inside."""
     axes = [np.arange(n) - (n - 1) / 2 for n in shape]
     grid = np.meshgrid(*axes, indexing="ij")
     return (radius - np.sqrt(sum(a**2 for a in grid))).astype(np.float32)
@@ -38,7 +39,7 @@ def on_blocks(field: np.ndarray, block_shape: Shape, *, halvings: int = 0) -> Sp
 
 
 def random_field(shape: Shape, seed: int, kind: str) -> np.ndarray:
-    """Noise, noise on a ball, noise whose samples are often the level, or mostly constants."""
+    """Noise; noise on a ball; noise with many samples on the iso level; mostly constant blocks."""
     rng = np.random.default_rng(seed)
     field = rng.random(shape, dtype=np.float32)
     if kind == "smooth":
@@ -105,19 +106,13 @@ def test_the_mesh_does_not_depend_on_the_threads() -> None:
     assert np.array_equal(meshes[0].faces, meshes[1].faces)
 
 
-def test_progress_goes_up_to_the_whole() -> None:
-    calls: list[tuple[int, int]] = []
+def test_progress_ascends_to_1() -> None:
+    shares: list[float] = []
     blocks = on_blocks(distance_field((20, 20, 20), 7.0), (8, 8, 8))
-    extract_mesh(
-        blocks,
-        SampleGrid.unit((20, 20, 20)),
-        iso_level=0.0,
-        on_progress=lambda done, total: calls.append((done, total)),
-    )
-    done, totals = zip(*calls, strict=True)
-    assert len(set(totals)) == 1
-    assert list(done) == sorted(set(done))
-    assert done[-1] == totals[0]
+    extract_mesh(blocks, SampleGrid.unit((20, 20, 20)), iso_level=0.0, progress=shares.append)
+    assert shares[0] > 0
+    assert shares == sorted(set(shares))
+    assert shares[-1] == 1
 
 
 def test_only_blocks_beside_the_surface_are_visited(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,14 +120,14 @@ def test_only_blocks_beside_the_surface_are_visited(monkeypatch: pytest.MonkeyPa
     field[20:23, 20:23, 20:23] = 1
     visited: list[list[int]] = []
 
-    def count_and_note(samples: Samples, coordinates: np.ndarray, *rest: np.ndarray) -> None:
+    def count_and_record(samples: Samples, coordinates: np.ndarray, *rest: np.ndarray) -> None:
         visited.extend(coordinates.tolist())
         count_crossings(samples, coordinates, *rest)
 
-    monkeypatch.setattr("geom_miner.extract.isosurface.count_crossings", count_and_note)
+    monkeypatch.setattr("geom_miner.extract.isosurface.count_crossings", count_and_record)
     surface = Isosurface(on_blocks(field, (8, 8, 8)), SampleGrid.unit((64,) * 3), iso_level=0.5)
     assert surface.num_faces > 0
-    # The cube lies inside block (2, 2, 2); cells that reach into it are those of eight groups.
+    # The cube lies inside block (2, 2, 2), which eight groups of cells read.
     assert visited == [list(group) for group in itertools.product((2, 3), repeat=3)]
 
 
@@ -185,9 +180,9 @@ def test_samples_on_the_level_give_no_coincident_vertices() -> None:
 
 def test_a_level_that_float32_rounds_still_counts_as_reached() -> None:
     field = np.full((4, 4, 4), 0.3, dtype=np.float32)
-    for level, faces in ((0.3, True), (0.3001, False)):
-        mesh = extract_mesh_dense(field, SampleGrid.unit((4, 4, 4)), iso_level=level)
-        assert (len(mesh.faces) > 0) is faces
+    for iso_level, has_faces in ((0.3, True), (0.3001, False)):
+        mesh = extract_mesh_dense(field, SampleGrid.unit((4, 4, 4)), iso_level=iso_level)
+        assert (len(mesh.faces) > 0) is has_faces
 
 
 @pytest.mark.parametrize("constant", [0.0, 0.49])
@@ -205,7 +200,7 @@ def test_padding_is_no_part_of_the_surface() -> None:
 
 
 @pytest.mark.parametrize("bad", [np.nan, -np.inf])
-def test_samples_that_are_not_finite_are_said(bad: float) -> None:
+def test_samples_that_are_not_finite_are_refused(bad: float) -> None:
     field = distance_field((9, 9, 9), 3.0)
     field[field < 0] = bad
     with pytest.raises(MeshError, match="NaN or infinite"):
@@ -220,7 +215,7 @@ def test_only_volumes_have_surfaces() -> None:
 
 def test_blocks_must_cover_the_grid() -> None:
     blocks = on_blocks(np.ones((8, 8, 8), dtype=np.float32), (4, 4, 4))
-    with pytest.raises(BlockShapeError, match="do not cover"):
+    with pytest.raises(BlockShapeError, match="must cover the grid"):
         extract_mesh(blocks, SampleGrid.unit((8, 9, 8)), iso_level=0.5)
 
 
@@ -231,12 +226,12 @@ def test_blocks_must_cover_the_grid() -> None:
     share=st.floats(0.05, 0.95),
 )
 @settings(max_examples=40, deadline=None)
-def test_a_mesh_is_what_the_library_interpolates(
+def test_a_mesh_equals_that_of_the_library(
     shape: Shape, block_shape: Shape, seed: int, share: float
 ) -> None:
     mcubes = pytest.importorskip("mcubes", reason="no wheel for this Python")
-    # The library leaves a surface at the border open, and where samples are near the level it does
-    # not keep vertices apart.
+    # The library leaves the surface open at the border, and does not keep vertices apart where
+    # samples are near the iso level.
     rng = np.random.default_rng(seed)
     field = rng.uniform(0.0, 0.45, shape) + 0.55 * (rng.random(shape) < share)
     field[[0, -1]] = field[:, [0, -1]] = field[:, :, [0, -1]] = 0

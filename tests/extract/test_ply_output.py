@@ -1,4 +1,4 @@
-"""A mesh written while it is made: the bytes of the mesh in memory, completely or not at all."""
+"""A mesh written while it is made has the bytes of the mesh in memory, or is not written at all."""
 
 import os
 from collections.abc import Iterator
@@ -42,9 +42,9 @@ def test_the_bytes_are_those_of_the_mesh_in_memory(
     blocks, grid = noise(shape, seed, share), SampleGrid(shape, (0.1, 0.2, 0.3), (5.0, -1.0, 0.0))
     counts = extract_to_ply(folder / "streamed.ply", blocks, grid, iso_level=0.5, comments=COMMENTS)
     mesh = extract_mesh(blocks, grid, iso_level=0.5)
-    write_mesh(folder / "held.ply", mesh, comments=COMMENTS)
+    write_mesh(folder / "in_memory.ply", mesh, comments=COMMENTS)
     assert counts == (len(mesh.vertices), len(mesh.faces))
-    assert (folder / "streamed.ply").read_bytes() == (folder / "held.ply").read_bytes()
+    assert (folder / "streamed.ply").read_bytes() == (folder / "in_memory.ply").read_bytes()
 
 
 def test_no_slab_is_the_whole_mesh() -> None:
@@ -58,7 +58,7 @@ def test_no_slab_is_the_whole_mesh() -> None:
 
 
 @pytest.mark.parametrize(
-    ("problem", "seen"),
+    ("problem", "raised"),
     [
         (OSError(28, "No space left on device"), MeshError),
         (KeyboardInterrupt(), KeyboardInterrupt),
@@ -70,7 +70,7 @@ def test_an_early_end_leaves_the_earlier_file(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     problem: BaseException,
-    seen: type[BaseException],
+    raised: type[BaseException],
     stage: str,
 ) -> None:
     blocks, grid = noise((20, 20, 20), 0, 0.5), SampleGrid.unit((20, 20, 20))
@@ -84,9 +84,9 @@ def test_an_early_end_leaves_the_earlier_file(
         raise problem
 
     monkeypatch.setattr(Isosurface, stage, broken)
-    with pytest.raises(seen) as caught:
+    with pytest.raises(raised) as caught:
         extract_to_ply(path, blocks, grid, iso_level=0.5)
-    if seen is MeshError:
+    if raised is MeshError:
         assert "No space left on device" in str(caught.value)
     assert os.listdir(tmp_path) == ["mesh.ply"]
     assert path.read_bytes() == b"earlier"
@@ -94,7 +94,7 @@ def test_an_early_end_leaves_the_earlier_file(
 
 def test_positions_beyond_float32_are_refused(tmp_path: Path) -> None:
     grid = SampleGrid((6, 6, 6), (1e300,) * 3, (0.0,) * 3)
-    with pytest.raises(MeshError, match="exceed float32"):
+    with pytest.raises(MeshError, match="must fit float32"):
         extract_to_ply(tmp_path / "mesh.ply", noise((6, 6, 6), 0, 0.5), grid, iso_level=0.5)
     assert os.listdir(tmp_path) == []
 

@@ -1,4 +1,4 @@
-"""A real shape at 256^3: the mesh made block by block is the library's of the dense array."""
+"""A real shape at 256^3: the mesh of the blocks equals the library's mesh of the dense array."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def lucy(data_dir: Path) -> Occupancy:
 
 
 def decoded(occupancy: Occupancy) -> SparseBlocks:
-    """What a few steps of fitting make of it: a float field, rough on both sides of the level."""
+    """A short fit, decoded: a float field that is rough on both sides of the iso level."""
     settings = FitSettings(steps=5, coarse_steps=5)
     target = Target.pooled(occupancy.blocks, settings.scales, occupancy.grid)
     return fit_signal(target, settings).decode(0)

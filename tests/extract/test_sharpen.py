@@ -1,4 +1,4 @@
-"""Sharp edges: where analytic shapes have theirs, and nothing else moved, opened or turned."""
+"""Sharp edges appear where analytic shapes have them; nothing else moves, opens or flips."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 # Signed distance of points (..., 3), negative inside.
 Distance = Callable[[Floats], Floats]
 
-# Samples along each side; lengths below are in voxels, around the middle.
+# Samples along each side. Lengths below are in voxels and positions relative to the center.
 SIDE = 56
 TURN = Rotation.from_euler("zyx", [31.0, 17.0, 23.0], degrees=True)
 HALF = np.array([17.3, 14.6, 11.2])
@@ -47,14 +47,14 @@ def cylinder(radius: float, half: float) -> Distance:
 
 
 def step() -> Distance:
-    """A cuboid without one eighth of it: three edges and a corner that are hollow."""
+    """A cuboid without one eighth of it, which leaves three concave edges and a concave corner."""
     whole, missing = cuboid(HALF), cuboid(HALF)
-    # Exact within the distance of the cut at which anything is looked at.
+    # Exact near the surface, which is all that the truncated distance needs.
     return lambda x: np.maximum(whole(x), -missing(x - HALF))
 
 
 def marched(distance: Distance, turn: Rotation = TURN, side: int = SIDE) -> TriangleMesh:
-    """What marching cubes makes of a distance cut at two voxels, one unit a voxel."""
+    """The marching-cubes mesh of a distance truncated at two voxels; a voxel is one unit."""
     grid = SampleGrid((side,) * 3, (1.0,) * 3, (-side / 2,) * 3)
     axis = np.arange(side) + 0.5 - side / 2
     points = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1)
@@ -64,7 +64,7 @@ def marched(distance: Distance, turn: Rotation = TURN, side: int = SIDE) -> Tria
 
 
 def off_surface(mesh: TriangleMesh, distance: Distance, turn: Rotation = TURN) -> Floats:
-    """How far vertices and middles of faces lie from the surface."""
+    """Distances of vertices and of face centers from the surface."""
     points = np.concatenate([mesh.vertices, mesh.triangles.mean(axis=1)])
     return np.abs(distance(turn.inv().apply(points)))
 
@@ -73,8 +73,8 @@ def euler(mesh: TriangleMesh) -> int:
     return len(np.unique(mesh.faces)) - len(mesh.faces) // 2
 
 
-def turned(mesh: TriangleMesh, distance: Distance) -> int:
-    """Faces that look into the shape, of those that are large enough to look anywhere."""
+def count_flipped(mesh: TriangleMesh, distance: Distance) -> int:
+    """Faces that point inwards, of those large enough to have a direction."""
     corners = mesh.triangles
     areas = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     size = np.linalg.norm(areas, axis=1)
@@ -88,13 +88,13 @@ def turned(mesh: TriangleMesh, distance: Distance) -> int:
     ("distance", "volume", "better", "worst"),
     [
         (cuboid(HALF), 8 * HALF.prod(), 4, 0.03),
-        # Its side bends by a tenth of a voxel over the reach of a plane.
+        # The side of the cylinder bends by 0.1 voxel over the extent of a fitted plane.
         (cylinder(15.4, 12.7), 2 * np.pi * 15.4**2 * 12.7, 2, 0.1),
         (step(), 7 * HALF.prod(), 4, 0.03),
     ],
     ids=["cuboid", "cylinder", "step"],
 )
-def test_edges_come_back_where_the_shape_has_them(
+def test_edges_are_restored_where_the_shape_has_them(
     distance: Distance, volume: float, better: float, worst: float
 ) -> None:
     cut = marched(distance)
@@ -106,7 +106,7 @@ def test_edges_come_back_where_the_shape_has_them(
     assert after.mean() < before.mean() / better
     assert np.quantile(after, 0.99) < worst
     assert abs(sharp.volume - volume) < abs(cut.volume - volume) / 3
-    assert turned(sharp, distance) == turned(cut, distance) == 0
+    assert count_flipped(sharp, distance) == count_flipped(cut, distance) == 0
 
 
 def test_a_cuboid_gets_all_its_corners_and_edges() -> None:
@@ -127,7 +127,7 @@ def test_a_cuboid_gets_all_its_corners_and_edges() -> None:
 
 
 @pytest.mark.parametrize("radius", [6.0, 20.0])
-def test_what_is_round_comes_back_as_it_is(radius: float) -> None:
+def test_round_shapes_stay_as_they_are(radius: float) -> None:
     ball = marched(lambda x: np.linalg.norm(x, axis=-1) - radius)
     assert sharpen(ball, 1.0) is ball
     ring = marched(lambda x: np.hypot(np.hypot(x[..., 0], x[..., 1]) - 18, x[..., 2]) - radius / 3)
@@ -145,7 +145,7 @@ def test_away_from_edges_nothing_moves() -> None:
     sharp = sharpen(cut, 1.0)
     kept = sharp.vertices[: len(cut.vertices)]
     local = np.abs(np.abs(TURN.inv().apply(cut.vertices)) - HALF)
-    # From an edge a vertex has two faces of the cuboid nearby.
+    # A vertex near an edge is near two faces of the cuboid.
     far = np.sort(local, axis=1)[:, 1] > 3
     assert far.sum() > 1000
     assert np.array_equal(kept[far], cut.vertices[far])
@@ -154,15 +154,13 @@ def test_away_from_edges_nothing_moves() -> None:
 
 @given(seed=st.integers(0, 2**31), share=st.sampled_from([0.05, 0.3, 0.5]), kind=st.integers(0, 2))
 @settings(max_examples=30)
-def test_whatever_the_field_the_mesh_stays_closed_with_its_topology(
-    seed: int, share: float, kind: int
-) -> None:
+def test_any_mesh_stays_closed_and_keeps_its_topology(seed: int, share: float, kind: int) -> None:
     random = np.random.default_rng(seed)
     field = random.random((14, 13, 12)).astype(np.float32)
     if kind == 0:
         field = (field < share).astype(np.float32)
     elif kind == 1:
-        # Blocks of two voxels: all edges, too short to be believed or not.
+        # Cubes of two voxels: edges everywhere, most of them too short to be sharpened.
         field = np.kron(field[:7, :6, :6] < share, np.ones((2, 2, 2))).astype(np.float32)
     mesh = extract_mesh_dense(field, SampleGrid.unit(field.shape), iso_level=0.5)
     sharp = sharpen(mesh, 1 / 14)
@@ -170,11 +168,11 @@ def test_whatever_the_field_the_mesh_stays_closed_with_its_topology(
     assert euler(sharp) == euler(mesh)
     written = TriangleMesh(sharp.vertices.astype(np.float32), sharp.faces)
     assert diagnose(written).watertight == diagnose(mesh).watertight
-    assert diagnose(written).parts == diagnose(mesh).parts
+    assert diagnose(written).components == diagnose(mesh).components
 
 
 @pytest.mark.parametrize(("offset", "size"), [(1000.0, 1.0), (0.0, 1e-6), (-1e7, 1e4)])
-def test_the_place_and_the_unit_do_not_matter(offset: float, size: float) -> None:
+def test_position_and_size_do_not_matter(offset: float, size: float) -> None:
     cut = marched(cuboid(HALF))
     here = sharpen(cut, 1.0)
     there = sharpen(TriangleMesh(cut.vertices * size + offset, cut.faces), size)
@@ -188,19 +186,18 @@ def test_an_empty_mesh_has_no_edges() -> None:
 
 
 @pytest.mark.parametrize("voxel", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_voxel_has_a_size(voxel: float) -> None:
+def test_a_voxel_has_a_positive_size(voxel: float) -> None:
     with pytest.raises(SettingsError, match="voxel must be > 0"):
         sharpen(box(), voxel)
 
 
 @pytest.mark.parametrize("angle", [0.0, 180.0, float("nan")])
-def test_an_angle_is_between_nothing_and_a_half_turn(angle: float) -> None:
+def test_an_angle_lies_between_0_and_180_degrees(angle: float) -> None:
     with pytest.raises(SettingsError, match="angle must lie in"):
         sharpen(box(), 1.0, angle=angle)
 
 
-def test_progress_goes_to_its_end() -> None:
-    steps: list[tuple[int, int]] = []
-    sharpen(marched(cuboid(HALF)), 1.0, on_progress=lambda done, total: steps.append((done, total)))
-    assert steps[-1][0] == steps[-1][1]
-    assert steps == sorted(steps)
+def test_progress_ascends_to_1() -> None:
+    shares: list[float] = []
+    sharpen(marched(cuboid(HALF)), 1.0, progress=shares.append)
+    assert shares == [0.25, 0.5, 0.75, 1.0]

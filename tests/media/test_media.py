@@ -9,7 +9,8 @@ from PIL import Image
 
 from geom_miner.errors import MediaError
 from geom_miner.media.arrays import read_array, write_array
-from geom_miner.media.images import ImageSignal, image_to_blocks, read_image, write_image
+from geom_miner.media.image_signal import ImageSignal, image_to_blocks
+from geom_miner.media.images import read_image, write_image
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.sampled_from([1, 2, 3, 4]), st.integers(0, 99))

@@ -1,4 +1,4 @@
-"""NPY, NRRD and Zarr written part by part read back as the dense samples."""
+"""NPY, NRRD and Zarr files that are written slab by slab hold the dense samples."""
 
 import errno
 import gzip
@@ -21,29 +21,29 @@ from geom_miner.errors import BackendUnavailable, MediaError
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
+from geom_miner.media.formats.zarr_folder import chunk_extent
 from geom_miner.media.sample_stream import Box, SampleStream
-from geom_miner.media.volumes import STREAM_WRITERS
-from geom_miner.media.zarr_folder import chunk_extent
+from geom_miner.media.samples import WRITERS
 from tests.signals import ball, patchy_signals
 
-SUFFIXES = list(STREAM_WRITERS)
+SUFFIXES = list(WRITERS)
 
 
 def stream_of(
     signal: torch.Tensor, block_shape: tuple[int, ...], **options: object
 ) -> SampleStream:
-    """A dense signal as a stream, whole unless ``box`` says otherwise."""
+    """A dense signal as a stream, whole unless ``box`` is given."""
     shape = tuple(signal.shape[:-1])
     blocks = SparseBlocks.from_dense(signal, BlockGrid.covering(shape, block_shape))
     grid = SampleGrid(shape, tuple(0.5 + k for k in range(len(shape))), (3.0,) * len(shape))
-    given = {"box": ((0,) * len(shape), shape), "channels": signal.shape[-1], **options}
+    parameters = {"box": ((0,) * len(shape), shape), "channels": signal.shape[-1], **options}
     return SampleStream(
-        grid, decode=lambda boxes: (blocks for _ in boxes), block_shape=block_shape, **given
+        grid, decode=lambda boxes: (blocks for _ in boxes), block_shape=block_shape, **parameters
     )
 
 
 def read_nrrd(path: Path) -> tuple[dict[str, str], np.ndarray]:
-    """Fields, and samples with the fastest axis first; what the format's definition says."""
+    """Fields, and samples with the fastest axis first, by the definition of the format."""
     head, raw = path.read_bytes().split(b"\n\n", 1)
     magic, *lines = head.decode().splitlines()
     assert magic == "NRRD0004"
@@ -60,7 +60,7 @@ def read_nrrd(path: Path) -> tuple[dict[str, str], np.ndarray]:
 
 
 def read_back(path: Path, channels: int) -> np.ndarray:
-    """The samples of any of the files, (*shape, channel)."""
+    """The samples of a file of any format, (*shape, channel)."""
     if path.suffix == ".npy":
         return np.load(path)
     if path.suffix == ".nrrd":
@@ -95,51 +95,53 @@ def test_files_read_back_as_the_dense_samples(
         compress=data.draw(st.booleans()),
     )
     path = tmp_path_factory.mktemp("files") / f"a{suffix}"
-    STREAM_WRITERS[suffix](path, stream)
+    WRITERS[suffix](path, stream)
     expected = signal.numpy()[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))]
     expected = expected.squeeze(dropped)
     if dtype == "uint8":
         expected = (expected >= 0.5).astype(np.uint8)
-    found = read_back(path, signal.shape[-1])
-    assert found.dtype == expected.dtype
-    assert np.array_equal(found, expected)
+    samples = read_back(path, signal.shape[-1])
+    assert samples.dtype == expected.dtype
+    assert np.array_equal(samples, expected)
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
 def test_an_npy_file_is_the_one_numpy_writes(tmp_path: Path) -> None:
     signal = torch.rand(9, 6, 5, 1, generator=torch.Generator().manual_seed(0))
-    STREAM_WRITERS[".npy"](tmp_path / "a.npy", stream_of(signal, (4, 4, 4)))
+    WRITERS[".npy"](tmp_path / "a.npy", stream_of(signal, (4, 4, 4)))
     np.save(tmp_path / "b.npy", signal.numpy())
     assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()
 
 
-def test_nrrd_says_where_samples_are(tmp_path: Path) -> None:
-    facts = {"scale": 1, "value": "two\nlines and a \\"}
-    stream = stream_of(ball(12), (4, 4, 4), box=((2, 5, 0), (12, 6, 12)), dropped=(1,), facts=facts)
-    STREAM_WRITERS[".nrrd"](tmp_path / "a.nrrd", stream)
+def test_nrrd_holds_the_positions_of_samples(tmp_path: Path) -> None:
+    metadata = {"scale": 1, "value": "two\nlines and a \\"}
+    stream = stream_of(
+        ball(12), (4, 4, 4), box=((2, 5, 0), (12, 6, 12)), dropped=(1,), metadata=metadata
+    )
+    WRITERS[".nrrd"](tmp_path / "a.nrrd", stream)
     fields, samples = read_nrrd(tmp_path / "a.nrrd")
     assert samples.shape == (10, 12)
     assert fields["space dimension"] == "3"
     assert fields["space directions"] == "(0.5,0.0,0.0) (0.0,0.0,2.5)"
-    # Centers: origin 3 plus half a sample more than the start, times the spacing.
+    # The center of the first sample: origin 3, plus the start and half a sample times the spacing.
     assert fields["space origin"] == "(4.25,11.25,4.25)"
     assert fields["kinds"] == "domain domain"
     assert fields["scale"] == "1"
     assert fields["value"] == "two\\nlines and a \\\\"
     colors = torch.rand(4, 6, 3, generator=torch.Generator().manual_seed(0))
-    STREAM_WRITERS[".nrrd"](tmp_path / "a.nrrd", stream_of(colors, (4, 4)))
+    WRITERS[".nrrd"](tmp_path / "a.nrrd", stream_of(colors, (4, 4)))
     fields, _ = read_nrrd(tmp_path / "a.nrrd")
     assert fields["kinds"] == "list domain domain"
     assert fields["space directions"] == "none (0.5,0.0) (0.0,1.5)"
 
 
-def test_zarr_says_where_samples_are_and_leaves_zeros_out(tmp_path: Path) -> None:
+def test_zarr_holds_the_positions_of_samples_and_leaves_zeros_out(tmp_path: Path) -> None:
     signal = torch.zeros(8, 300, 150, 1)
     signal[:, 290:, :10] = 1.0
-    facts = {"scale": 2, "value": "occupancy"}
-    stream = stream_of(signal, (4, 4, 4), facts=facts, box=((1, 0, 0), (8, 300, 150)))
+    written = {"scale": 2, "value": "occupancy"}
+    stream = stream_of(signal, (4, 4, 4), metadata=written, box=((1, 0, 0), (8, 300, 150)))
     assert chunk_extent(stream) == (8, 64, 64)
-    STREAM_WRITERS[".zarr"](tmp_path / "a.zarr", stream)
+    WRITERS[".zarr"](tmp_path / "a.zarr", stream)
     files = {
         path.relative_to(tmp_path / "a.zarr").as_posix()
         for path in (tmp_path / "a.zarr").rglob("*")
@@ -150,7 +152,7 @@ def test_zarr_says_where_samples_are_and_leaves_zeros_out(tmp_path: Path) -> Non
     assert metadata["zarr_format"] == 3
     assert metadata["dimension_names"] == ["x", "y", "z"]
     assert metadata["attributes"] == {
-        **facts,
+        **written,
         "axes": ["x", "y", "z"],
         "origin": [3.5, 3.0, 3.0],
         "spacing": [0.5, 1.5, 2.5],
@@ -178,13 +180,13 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-def broken_stream(error: BaseException, parts: int) -> SampleStream:
-    """A stream that breaks after some parts; two chunks long on its first axis."""
+def broken_stream(error: BaseException, boxes_decoded: int) -> SampleStream:
+    """A stream that fails after some boxes; two chunks long on its first axis."""
     signal = torch.rand(200, 8, 8, 1, generator=torch.Generator().manual_seed(0))
     whole = stream_of(signal, (4, 4, 4))
 
     def decode(boxes: Iterable[Box]) -> Iterator[SparseBlocks]:
-        yield from itertools.islice(whole.decode(boxes), parts)
+        yield from itertools.islice(whole.decode(boxes), boxes_decoded)
         raise error
 
     return replace(whole, decode=decode)
@@ -192,27 +194,27 @@ def broken_stream(error: BaseException, parts: int) -> SampleStream:
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left")])
-@pytest.mark.parametrize("parts", [0, 1])
+@pytest.mark.parametrize("boxes_decoded", [0, 1])
 @pytest.mark.parametrize("earlier", [True, False])
 def test_a_broken_write_leaves_no_trace(
-    tmp_path: Path, suffix: str, error: BaseException, parts: int, earlier: bool
+    tmp_path: Path, suffix: str, error: BaseException, boxes_decoded: int, earlier: bool
 ) -> None:
     path = tmp_path / f"a{suffix}"
     if earlier:
-        STREAM_WRITERS[suffix](path, stream_of(ball(8), (4, 4, 4)))
+        WRITERS[suffix](path, stream_of(ball(8), (4, 4, 4)))
     before = contents(tmp_path)
     expected = KeyboardInterrupt if isinstance(error, KeyboardInterrupt) else MediaError
     with pytest.raises(expected):
-        STREAM_WRITERS[suffix](path, broken_stream(error, parts))
+        WRITERS[suffix](path, broken_stream(error, boxes_decoded))
     assert contents(tmp_path) == before
     assert len(list(tmp_path.iterdir())) == earlier
 
 
 def test_zarr_replaces_zarr_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "a.zarr"
-    STREAM_WRITERS[".zarr"](path, stream_of(ball(8), (4, 4, 4)))
+    WRITERS[".zarr"](path, stream_of(ball(8), (4, 4, 4)))
     (path / "c" / "stale").write_bytes(b"of the earlier array")
-    STREAM_WRITERS[".zarr"](path, stream_of(torch.zeros(8, 8, 8, 1), (4, 4, 4)))
+    WRITERS[".zarr"](path, stream_of(torch.zeros(8, 8, 8, 1), (4, 4, 4)))
     assert contents(tmp_path).keys() == {"a.zarr/zarr.json"}
     for name in ("folder.zarr", "file.zarr"):
         other = tmp_path / name
@@ -222,8 +224,8 @@ def test_zarr_replaces_zarr_and_nothing_else(tmp_path: Path) -> None:
             other.mkdir()
             (other / "thesis.txt").write_bytes(b"mine")
         before = contents(tmp_path)
-        with pytest.raises(MediaError, match=r"it is there and no \.zarr folder; choose another"):
-            STREAM_WRITERS[".zarr"](other, stream_of(ball(8), (4, 4, 4)))
+        with pytest.raises(MediaError, match=r"it exists and is no \.zarr folder; choose another"):
+            WRITERS[".zarr"](other, stream_of(ball(8), (4, 4, 4)))
         assert contents(tmp_path) == before
 
 
@@ -231,7 +233,7 @@ def test_a_rename_that_fails_puts_the_earlier_folder_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.zarr"
-    STREAM_WRITERS[".zarr"](path, stream_of(ball(8), (4, 4, 4)))
+    WRITERS[".zarr"](path, stream_of(ball(8), (4, 4, 4)))
     before = contents(tmp_path)
     rename = Path.rename
 
@@ -242,31 +244,29 @@ def test_a_rename_that_fails_puts_the_earlier_folder_back(
 
     monkeypatch.setattr(Path, "rename", refuse)
     with pytest.raises(MediaError, match="cannot write"):
-        STREAM_WRITERS[".zarr"](path, stream_of(torch.zeros(8, 8, 8, 1), (4, 4, 4)))
+        WRITERS[".zarr"](path, stream_of(torch.zeros(8, 8, 8, 1), (4, 4, 4)))
     assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_places_that_cannot_be_written(tmp_path: Path, suffix: str) -> None:
+def test_files_that_cannot_be_written(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(MediaError, match="cannot write"):
-        STREAM_WRITERS[suffix](tmp_path / "none" / f"a{suffix}", stream_of(ball(8), (4, 4, 4)))
+        WRITERS[suffix](tmp_path / "none" / f"a{suffix}", stream_of(ball(8), (4, 4, 4)))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_zarr_the_remedy_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_zarr_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "zarr", None)
-    with pytest.raises(BackendUnavailable, match=r"install geom_miner\[zarr\], or write \.nrrd"):
-        STREAM_WRITERS[".zarr"](tmp_path / "a.zarr", stream_of(ball(8), (4, 4, 4)))
+    with pytest.raises(BackendUnavailable, match=r"geom_miner\[zarr\]\", or write \.nrrd"):
+        WRITERS[".zarr"](tmp_path / "a.zarr", stream_of(ball(8), (4, 4, 4)))
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_progress_ends_at_its_total(tmp_path: Path, suffix: str) -> None:
-    reports: list[tuple[int, int]] = []
-    stream = stream_of(
-        ball(20), (4, 4, 4), on_progress=lambda done, total: reports.append((done, total))
-    )
-    STREAM_WRITERS[suffix](tmp_path / f"a{suffix}", stream)
-    done = [report[0] for report in reports]
-    assert done == sorted(set(done))
-    assert reports[-1][0] == reports[-1][1]
+def test_progress_ascends_to_1(tmp_path: Path, suffix: str) -> None:
+    shares: list[float] = []
+    stream = stream_of(ball(20), (4, 4, 4), progress=shares.append)
+    WRITERS[suffix](tmp_path / f"a{suffix}", stream)
+    assert shares == sorted(set(shares))
+    assert shares[0] > 0
+    assert shares[-1] == 1

@@ -1,4 +1,4 @@
-"""What ``diagnose`` and welding count, by sorting everything with NumPy: slow and plain."""
+"""Slow, plain versions of ``diagnose`` and welding, which sort everything with NumPy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def slowly_diagnosed(mesh: TriangleMesh) -> Diagnosis:
     return Diagnosis(
         vertices=len(mesh.vertices),
         faces=len(mesh.faces),
-        parts=_count_parts(faces, len(merged.vertices)),
+        components=_count_components(faces, len(merged.vertices)),
         open_edges=int(np.count_nonzero(per_edge == 1)),
         odd_edges=odd_edges,
         nonmanifold_edges=int(np.count_nonzero(per_edge > 2)),
@@ -65,7 +65,7 @@ def _areas_and_volume(vertices: npt.NDArray[np.float64], faces: Ints) -> tuple[i
 
 
 def _edge_counts(faces: Ints, vertices: int) -> tuple[Ints, Ints]:
-    """Per distinct edge: faces at it, and how many run from its smaller to its larger index."""
+    """For each edge: its number of faces, and how many run from its smaller to its larger index."""
     start = faces.reshape(-1)
     stop = np.roll(faces, -1, axis=1).reshape(-1)
     key = (np.minimum(start, stop) * vertices + np.maximum(start, stop)) * 2 + (start < stop)
@@ -84,7 +84,7 @@ def _count_duplicates(faces: Ints) -> int:
     return int(np.count_nonzero((ordered[1:] == ordered[:-1]).all(axis=1)))
 
 
-def _count_parts(faces: Ints, vertices: int) -> int:
+def _count_components(faces: Ints, vertices: int) -> int:
     if not len(faces):
         return 0
     links = np.concatenate([faces[:, :2], faces[:, 1:]])

@@ -1,4 +1,4 @@
-"""Formats beyond PLY, atomic writing, and every unusable file said in one sentence."""
+"""Formats other than PLY, atomic writing, and one-sentence errors for every unusable file."""
 
 from __future__ import annotations
 
@@ -11,19 +11,25 @@ import trimesh
 
 from geom_miner.errors import MeshError
 from geom_miner.mesh.diagnose import diagnose
-from geom_miner.mesh.files import WRITABLE, read_mesh, write_mesh
+from geom_miner.mesh.files import (
+    MESH_SUFFIXES,
+    WRITABLE_MESH_SUFFIXES,
+    WRITERS,
+    read_mesh,
+    write_mesh,
+)
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from tests.shapes import box, sphere, torus
 
 
-@pytest.mark.parametrize("suffix", WRITABLE)
+@pytest.mark.parametrize("suffix", WRITABLE_MESH_SUFFIXES)
 def test_round_trip_keeps_the_triangles(tmp_path: Path, suffix: str) -> None:
-    """Binary formats bring float32 positions back bit for bit, all come back connected."""
+    """Binary formats restore float32 positions bit for bit; every format restores connectivity."""
     scaled = TriangleMesh(torus().vertices.astype(np.float32) * 2.0**-10, torus().faces)
     path = tmp_path / f"mesh{suffix}"
     write_mesh(path, scaled)
     again = read_mesh(path)
-    # Text has a fixed number of decimals: nine digits of the largest coordinate.
+    # Text formats store nine significant digits of the largest coordinate.
     tolerance = 1e-9 * np.abs(scaled.vertices).max() if suffix in (".obj", ".off") else 0.0
     np.testing.assert_allclose(again.triangles, scaled.triangles, rtol=0, atol=tolerance)
     assert len(again.vertices) == len(scaled.vertices)
@@ -43,7 +49,7 @@ def test_scene_is_flattened_with_its_transforms(tmp_path: Path) -> None:
     scene.add_geometry(part, transform=np.diag([2.0, 3.0, 4.0, 1.0]))
     (tmp_path / "two.glb").write_bytes(scene.export(file_type="glb"))
     mesh = read_mesh(tmp_path / "two.glb")
-    assert diagnose(mesh).parts == 2
+    assert diagnose(mesh).components == 2
     assert mesh.volume == pytest.approx(25.0)
     assert mesh.bounds[1].tolist() == [11.0, 3.0, 4.0]
 
@@ -69,14 +75,14 @@ def test_a_failed_write_leaves_the_earlier_file(
     def full(*args: object, **options: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("geom_miner.mesh.files.write_ply", full)
+    monkeypatch.setitem(WRITERS, ".ply", full)
     with pytest.raises(MeshError, match="No space left on device"):
         write_mesh(path, sphere())
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["mesh.ply"]
 
 
-@pytest.mark.parametrize("suffix", WRITABLE)
+@pytest.mark.parametrize("suffix", WRITABLE_MESH_SUFFIXES)
 def test_writing_into_no_folder_is_one_sentence(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(MeshError, match=r"cannot write .* folder that exists") as caught:
         write_mesh(tmp_path / "missing" / f"mesh{suffix}", box())
@@ -106,7 +112,7 @@ def test_unknown_extension_is_one_sentence(tmp_path: Path) -> None:
             write_mesh(tmp_path / name, box())
 
 
-@pytest.mark.parametrize("suffix", [".ply", ".obj", ".stl", ".off", ".glb", ".gltf"])
+@pytest.mark.parametrize("suffix", MESH_SUFFIXES)
 @pytest.mark.parametrize(
     ("content", "pattern"),
     [

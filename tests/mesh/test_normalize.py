@@ -29,11 +29,11 @@ def test_bounding_box_is_centered_and_fills_its_share(
     grid = grid_for_mesh(box(low, high), resolution, fill)
     assert grid.shape == (resolution,) * 3
     assert len(set(grid.spacing)) == 1
-    found = grid.world_to_index([low, high])
+    indices = grid.world_to_index([low, high])
     # 1e6 / 1e-3 leaves seven of float64's sixteen digits, and an index has up to three.
     tolerance = 1e-4
-    np.testing.assert_allclose(found.mean(axis=0), (resolution - 1) / 2, atol=tolerance)
-    assert np.ptp(found, axis=0).max() == pytest.approx(fill * resolution, abs=tolerance)
+    np.testing.assert_allclose(indices.mean(axis=0), (resolution - 1) / 2, atol=tolerance)
+    assert np.ptp(indices, axis=0).max() == pytest.approx(fill * resolution, abs=tolerance)
 
 
 def test_unused_vertices_do_not_count() -> None:

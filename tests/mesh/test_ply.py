@@ -1,4 +1,4 @@
-"""PLY: exact round trips, every encoding, polygons, and damage said in one sentence."""
+"""PLY: exact round trips, every encoding, polygons, and one-sentence errors for damaged files."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ def ply(
     polygons: list[tuple[int, ...]],
     *,
     list_name: str = "vertex_indices",
-    index_kind: tuple[str, str] = ("int", "i"),
+    index_type: tuple[str, str] = ("int", "i"),
 ) -> bytes:
-    """A file with properties in an odd order, extra ones around them, and an element between."""
+    """A file with properties in an unusual order, extra properties, and an extra element."""
     header = (
         f"ply\nformat {encoding} 1.0\ncomment made by a test\nobj_info nothing\n"
         f"element vertex {len(points)}\nproperty uchar red\nproperty double z\n"
         "property float x\nproperty short quality\nproperty float y\n"
         "element camera 1\nproperty list uchar float matrix\nproperty int id\n"
         f"element face {len(polygons)}\nproperty uchar flags\n"
-        f"property list uchar {index_kind[0]} {list_name}\nproperty float weight\nend_header\n"
+        f"property list uchar {index_type[0]} {list_name}\nproperty float weight\nend_header\n"
     )
     if encoding == "ascii":
         rows = [f"7 {z} {x} -3 {y}" for x, y, z in points] + ["2 0.5 1.5 9"]
@@ -49,18 +49,18 @@ def ply(
     body = b"".join(struct.pack(order + "Bdfhf", 7, z, x, -3, y) for x, y, z in points)
     body += struct.pack(order + "Bffi", 2, 0.5, 1.5, 9)
     for p in polygons:
-        body += struct.pack(f"{order}BB{len(p)}{index_kind[1]}f", 1, len(p), *p, 0.25)
+        body += struct.pack(f"{order}BB{len(p)}{index_type[1]}f", 1, len(p), *p, 0.25)
     return header.encode() + body
 
 
 @pytest.mark.parametrize("encoding", PACK)
 @pytest.mark.parametrize("list_name", ["vertex_indices", "vertex_index"])
-@pytest.mark.parametrize("index_kind", [("int", "i"), ("uint", "I"), ("uchar", "B")])
+@pytest.mark.parametrize("index_type", [("int", "i"), ("uint", "I"), ("uchar", "B")])
 def test_reads_every_encoding_and_fans_polygons(
-    tmp_path: Path, encoding: str, list_name: str, index_kind: tuple[str, str]
+    tmp_path: Path, encoding: str, list_name: str, index_type: tuple[str, str]
 ) -> None:
     path = tmp_path / "pyramid.ply"
-    path.write_bytes(ply(encoding, POINTS, POLYGONS, list_name=list_name, index_kind=index_kind))
+    path.write_bytes(ply(encoding, POINTS, POLYGONS, list_name=list_name, index_type=index_type))
     mesh = read_mesh(path)
     np.testing.assert_array_equal(mesh.vertices, POINTS)
     np.testing.assert_array_equal(mesh.faces, FANNED)
@@ -136,14 +136,14 @@ def bad_files() -> dict[str, tuple[bytes, str]]:
         "odd line": (little.replace(b"obj_info nothing", b"shape of things"), "no PLY"),
         "odd type": (little.replace(b"double z", b"quadruple z"), "no PLY"),
         "negative count": (little.replace(b"vertex 5", b"vertex -5"), "no PLY"),
-        "binary cut in faces": (triangles[:-5], r"promises 72 bytes .* 67 are there"),
+        "binary cut in faces": (triangles[:-5], r"announces 72 bytes .* holds 67"),
         "binary cut in polygons": (little[:-5], "cut short"),
         "binary cut in vertices": (little[: little.index(b"end_header") + 30], "cut short"),
-        "promises terabytes": (huge, "promises 1,8[0-9,]* bytes"),
-        "promises faces": (triangles.replace(b"face 4", b"face 4000000000"), "cut short"),
-        "ascii promises": (plain.replace(b"face 5", b"face 4000000000"), "cut short"),
+        "announces terabytes": (huge, "announces 1,8[0-9,]* bytes"),
+        "announces faces": (triangles.replace(b"face 4", b"face 4000000000"), "cut short"),
+        "ascii announces": (plain.replace(b"face 5", b"face 4000000000"), "cut short"),
         "ascii cut": (plain[:-8], "cut short"),
-        "ascii words": (plain.replace(b"2.5", b"two"), "something else than numbers"),
+        "ascii words": (plain.replace(b"2.5", b"two"), "something other than numbers"),
         "ascii list length": (plain.replace(b"\n1 3 ", b"\n1 3.5 "), "list of length"),
         "ascii nothing": (plain[: plain.index(b"end_header") + 11], "cut short"),
         "nan": (ply("binary_little_endian", [(float("nan"), 0, 0), *POINTS[1:]], POLYGONS), "NaN"),
@@ -154,13 +154,13 @@ def bad_files() -> dict[str, tuple[bytes, str]]:
         ),
         "index too large": (ply("ascii", POINTS, [(0, 1, 5)]), r"\[0, 5\), got 5"),
         "index beyond int32": (
-            ply("binary_little_endian", POINTS, [(0, 1, 2**32 - 2)], index_kind=("uint", "I")),
+            ply("binary_little_endian", POINTS, [(0, 1, 2**32 - 2)], index_type=("uint", "I")),
             r"\[0, 5\), got 4294967294",
         ),
         "index negative": (ply("binary_little_endian", POINTS, [(0, 1, -2)]), "got -2"),
         "no faces": (ply("binary_little_endian", POINTS, []), "no faces"),
         "empty faces": (
-            ply("binary_little_endian", POINTS, [(), ()], index_kind=("uint", "I")),
+            ply("binary_little_endian", POINTS, [(), ()], index_type=("uint", "I")),
             "no faces",
         ),
         "point cloud": (

@@ -18,7 +18,7 @@ from tests.shapes import sphere
     )
 )
 def test_equals_a_dictionary(positions: list[tuple[float, float, float]]) -> None:
-    """First occurrences in order, as a dictionary of positions would number them."""
+    """A dictionary of positions numbers the first occurrences in the same order."""
     faces = np.stack([np.arange(len(positions) - 2) + k for k in range(3)], axis=1)
     merged = merge_identical_vertices(TriangleMesh(np.array(positions), faces))
     numbers: dict[tuple[float, ...], int] = {}
@@ -27,12 +27,12 @@ def test_equals_a_dictionary(positions: list[tuple[float, float, float]]) -> Non
     np.testing.assert_array_equal(merged.vertices, np.array(list(numbers)))
 
 
-def test_a_mesh_without_duplicates_comes_back_itself() -> None:
+def test_a_mesh_without_equal_vertices_is_returned_itself() -> None:
     mesh = sphere()
     assert merge_identical_vertices(mesh) is mesh
 
 
-def test_equals_the_slow_oracle_on_many_lots() -> None:
+def test_equals_the_slow_oracle_on_many_buckets() -> None:
     rng = np.random.default_rng(0)
     positions = rng.integers(-60, 60, (200_000, 3)).astype(np.float32) * 0.37
     positions[positions == 0] *= rng.choice([-1.0, 1.0], np.count_nonzero(positions == 0))

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import struct
 from pathlib import Path
@@ -6,7 +7,11 @@ import pytest
 import torch
 
 from geom_miner.errors import ModelFileError
+from geom_miner.grid.blocks import BlockGrid
+from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.signal_info import SignalInfo
+from geom_miner.kernels.architecture import MLPArchitecture
+from geom_miner.model.block_mlps import BlockMLPs
 from geom_miner.model.representation import Representation
 from geom_miner.storage import sections
 from geom_miner.storage.header import Header
@@ -30,6 +35,31 @@ def test_loading_gives_the_same_decode_to_the_bit(tmp_path: Path, model: Represe
     assert back.grid == model.grid
     for scale in range(3):
         assert torch.equal(back.decode(scale).to_dense(), model.decode(scale).to_dense())
+
+
+def test_bytes_of_a_known_model_do_not_change(tmp_path: Path) -> None:
+    """What earlier versions wrote stays readable only as long as this holds."""
+    layout = BlockGrid((2, 1), (4, 4))
+    architecture = MLPArchitecture(2, 3, 1, 1, 30.0)
+    parameters = torch.arange(architecture.num_parameters, dtype=torch.float32)[None] / 8
+    ids, fitted = torch.tensor([0, 2]), torch.tensor([True, False])
+    nothing = torch.empty(0, dtype=torch.int64), torch.empty(0, 1)
+    blocks = BlockMLPs(0, layout, architecture, ids, fitted, parameters, *nothing)
+    grid = SampleGrid((8, 4), (0.5, 0.5), (0.0, 1.0))
+    save_model(tmp_path / "m.miner", Representation(grid, 1, (blocks,), SignalInfo("image")))
+    digest = hashlib.sha256((tmp_path / "m.miner").read_bytes()).hexdigest()
+    assert digest == ""
+
+
+def test_a_section_of_an_unknown_codec_is_refused(tmp_path: Path, model: Representation) -> None:
+    path = tmp_path / "m.miner"
+    with path.open("wb") as file:
+        sections.begin(file)
+        header = Header(model.grid, 1, model.info, {})
+        sections.append(file, "HEADER", header.to_json())
+        sections.append(file, "SCALE", b'{"codec": "tomorrow", "scale": 0}\n')
+    with pytest.raises(ModelFileError, match="contents that this program cannot read"):
+        load_model(path)
 
 
 def test_equal_models_give_equal_bytes(tmp_path: Path, model: Representation) -> None:

@@ -15,7 +15,7 @@ from numba import get_num_threads, set_num_threads
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.mesh.triangle_mesh import TriangleMesh
-from geom_miner.voxelize.columns import COVERAGE, OCCUPANCY, ColumnCast, Parts, cast_columns
+from geom_miner.voxelize.columns import COVERAGE, OCCUPANCY, ColumnCast, Subsamples, cast_columns
 from geom_miner.voxelize.crossings import bin_faces, cross_slab
 from tests.shapes import box, joined, sphere, torus
 
@@ -30,28 +30,34 @@ def cast(
     axis: int = 2,
     *,
     directed: bool = False,
-    parts: Parts = OCCUPANCY,
+    subsamples: Subsamples = OCCUPANCY,
 ) -> ColumnCast:
     layout = BlockGrid.covering(shape, (4, 4, 4))
     return cast_columns(
-        mesh.vertices, mesh.faces, shape, layout, axis=axis, directed=directed, parts=parts
+        mesh.vertices,
+        mesh.faces,
+        shape,
+        layout,
+        axis=axis,
+        directed=directed,
+        subsamples=subsamples,
     )
 
 
-def inside(found: ColumnCast, shape: Shape) -> npt.NDArray[np.float32]:
-    return found.blocks.to_dense(shape)[..., 0].numpy()
+def inside(result: ColumnCast, shape: Shape) -> npt.NDArray[np.float32]:
+    return result.blocks.to_dense(shape)[..., 0].numpy()
 
 
 def crossings(
     mesh: TriangleMesh, shape: Shape, axis: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-    """Crossings per column, and them all in order."""
+    """The number of crossings of each column, and all crossings in order."""
     order = AXES[axis]
     rows, lines, depths = (shape[a] for a in order)
-    placed = np.ascontiguousarray(mesh.vertices[:, order])
-    _, members = bin_faces(placed, mesh.faces, rows, rows)
-    offsets, found = cross_slab(placed, mesh.faces, members, (0, rows), lines, depths, 1)
-    return np.diff(offsets).reshape(rows, lines), found
+    positions = np.ascontiguousarray(mesh.vertices[:, order])
+    _, members = bin_faces(positions, mesh.faces, rows, rows)
+    offsets, codes = cross_slab(positions, mesh.faces, members, (0, rows), lines, depths, 1)
+    return np.diff(offsets).reshape(rows, lines), codes
 
 
 def oracle(
@@ -72,7 +78,7 @@ def oracle(
     occupied = np.zeros((rows, lines, depths), dtype=np.uint8)
     for row in range(rows):
         for line in range(lines):
-            found = []
+            depths_crossed = []
             for triangle in corners:
                 cuts = []
                 for p, q in zip(triangle, triangle[1:] + triangle[:1], strict=True):
@@ -82,26 +88,26 @@ def oracle(
                         cuts.append((p[1] + t * (q[1] - p[1]), p[2] + t * (q[2] - p[2])))
                 if sum(cut[0] > line for cut in cuts) == 1:
                     (u0, w0), (u1, w1) = sorted(cuts)
-                    found.append(w0 + (line - u0) / (u1 - u0) * (w1 - w0))
-            counts[row, line] = len(found)
-            found = sorted(found)[: len(found) // 2 * 2]
+                    depths_crossed.append(w0 + (line - u0) / (u1 - u0) * (w1 - w0))
+            counts[row, line] = len(depths_crossed)
+            counted = sorted(depths_crossed)[: len(depths_crossed) // 2 * 2]
             for k in range(depths):
-                occupied[row, line, k] = sum(d < k for d in found) % 2
+                occupied[row, line, k] = sum(d < k for d in counted) % 2
     return counts, np.transpose(occupied, np.argsort(order))
 
 
 @st.composite
 def closed_meshes(draw: st.DrawFn, denominator: int, size: int = 8) -> TriangleMesh:
-    """Tetrahedra with corners on a lattice, each face turned at random, no vertex shared."""
+    """Tetrahedra with corners on a lattice, faces flipped at random, and no shared vertices."""
     count = draw(st.integers(1, 5))
     lattice = st.integers(-denominator, size * denominator)
     corners = np.array(
         draw(st.lists(lattice, min_size=12 * count, max_size=12 * count)), dtype=np.float64
     ).reshape(count, 4, 3)
     triangles = corners[:, TETRAHEDRON] / denominator
-    turns = draw(st.lists(st.booleans(), min_size=4 * count, max_size=4 * count))
+    flips = draw(st.lists(st.booleans(), min_size=4 * count, max_size=4 * count))
     triangles = triangles.reshape(-1, 3, 3)
-    triangles[turns] = triangles[turns][:, ::-1]
+    triangles[flips] = triangles[flips][:, ::-1]
     return TriangleMesh(triangles.reshape(-1, 3), np.arange(12 * count).reshape(-1, 3))
 
 
@@ -130,8 +136,8 @@ def test_no_column_is_odd_whatever_the_rounding(
 def test_equals_the_exact_oracle(mesh: TriangleMesh, axis: int) -> None:
     shape = (5, 4, 6)
     np.testing.assert_array_equal(crossings(mesh, shape, axis)[0], oracle(mesh, shape, axis)[0])
-    # Depths are rounded, so a crossing exactly at a sample may fall to either side of it; moved
-    # along the ray by no multiple of the lattice there is none, and every sample is exact.
+    # Depths are rounded, so a crossing exactly at a sample may fall to either side of it. A mesh
+    # that is moved off the lattice along the ray has no such crossing, and every sample is exact.
     moved = TriangleMesh(mesh.vertices + 0.0123456789 * np.eye(3)[axis], mesh.faces)
     counts, occupied = oracle(moved, shape, axis)
     np.testing.assert_array_equal(crossings(moved, shape, axis)[0], counts)
@@ -157,7 +163,7 @@ def test_box_through_sample_centers_is_half_open(axis: int) -> None:
 
 
 def crowd(shape: Shape) -> TriangleMesh:
-    """Shapes inside a grid, cut by its ends, and wholly beyond the end of each axis."""
+    """Shapes inside a grid, across its ends, and beyond the end of each axis."""
     mesh = joined(torus(6.0, 3.0, (10, 9, 8)), sphere(4.0, (12, 11, 20), 2))
     mesh = joined(mesh, box((3.5, 3.5, 21.5), (8.5, 30, 40)))
     for axis in range(3):
@@ -168,11 +174,11 @@ def crowd(shape: Shape) -> TriangleMesh:
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-@pytest.mark.parametrize("parts", [OCCUPANCY, COVERAGE])
-def test_sparse_blocks_are_those_of_the_dense_signal(axis: int, parts: Parts) -> None:
+@pytest.mark.parametrize("subsamples", [OCCUPANCY, COVERAGE])
+def test_sparse_blocks_are_those_of_the_dense_signal(axis: int, subsamples: Subsamples) -> None:
     """Ids, samples and constants, padding included, where blocks do not fill the grid."""
     shape = (21, 18, 26)
-    blocks = cast(crowd(shape), shape, axis, parts=parts).blocks
+    blocks = cast(crowd(shape), shape, axis, subsamples=subsamples).blocks
     dense = SparseBlocks.from_dense(blocks.to_dense(shape), blocks.layout)
     assert torch.equal(blocks.ids, dense.ids)
     torch.testing.assert_close(blocks.rows(slice(None)), dense.values, rtol=0, atol=0)
@@ -183,33 +189,33 @@ def test_sparse_blocks_are_those_of_the_dense_signal(axis: int, parts: Parts) ->
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
 @pytest.mark.parametrize("directed", [False, True])
-def test_coverage_is_the_mean_of_the_parts(axis: int, directed: bool) -> None:
-    """Against occupancy on the lattice of the parts, which covers the same box."""
-    shape, parts = (21, 18, 26), Parts(2, 3)
+def test_coverage_is_the_mean_of_the_subsamples(axis: int, directed: bool) -> None:
+    """Compared with occupancy on the finer lattice of the subsamples, which covers the same box."""
+    shape, subsamples = (21, 18, 26), Subsamples(2, 3)
     mesh = crowd(shape)
-    found = cast(mesh, shape, axis, directed=directed, parts=parts)
-    each = np.full(3, parts.across)
-    each[axis] = parts.along
-    fine_shape = tuple(int(n) for n in shape * each)
-    finer = TriangleMesh((mesh.vertices + 0.5) * each - 0.5, mesh.faces)
+    result = cast(mesh, shape, axis, directed=directed, subsamples=subsamples)
+    divisions = np.full(3, subsamples.across)
+    divisions[axis] = subsamples.along
+    fine_shape = tuple(int(n) for n in shape * divisions)
+    finer = TriangleMesh((mesh.vertices + 0.5) * divisions - 0.5, mesh.faces)
     fine = inside(cast(finer, fine_shape, axis, directed=directed), fine_shape)
-    cells = [n for pair in zip(shape, each.tolist(), strict=True) for n in pair]
+    cells = [n for pair in zip(shape, divisions.tolist(), strict=True) for n in pair]
     np.testing.assert_allclose(
-        inside(found, shape), fine.reshape(cells).mean(axis=(1, 3, 5)), atol=1e-6
+        inside(result, shape), fine.reshape(cells).mean(axis=(1, 3, 5)), atol=1e-6
     )
 
 
 def test_coverage_measures_volume() -> None:
-    """A sphere's, from its facets; and a box that ends within cells along the rays, exactly."""
+    """The volume of a faceted sphere; and exactly that of a box that ends within cells."""
     ball = sphere(10.0, (15.6, 15.2, 15.9), 4)
     shape = (32, 32, 32)
-    assert inside(cast(ball, shape, parts=COVERAGE), shape).sum() == pytest.approx(
+    assert inside(cast(ball, shape, subsamples=COVERAGE), shape).sum() == pytest.approx(
         ball.volume, rel=1e-4
     )
     slab = box((3.5, 4.5, 2.5 + 4 / 15), (9.5, 8.5, 7.5 + 7 / 15))
-    found = inside(cast(slab, shape, parts=COVERAGE), shape)
-    np.testing.assert_allclose(found[5, 5, 2:9], [0, 11 / 15, 1, 1, 1, 1, 7 / 15], atol=1e-6)
-    assert found.sum() == pytest.approx(slab.volume, rel=1e-6)
+    coverage = inside(cast(slab, shape, subsamples=COVERAGE), shape)
+    np.testing.assert_allclose(coverage[5, 5, 2:9], [0, 11 / 15, 1, 1, 1, 1, 7 / 15], atol=1e-6)
+    assert coverage.sum() == pytest.approx(slab.volume, rel=1e-6)
 
 
 def test_sphere_equals_its_analytic_occupancy_outside_a_half_voxel_band() -> None:
@@ -218,10 +224,10 @@ def test_sphere_equals_its_analytic_occupancy_outside_a_half_voxel_band() -> Non
     distance = np.linalg.norm(np.stack(np.indices((64, 64, 64)), -1) - center, axis=-1)
     certain = np.abs(distance - radius) > 0.5
     for axis in range(3):
-        found = inside(cast(mesh, (64, 64, 64), axis), (64, 64, 64)) > 0
-        np.testing.assert_array_equal(found[certain], distance[certain] < radius)
-        # Only the sagitta of the facets, below 0.02 samples here, separates mesh and sphere.
-        assert np.count_nonzero(found != (distance < radius)) < 0.02 * 4 * np.pi * radius**2
+        occupancy = inside(cast(mesh, (64, 64, 64), axis), (64, 64, 64)) > 0
+        np.testing.assert_array_equal(occupancy[certain], distance[certain] < radius)
+        # Mesh and sphere differ only by the sagitta of the facets, here below 0.02 samples.
+        assert np.count_nonzero(occupancy != (distance < radius)) < 0.02 * 4 * np.pi * radius**2
 
 
 def test_torus_equals_its_analytic_occupancy_outside_a_half_voxel_band() -> None:
@@ -232,8 +238,8 @@ def test_torus_equals_its_analytic_occupancy_outside_a_half_voxel_band() -> None
     distance = np.hypot(ring, offset[..., 2]) - 8.0
     certain = np.abs(distance) > 0.5
     for axis in range(3):
-        found = inside(cast(mesh, (64, 64, 64), axis), (64, 64, 64)) > 0
-        np.testing.assert_array_equal(found[certain], distance[certain] < 0)
+        occupancy = inside(cast(mesh, (64, 64, 64), axis), (64, 64, 64)) > 0
+        np.testing.assert_array_equal(occupancy[certain], distance[certain] < 0)
 
 
 def test_orientation_and_order_of_faces_do_not_matter_to_parity() -> None:
@@ -241,12 +247,12 @@ def test_orientation_and_order_of_faces_do_not_matter_to_parity() -> None:
     rng = np.random.default_rng(3)
     faces = rng.permutation(mesh.faces)[:, ::-1].astype(np.int32)
     other = TriangleMesh(mesh.vertices, faces)
-    (counts, found), (other_counts, turned) = (crossings(m, (20,) * 3, 2) for m in (mesh, other))
+    (counts, codes), (other_counts, flipped) = (crossings(m, (20,) * 3, 2) for m in (mesh, other))
     np.testing.assert_array_equal(counts, other_counts)
-    np.testing.assert_array_equal(found >> 1, turned >> 1)
-    np.testing.assert_array_equal(found & 1, 1 - (turned & 1))
-    one, two = cast(mesh, (20,) * 3), cast(other, (20,) * 3)
-    assert torch.equal(one.blocks.values, two.blocks.values)
+    np.testing.assert_array_equal(codes >> 1, flipped >> 1)
+    np.testing.assert_array_equal(codes & 1, 1 - (flipped & 1))
+    blocks, other_blocks = (cast(m, (20,) * 3).blocks for m in (mesh, other))
+    assert torch.equal(blocks.values, other_blocks.values)
 
 
 def test_any_number_of_threads_gives_the_same_blocks() -> None:
@@ -282,9 +288,9 @@ def test_a_hole_drops_the_last_crossing() -> None:
     """Without its top a box's columns have one crossing each: nothing is inside, all are odd."""
     mesh = box((1.5, 1.5, 1.5), (5.5, 5.5, 5.5))
     open_box = TriangleMesh(mesh.vertices, mesh.faces[(mesh.triangles[..., 2] < 5).any(axis=1)])
-    found = cast(open_box, (8, 8, 8))
-    assert found.odd_columns == found.columns == 16
-    assert not inside(found, (8, 8, 8)).any()
+    result = cast(open_box, (8, 8, 8))
+    assert result.odd_columns == result.columns == 16
+    assert not inside(result, (8, 8, 8)).any()
     assert inside(cast(open_box, (8, 8, 8), 0), (8, 8, 8)).sum() == 64
 
 
@@ -297,19 +303,18 @@ def test_long_columns_are_sorted() -> None:
     np.testing.assert_array_equal(occupied[2, 2], np.arange(80) % 2)
 
 
-def test_more_crossings_than_there_was_room_for_at_first() -> None:
+def test_more_crossings_than_the_first_capacity() -> None:
     """128 x 128 columns in one slab of rows, four times."""
     plates = [box((-1, -1, 4 * k + 0.5), (200, 200, 4 * k + 2.5)) for k in range(2)]
-    found = cast_columns(
-        joined(*plates).vertices, joined(*plates).faces, (128, 128, 8),
-        BlockGrid.covering((128, 128, 8), (128, 128, 128)),
-    )  # fmt: skip
-    assert found.crossings == 4 * 128 * 128
-    np.testing.assert_array_equal(inside(found, (128, 128, 8))[77, 99], np.arange(8) % 4 % 3 > 0)
+    mesh, shape = joined(*plates), (128, 128, 8)
+    layout = BlockGrid.covering(shape, (128, 128, 128))
+    result = cast_columns(mesh.vertices, mesh.faces, shape, layout)
+    assert result.crossings == 4 * 128 * 128
+    np.testing.assert_array_equal(inside(result, (128, 128, 8))[77, 99], np.arange(8) % 4 % 3 > 0)
 
 
 def test_no_faces_cross_nothing() -> None:
     nothing = TriangleMesh(np.zeros((3, 3)), np.empty((0, 3), dtype=np.int64))
-    found = cast(nothing, (4, 4, 4), directed=True)
-    assert (found.crossings, found.columns, found.odd_columns) == (0, 0, 0)
-    assert not inside(found, (4, 4, 4)).any()
+    result = cast(nothing, (4, 4, 4), directed=True)
+    assert (result.crossings, result.columns, result.odd_columns) == (0, 0, 0)
+    assert not inside(result, (4, 4, 4)).any()

@@ -1,4 +1,4 @@
-"""Signed distances near a surface, against brute force and analytic truth."""
+"""Truncated signed distances, against brute force and analytic truth."""
 
 from __future__ import annotations
 
@@ -25,9 +25,12 @@ def distances(
 ) -> tuple[SparseBlocks, npt.NDArray[np.float32]]:
     shape = occupancy.grid.shape
     blocks = signed_distance(
-        occupancy.grid.world_to_index(mesh.vertices), mesh.faces, occupancy.blocks,
-        (shape[0], shape[1], shape[2]), band=band,
-    )  # fmt: skip
+        occupancy.grid.world_to_index(mesh.vertices),
+        mesh.faces,
+        occupancy.blocks,
+        (shape[0], shape[1], shape[2]),
+        band=band,
+    )
     return blocks, blocks.to_dense(shape)[..., 0].numpy()
 
 
@@ -61,59 +64,59 @@ def test_equals_brute_force_within_the_band(seed: int, band: float) -> None:
     soup[1, 2] = (soup[1, 0] + soup[1, 1]) / 2
     mesh = TriangleMesh(soup.reshape(-1, 3), np.arange(18).reshape(6, 3))
     occupancy = voxelize_mesh(mesh, VoxelizeSettings(13, inside="parity"), block_size=4)
-    _, found = distances(mesh, occupancy, band)
-    index = np.stack(np.indices(found.shape), axis=-1).reshape(-1, 3).astype(np.float64)
+    _, field = distances(mesh, occupancy, band)
+    index = np.stack(np.indices(field.shape), axis=-1).reshape(-1, 3).astype(np.float64)
     corners = occupancy.grid.world_to_index(soup)
-    truth = np.minimum(brute_force(index, corners), band).reshape(found.shape)
-    inside = occupancy.blocks.to_dense(found.shape)[..., 0].numpy()
+    truth = np.minimum(brute_force(index, corners), band).reshape(field.shape)
+    inside = occupancy.blocks.to_dense(field.shape)[..., 0].numpy()
     window = 2 * int(np.ceil(band)) + 1
     highest, lowest = (f(inside, window, mode="constant") for f in (maximum_filter, minimum_filter))
     truth[highest == lowest] = band
-    np.testing.assert_allclose(np.abs(found), truth, atol=1e-5)
+    np.testing.assert_allclose(np.abs(field), truth, atol=1e-5)
 
 
 def test_the_sign_is_that_of_the_occupancy() -> None:
-    """Also where a hole was bridged and inside ends far from any triangle."""
+    """Also where a hole was bridged, so that inside ends far from any triangle."""
     ball = sphere(1.0, subdivisions=4)
     holed = TriangleMesh(ball.vertices, ball.faces[(ball.triangles[..., 2] < 0.9).all(axis=1)])
     for mesh in (ball, holed, joined(box(), torus(2.0, 0.5))):
         occupancy = voxelize_mesh(mesh, VoxelizeSettings(37), block_size=8)
         inside = occupancy.blocks.to_dense(occupancy.grid.shape)[..., 0].numpy() > 0.5
-        blocks, found = distances(mesh, occupancy, 1.5)
-        np.testing.assert_array_equal(found > 0, inside)
-        np.testing.assert_array_equal(found < 0, ~inside)
-        assert np.abs(found).max() == 1.5
-        again = SparseBlocks.from_dense(torch.from_numpy(found)[..., None], blocks.layout)
+        blocks, field = distances(mesh, occupancy, 1.5)
+        np.testing.assert_array_equal(field > 0, inside)
+        np.testing.assert_array_equal(field < 0, ~inside)
+        assert np.abs(field).max() == 1.5
+        again = SparseBlocks.from_dense(torch.from_numpy(field)[..., None], blocks.layout)
         assert torch.equal(blocks.ids, again.ids)
         assert torch.equal(blocks.values, again.values)
 
 
-def test_faces_inside_of_overlapping_parts_bound_nothing() -> None:
-    """Two boxes through each other are one solid, with the field of their union's own mesh.
+def test_faces_inside_overlapping_solids_are_ignored() -> None:
+    """Two overlapping boxes have the field of their union, a single box.
 
-    But for samples at both, the solid's surface and a face inside of it.
+    Samples that are near both the surface of the union and a face inside it are excepted.
     """
     low, high = np.array([0.13, 0.17, 0.19]), np.array([6.13, 5.17, 4.19])
     middle = np.array([3.31, 5.17, 4.19])
-    parts = joined(box(low, high), box((2.71, 0.17, 0.19), high), box(low, middle))
+    overlapping = joined(box(low, high), box((2.71, 0.17, 0.19), high), box(low, middle))
     settings = VoxelizeSettings(24)
     fields = []
-    for mesh in (parts, box(low, high)):
+    for mesh in (overlapping, box(low, high)):
         occupancy = voxelize_mesh(mesh, settings, block_size=8)
         fields.append(distances(mesh, occupancy, 1.0)[1])
-    apart = np.abs(fields[0] - fields[1]) > 1e-5
-    assert np.count_nonzero(apart) < 0.02 * apart.size
-    assert np.abs(fields[1][apart]).max() < 1
+    differ = np.abs(fields[0] - fields[1]) > 1e-5
+    assert np.count_nonzero(differ) < 0.02 * differ.size
+    assert np.abs(fields[1][differ]).max() < 1
     np.testing.assert_array_equal(fields[0] > 0, fields[1] > 0)
 
 
-def test_a_sheet_between_samples_is_not_there() -> None:
+def test_a_sheet_between_samples_is_ignored() -> None:
     mesh = box((0, 0, 0.4), (9, 9, 0.45))
     occupancy = voxelize_mesh(mesh, VoxelizeSettings(10), block_size=8)
     assert not occupancy.report.inside_fraction
-    blocks, found = distances(mesh, occupancy, 1.0)
+    blocks, field = distances(mesh, occupancy, 1.0)
     assert not len(blocks.ids)
-    assert (found == -1).all()
+    assert (field == -1).all()
 
 
 @pytest.mark.parametrize("shift", [0.0, 0.31])
@@ -128,7 +131,7 @@ def test_a_box_in_samples(shift: float) -> None:
     within = np.minimum(points - low, high - points).min(axis=-1)
     truth = np.where(within > 0, within, -np.linalg.norm(outside, axis=-1))
     truth = np.clip(truth / occupancy.grid.spacing[0], -3, 3)
-    _, found = distances(mesh, occupancy, 3.0)
-    np.testing.assert_allclose(np.abs(found), np.abs(truth), atol=1e-5)
+    _, field = distances(mesh, occupancy, 3.0)
+    np.testing.assert_allclose(np.abs(field), np.abs(truth), atol=1e-5)
     off = np.abs(truth) > 1e-5
-    np.testing.assert_allclose(found[off], truth[off], atol=1e-5)
+    np.testing.assert_allclose(field[off], truth[off], atol=1e-5)

@@ -81,8 +81,8 @@ def test_axes_are_x_y_z_and_units_are_the_meshs() -> None:
     np.testing.assert_array_equal(np.ptp(inside, axis=0) + 1, [40, 20, 10])
     spacing = np.array(occupancy.grid.spacing)
     np.testing.assert_allclose(spacing, 16.0)
-    found = occupancy.grid.index_to_world([inside.min(axis=0), inside.max(axis=0)])
-    np.testing.assert_allclose(found, [low + spacing / 2, high - spacing / 2])
+    corners = occupancy.grid.index_to_world([inside.min(axis=0), inside.max(axis=0)])
+    np.testing.assert_allclose(corners, [low + spacing / 2, high - spacing / 2])
 
 
 def test_far_and_tiny_meshes_voxelize_as_at_the_origin() -> None:
@@ -128,7 +128,7 @@ def test_inside_out_and_split_vertices_change_nothing() -> None:
     assert second.report.diagnosis.watertight
 
 
-def test_a_hole_is_bridged_and_said_in_words() -> None:
+def test_a_hole_is_bridged_and_reported() -> None:
     whole = sphere(1.0, subdivisions=4)
     holed = without_cap(whole, 0.98)
     settings = VoxelizeSettings(64)
@@ -137,7 +137,7 @@ def test_a_hole_is_bridged_and_said_in_words() -> None:
     assert occupancy.report.odd_columns > 0
     assert "winding numbers" in " ".join(occupancy.report.sentences())
     grid = occupancy.grid
-    # Its bounding box lost the cap, so ask the whole sphere analytically.
+    # The mesh lost its cap, so the truth is that of the whole sphere.
     distance = np.linalg.norm(centers(occupancy), axis=-1)
     certain = (np.abs(distance - 1.0) > grid.spacing[0]) & (centers(occupancy)[..., 2] < 0.95)
     np.testing.assert_array_equal(dense(occupancy)[certain], distance[certain] < 1.0)
@@ -175,10 +175,10 @@ def test_report_is_json_and_reads_well() -> None:
 def test_a_grid_takes_the_place_of_resolution_and_fill() -> None:
     mesh, settings = torus(1.0, 0.4), VoxelizeSettings(16, fill=0.5)
     whole = voxelize_mesh(mesh, VoxelizeSettings(32, fill=0.5))
-    found = voxelize_mesh(mesh, settings, grid=voxelize_mesh(mesh, settings).grid.refined(2))
-    assert found.grid == whole.grid
-    assert torch.equal(found.blocks.values, whole.blocks.values)
-    assert found.report.resolution == 32
+    result = voxelize_mesh(mesh, settings, grid=voxelize_mesh(mesh, settings).grid.refined(2))
+    assert result.grid == whole.grid
+    assert torch.equal(result.blocks.values, whole.blocks.values)
+    assert result.report.resolution == 32
     with pytest.raises(SettingsError, match="every axis"):
         voxelize_mesh(mesh, settings, grid=SampleGrid.unit((8, 8, 4)))
 

@@ -17,55 +17,57 @@ from tests.voxelize.test_columns import inside as inside_of
 SHAPE = (9, 11, 13)
 
 
-def inside(found: ColumnCast) -> npt.NDArray[np.bool_]:
-    return inside_of(found, SHAPE) > 0
+def inside(result: ColumnCast) -> npt.NDArray[np.bool_]:
+    return inside_of(result, SHAPE) > 0
 
 
-def turned(mesh: TriangleMesh) -> TriangleMesh:
+def flipped(mesh: TriangleMesh) -> TriangleMesh:
     return TriangleMesh(mesh.vertices, mesh.faces[:, ::-1])
 
 
 @st.composite
 def boxes(draw: st.DrawFn) -> list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], bool]]:
-    """Low corner, high corner and whether turned inside out, off the samples, beyond the grid."""
-    found = []
+    """Low corner, high corner and whether flipped; off the samples, some beyond the grid."""
+    drawn = []
     for _ in range(draw(st.integers(1, 6))):
         low = np.array([draw(st.integers(-2, 13)) for _ in range(3)]) + 0.37
         sides = np.array([draw(st.integers(1, 12)) for _ in range(3)])
-        found.append((low, low + sides, draw(st.booleans())))
-    return found
+        drawn.append((low, low + sides, draw(st.booleans())))
+    return drawn
 
 
-@given(parts=boxes(), axis=st.integers(0, 2))
+@given(drawn=boxes(), axis=st.integers(0, 2))
 @settings(max_examples=150)
-def test_inside_where_the_winding_number_of_boxes_is_not_0(parts: list, axis: int) -> None:
+def test_inside_where_the_winding_number_of_boxes_is_not_0(drawn: list, axis: int) -> None:
     index = np.stack(np.indices(SHAPE), axis=-1)
     winding = np.zeros(SHAPE, dtype=int)
-    for low, high, flipped in parts:
-        winding += ((index > low) & (index < high)).all(axis=-1) * (-1 if flipped else 1)
-    mesh = joined(*[turned(box(a, b)) if flipped else box(a, b) for a, b, flipped in parts])
-    found = cast(mesh, SHAPE, axis, directed=True)
-    np.testing.assert_array_equal(inside(found), winding != 0)
-    blind = (winding != 0) & (winding % 2 == 0)
-    assert found.overlap_samples == np.count_nonzero(blind)
-    assert (found.odd_columns, found.unbalanced_columns) == (0, 0)
+    for low, high, is_flipped in drawn:
+        winding += ((index > low) & (index < high)).all(axis=-1) * (-1 if is_flipped else 1)
+    mesh = joined(*[flipped(box(a, b)) if is_flipped else box(a, b) for a, b, is_flipped in drawn])
+    result = cast(mesh, SHAPE, axis, directed=True)
+    np.testing.assert_array_equal(inside(result), winding != 0)
+    outside_by_parity = (winding != 0) & (winding % 2 == 0)
+    assert result.overlap_samples == np.count_nonzero(outside_by_parity)
+    assert (result.odd_columns, result.unbalanced_columns) == (0, 0)
 
 
 @given(
-    seed=st.integers(0, 2**32 - 1), share=st.floats(0, 1), flips=st.floats(0, 1),
+    seed=st.integers(0, 2**32 - 1),
+    share=st.floats(0, 1),
+    flips=st.floats(0, 1),
     axis=st.integers(0, 2),
-)  # fmt: skip
+)
 @settings(max_examples=60)
 def test_soups_against_a_column_by_column_oracle(
     seed: int, share: float, flips: float, axis: int
 ) -> None:
-    """Faces missing and turned at random: the rule of the module, spelled out per sample."""
+    """Faces missing and flipped at random: the rule of the module, applied to each sample."""
     rng = np.random.default_rng(seed)
     mesh = joined(sphere(4.0, (4.2, 5.1, 6.3), 1), box((1.3, 2.4, 3.1), (6.2, 8.3, 9.4)))
     faces = mesh.faces[rng.random(len(mesh.faces)) < share]
     flip = rng.random(len(faces)) < flips
     faces[flip] = faces[flip][:, ::-1]
-    found = cast(TriangleMesh(mesh.vertices, faces), SHAPE, axis, directed=True)
+    result = cast(TriangleMesh(mesh.vertices, faces), SHAPE, axis, directed=True)
 
     corners = mesh.vertices[faces]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])[:, axis]
@@ -77,8 +79,8 @@ def test_soups_against_a_column_by_column_oracle(
         for chosen, sign in ((normals <= 0, 1), (normals > 0, -1))
     ]
     events_of = [
-        (np.split(found >> 1, np.cumsum(counts.ravel())[:-1]), sign)
-        for (counts, found), sign in casts
+        (np.split(codes >> 1, np.cumsum(counts.ravel())[:-1]), sign)
+        for (counts, codes), sign in casts
     ]
     for r in range(SHAPE[row]):
         for k in range(SHAPE[line]):
@@ -93,22 +95,22 @@ def test_soups_against_a_column_by_column_oracle(
                 below = sum(sign for sample, sign in events if sample <= depth)
                 above = sum(sign for sample, sign in events if sample > depth)
                 parity = sum(sample <= depth for sample, _ in counted) % 2 == 1
-                place = [0, 0, 0]
-                place[row], place[line], place[axis] = r, k, depth
-                expected[tuple(place)] = parity or (below != 0 and above != 0)
-                overlap += bool(expected[tuple(place)]) and not parity
-    np.testing.assert_array_equal(inside(found), expected)
-    assert found.overlap_samples == overlap
-    assert (found.odd_columns, found.unbalanced_columns) == (odd, unbalanced)
-    assert np.count_nonzero(found.unbalanced) == unbalanced
+                index = [0, 0, 0]
+                index[row], index[line], index[axis] = r, k, depth
+                expected[tuple(index)] = parity or (below != 0 and above != 0)
+                overlap += bool(expected[tuple(index)]) and not parity
+    np.testing.assert_array_equal(inside(result), expected)
+    assert result.overlap_samples == overlap
+    assert (result.odd_columns, result.unbalanced_columns) == (odd, unbalanced)
+    assert np.count_nonzero(result.unbalanced) == unbalanced
 
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
-@pytest.mark.parametrize("turn", [False, True])
-def test_a_clean_shape_is_that_of_parity(axis: int, turn: bool) -> None:
+@pytest.mark.parametrize("flip", [False, True])
+def test_on_a_clean_shape_directions_agree_with_parity(axis: int, flip: bool) -> None:
     mesh = sphere(3.6, (4.1, 5.2, 6.3), 3)
-    found = cast(turned(mesh) if turn else mesh, SHAPE, axis, directed=True)
+    result = cast(flipped(mesh) if flip else mesh, SHAPE, axis, directed=True)
     plain = cast(mesh, SHAPE, axis)
-    np.testing.assert_array_equal(inside(found), inside(plain))
-    assert (found.columns, found.crossings) == (plain.columns, plain.crossings)
-    assert found.overlap_samples == found.unbalanced_columns == plain.unbalanced_columns == 0
+    np.testing.assert_array_equal(inside(result), inside(plain))
+    assert (result.columns, result.crossings) == (plain.columns, plain.crossings)
+    assert result.overlap_samples == result.unbalanced_columns == plain.unbalanced_columns == 0

@@ -73,7 +73,7 @@ def test_sphere_from_points(normals) -> None:
     assert 3.8 < radii.min() < radii.max() < 4.2
     state = diagnose(found.surface)
     assert state.watertight
-    assert state.parts == 1
+    assert state.components == 1
     assert state.volume == pytest.approx(4 / 3 * np.pi * 4**3, rel=0.05)
     assert found.notes == ()
     assert found.steps == 250

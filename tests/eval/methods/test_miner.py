@@ -85,8 +85,8 @@ def check_ball(found: Reconstruction, off: float) -> None:
 def test_a_mesh_comes_back_closed_and_in_place(ball: Reconstruction) -> None:
     check_ball(ball, 0.03)
     assert ball.notes == (
-        "Inside was decided by parity: the mesh is closed and no parts overlap, so parity is "
-        "right.",
+        "Inside was decided by parity: the mesh is closed and does not overlap itself, so parity "
+        "is right.",
     )
 
 

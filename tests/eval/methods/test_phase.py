@@ -301,7 +301,7 @@ def test_sphere_from_points(normals) -> None:
     assert 3.7 < radii.min() < radii.max() < 4.3
     state = diagnose(found.surface)
     assert state.watertight
-    assert state.parts == 1
+    assert state.components == 1
     assert state.volume == pytest.approx(4 / 3 * np.pi * 4**3, rel=0.05)
     assert found.notes == ()
     assert found.steps == 160

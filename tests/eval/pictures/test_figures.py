@@ -28,7 +28,7 @@ def test_cubes_are_closed_separate_and_of_the_right_volume() -> None:
     mesh = blocks_mesh(LOW, 1.0, inset=0.1)
     found = diagnose(mesh)
     assert found.watertight
-    assert found.parts == 3
+    assert found.components == 3
     assert found.volume == pytest.approx(3 * 0.9**3)  # > 0: the faces point outwards
     low, high = mesh.bounds
     assert np.allclose([low, high], [[0.05] * 3, [4.95, 5.95, 6.95]], atol=1e-12)

@@ -43,7 +43,7 @@ def test_each_mesh_has_a_record_and_a_row(run: InsideTestConfig, console: Consol
     assert crossed["stored"]["iou_parity"] == pytest.approx(38 / 46, abs=0.06)
     assert crossed["overlap"] > 0
     assert ball["stored"]["samples"] == 24**3
-    assert ball["stored"]["unclear"] == ball["doubtful"] == 0
+    assert ball["stored"]["unclear"] == ball["disputed"] == 0
     assert ball["seconds"] > 0
     assert "failed" in text
     table = rows(run.output)
@@ -107,8 +107,8 @@ def test_flipped_faces_are_compared_as_stored_and_as_repaired(
     report = (Path(run.output) / "report.md").read_text()
     assert "IoU below 0.995: as stored, ball; repaired, none." in report
     (line,) = [line for line in report.splitlines() if line.startswith("- ")]
-    turned = len(faces[::5])
-    assert line.startswith(f"- ball: {turned:,} of {len(faces):,} faces were turned to agree")
+    flipped = len(faces[::5])
+    assert line.startswith(f"- ball: {flipped:,} of {len(faces):,} faces were flipped to agree")
     assert f"the two faces of {record['misoriented_edges']:,} edges disagree" in line
     assert "no reference" in line
 

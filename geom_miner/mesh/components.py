@@ -1,4 +1,4 @@
-"""Connected components of faces, by union-find over their vertices."""
+"""Count the connected components of a mesh, by union-find over its vertices."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from numba import njit
 Ints = npt.NDArray[np.integer]
 
 
-def count_parts(faces: Ints, vertices: int) -> int:
-    """Components that have a face; takes 4 bytes for each vertex.
+def count_components(faces: Ints, num_vertices: int) -> int:
+    """Number of connected components that have a face; takes 4 bytes for each vertex.
 
     Parameters
     ----------
-    faces : (f, 3) indices in [0, vertices); equal corners join what they touch.
+    faces : (f, 3) indices in [0, num_vertices). Degenerate faces join their corners too.
     """
-    kind = np.int32 if vertices < 1 << 31 else np.int64
-    return int(_count_parts(faces, np.full(vertices, -1, dtype=kind)))
+    dtype = np.int32 if num_vertices < 1 << 31 else np.int64
+    return int(_count_components(faces, np.full(num_vertices, -1, dtype=dtype)))
 
 
 @njit(nogil=True, cache=True)
-def _count_parts(faces: Ints, parents: Ints) -> int:
-    """Vertices that faces use, less the unions that join them; -1 is a vertex not used yet."""
-    parts = 0
+def _count_components(faces: Ints, parents: Ints) -> int:
+    """Number of used vertices minus the number of unions; parent -1 marks an unused vertex."""
+    components = 0
     for k in range(len(faces)):
         root = faces[k, 0]
         for j in range(3):
             vertex = faces[k, j]
             if parents[vertex] < 0:
                 parents[vertex] = vertex
-                parts += 1
+                components += 1
             while parents[vertex] != vertex:
                 parents[vertex] = parents[parents[vertex]]
                 vertex = parents[vertex]
             if j == 0:
                 root = vertex
             elif vertex != root:
-                # Towards the smaller index, along which faces of a file mostly go.
+                # The smaller index becomes the root: most faces of a file come in this order.
                 low, high = min(root, vertex), max(root, vertex)
                 parents[high] = low
                 root = low
-                parts -= 1
-    return parts
+                components -= 1
+    return components

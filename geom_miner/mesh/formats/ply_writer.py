@@ -1,4 +1,4 @@
-"""Writing binary PLY slab by slab: a mesh that need not be in memory as a whole."""
+"""Write binary PLY slab by slab, so that the whole mesh need not be in memory."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ def write_ply_slabs(
 
     Parameters
     ----------
-    counts : of all vertices and all faces, which the header says first.
-    vertices : slabs (v, 3) of positions; exhausted before the first of ``faces`` is asked for.
+    counts : numbers of all vertices and of all faces, for the header.
+    vertices : slabs (v, 3) of positions; all of them are consumed before the first of ``faces``.
     faces : slabs (f, 3) of indices into all vertices.
 
     Raises
     ------
     MeshError
-        Positions exceed float32, or the vertices are too many for int32 indices.
+        A position exceeds float32, or there are too many vertices for int32 indices.
     """
     if counts[0] > _MOST_VERTICES:
         raise MeshError(
-            f"{counts[0]:,} vertices are too many for a PLY file's 32-bit indices; "
-            "write a coarser level of detail"
+            f"a PLY file must have at most {_MOST_VERTICES:,} vertices, as its indices have 32 "
+            f"bits, got {counts[0]:,}; write a coarser level of detail"
         )
-    kind, word = ("double", "<f8") if double else ("float", "<f4")
+    ply_type, dtype = ("double", "<f8") if double else ("float", "<f4")
     lines = ["ply", "format binary_little_endian 1.0"]
     lines += [f"comment {line}" for text in comments for line in text.splitlines()]
     lines += [f"element vertex {counts[0]}"]
-    lines += [f"property {kind} {axis}" for axis in "xyz"]
+    lines += [f"property {ply_type} {axis}" for axis in "xyz"]
     lines += [f"element face {counts[1]}", "property list uchar int vertex_indices"]
     lines += ["end_header", ""]
     stream.write("\n".join(lines).encode("ascii", "backslashreplace"))
     for slab in vertices:
         with np.errstate(over="ignore"):
-            positions = np.ascontiguousarray(slab, dtype=word)
+            positions = np.ascontiguousarray(slab, dtype=dtype)
         if not np.isfinite(positions).all():
-            raise MeshError("positions exceed float32; write them in double precision")
+            raise MeshError("positions must fit float32; write them in double precision")
         stream.write(positions.data)
     for triangles in faces:
         rows = np.empty(len(triangles), dtype=[("length", "u1"), ("corners", "<i4", (3,))])

@@ -1,4 +1,4 @@
-"""Zarr arrays: a folder with one file per chunk, so that any part is read without the others."""
+"""Zarr arrays of samples: a folder with one file per chunk, so that regions can be read alone."""
 
 from __future__ import annotations
 
@@ -11,40 +11,39 @@ import numpy as np
 import numpy.typing as npt
 
 from geom_miner.atomic_files import new_folder
-from geom_miner.errors import BackendUnavailable, MediaError
+from geom_miner.errors import MediaError, missing_extra
 from geom_miner.grid.blocks import Box
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.media.sample_stream import SampleStream
 
-# About 64 samples along each axis of a volume, 1 MB of float32: zarr's advice for the least, and
-# so the fewest zeros in chunks that the surface crosses.
+# Samples of a chunk: 64 along each axis of a volume, 1 MiB of float32. It is the smallest size that
+# Zarr's guide recommends; larger chunks at the surface would hold more zeros.
 _CHUNK_SAMPLES = 1 << 18
-# As a model's grid has them: a mesh's coordinates, an image's rows and columns.
+# Names of the axes of a model's grid: rows and columns of an image, coordinates of a mesh.
 _AXIS_NAMES = {2: ("y", "x"), 3: ("x", "y", "z")}
 
 
-def write_zarr(path: Path | str, stream: SampleStream) -> None:
+def write_zarr(path: Path, stream: SampleStream) -> None:
     """Write samples as a Zarr array (format 3), chunk by chunk; a chunk is a group of blocks.
 
-    The array is (*shape) for one channel, (*shape, channel) for more. Its fill value 0 stands for
-    the chunks of nothing but zeros: they are neither spread out nor written. Attributes give the
-    world positions of all of the signal's axes, a dropped one among them: ``origin`` is the outer
-    corner of the first sample, whose center lies half a ``spacing`` further.
+    The array is (*shape) for one channel, (*shape, channel) for more. Its fill value is 0, so
+    chunks that hold only zeros are neither made nor written. Attributes give the world positions
+    along all axes of the signal, dropped axes among them: ``origin`` is the outer corner of the
+    first sample, whose center lies half a ``spacing`` further.
 
     Raises
     ------
     BackendUnavailable
         The package zarr is not installed.
     MediaError
-        The folder cannot be written, or is there and no Zarr array. An earlier one is left as
-        it was.
+        The folder cannot be written, or ``path`` exists and is no Zarr array. An earlier array of
+        this name is left as it was.
     """
     try:
         import zarr
     except ImportError as error:
-        raise BackendUnavailable(
-            "writing .zarr needs the package zarr, version 3; install geom_miner[zarr], "
-            "or write .nrrd or .npy"
+        raise missing_extra(
+            "writing .zarr needs zarr 3", "zarr", instead="write .nrrd or .npy"
         ) from error
 
     several = stream.channels > 1
@@ -52,7 +51,7 @@ def write_zarr(path: Path | str, stream: SampleStream) -> None:
     chunk = chunk_extent(stream)
     kept = tuple(chunk[axis] for axis in stream.axes)
 
-    with new_folder(path, MediaError, sign="zarr.json") as folder:
+    with new_folder(path, MediaError, marker="zarr.json") as folder:
         array = zarr.create_array(
             str(folder),
             shape=(*stream.shape, stream.channels) if several else stream.shape,
@@ -63,7 +62,7 @@ def write_zarr(path: Path | str, stream: SampleStream) -> None:
             zarr_format=3,
             dimension_names=[*(names[axis] for axis in stream.axes), *["channel"] * several],
             attributes={
-                **stream.facts,
+                **stream.metadata,
                 "axes": list(names),
                 "origin": list(stream.origin),
                 "spacing": list(map(float, stream.grid.spacing)),
@@ -71,17 +70,17 @@ def write_zarr(path: Path | str, stream: SampleStream) -> None:
             },
         )
         layers = stream.layers(0, chunk[0], anchor=stream.box[0][0])
-        parts = stream.decode(layers)
+        decoded = stream.decode(layers)
         for layer in layers:
-            for where, samples in _chunks(stream, next(parts), layer, chunk):
-                array[where] = samples
-            stream.on_progress(layer[1][0] - stream.box[0][0], stream.extent[0])
+            for region, samples in _chunks_with_values(stream, next(decoded), layer, chunk):
+                array[region] = samples
+            stream.progress((layer[1][0] - stream.box[0][0]) / stream.extent[0])
 
 
 def chunk_extent(stream: SampleStream) -> tuple[int, ...]:
-    """Samples per axis of a chunk: whole blocks, a cube of them, no wider than the box needs."""
+    """Samples per axis of a chunk: a cube of whole blocks, no wider than the box needs."""
     blocks = (_CHUNK_SAMPLES / math.prod(stream.block_shape)) ** (1 / stream.grid.ndim)
-    # The root of a whole power may come out a hair below it.
+    # Rounding may put the root of a whole power just below the whole number.
     per_axis = max(1, math.floor(blocks + 1e-6))
     return tuple(
         min(per_axis, -(-n // size)) * size
@@ -89,22 +88,25 @@ def chunk_extent(stream: SampleStream) -> tuple[int, ...]:
     )
 
 
-def _chunks(
+def _chunks_with_values(
     stream: SampleStream, blocks: SparseBlocks, layer: Box, chunk: tuple[int, ...]
 ) -> Iterator[tuple[tuple[slice, ...], npt.NDArray[np.generic]]]:
-    """The chunks of a layer that hold more than zeros: where in the array, and samples."""
+    """The chunks of a layer that hold more than zeros: their region of the array, and samples."""
     first = stream.box[0]
     for corner in itertools.product(*map(range, *layer, chunk)):
         ends = zip(corner, chunk, layer[1], strict=True)
         beyond = tuple(min(a + size, last) for a, size, last in ends)
         if stream.is_zero(blocks, (corner, beyond)):
             continue
-        where = tuple(slice(corner[k] - first[k], beyond[k] - first[k]) for k in stream.axes)
-        shape = [part.stop - part.start for part in where]
+        region = tuple(slice(corner[k] - first[k], beyond[k] - first[k]) for k in stream.axes)
+        shape = [axis.stop - axis.start for axis in region]
         if stream.channels > 1:
             shape.append(stream.channels)
-        yield where, stream.read(blocks, (corner, beyond)).reshape(shape)
+        yield region, stream.read(blocks, (corner, beyond)).reshape(shape)
 
 
 def _axis_names(ndim: int) -> tuple[str, ...]:
     return _AXIS_NAMES.get(ndim, tuple(f"axis_{axis}" for axis in range(ndim)))
+
+
+SAMPLE_WRITERS = {".zarr": write_zarr}
