@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from eval.runs import check_keys, check_types
+from eval.runs import parse_values
 from geom_miner import FitSettings, preset
 
 
@@ -98,9 +98,7 @@ class CollectionRun(ChecksItsFit):
 def fit_settings(run: ChecksItsFit) -> FitSettings:
     """The preset with the run's own settings on top."""
     base = preset(run.preset).settings
-    check_keys(FitSettings, run.fit, "fit")
-    check_types(FitSettings, run.fit, "fit")
-    return replace(base, **run.fit)
+    return replace(base, **parse_values(FitSettings, run.fit, "fit"))
 
 
 def target_name(run: ShapeRun | CollectionRun) -> str:

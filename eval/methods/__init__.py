@@ -1,30 +1,5 @@
 """Every method that turns points, a mesh or a grid into a surface, behind one protocol."""
 
-from __future__ import annotations
+import lazy_loader
 
-from eval.methods.protocol import (
-    Budget,
-    Contours,
-    Grid,
-    Method,
-    Options,
-    Reconstruction,
-    Source,
-    Timings,
-    kind_of,
-)
-from eval.methods.registry import METHODS, find_method
-
-__all__ = [
-    "METHODS",
-    "Budget",
-    "Contours",
-    "Grid",
-    "Method",
-    "Options",
-    "Reconstruction",
-    "Source",
-    "Timings",
-    "find_method",
-    "kind_of",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

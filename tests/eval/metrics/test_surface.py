@@ -13,15 +13,8 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.transform import Rotation
 
 import eval
-from eval import (
-    MetricError,
-    PointCloud,
-    SurfaceSamples,
-    cloud_metrics,
-    match_clouds,
-    scan_metrics,
-    surface_metrics,
-)
+from eval import MetricError, PointCloud, scan_metrics, surface_metrics
+from eval.metrics import SurfaceSamples, cloud_metrics, match_clouds
 from geom_miner import TriangleMesh
 from tests.shapes import box, sphere
 

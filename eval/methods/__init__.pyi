@@ -1,0 +1,11 @@
+from .protocol import Budget as Budget
+from .protocol import Contours as Contours
+from .protocol import Grid as Grid
+from .protocol import Method as Method
+from .protocol import Options as Options
+from .protocol import Reconstruction as Reconstruction
+from .protocol import Source as Source
+from .protocol import Timings as Timings
+from .protocol import kind_of as kind_of
+from .registry import METHODS as METHODS
+from .registry import find_method as find_method
