@@ -78,7 +78,7 @@ DOORS = {
     "matplotlib": ("eval/pictures/",),
     "safetensors": ("geom_miner/storage/",),
     "PIL": ("geom_miner/media/", "eval/"),
-    "open3d": ("eval/open3d_module.py",),
+    "open3d": ("eval/open3d_loader.py",),
     "zarr": ("geom_miner/media/formats/zarr_folder.py",),
 }
 LONGEST_MODULE = 400

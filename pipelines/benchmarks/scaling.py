@@ -15,10 +15,10 @@ from typing import Any
 from rich.console import Console
 
 from eval import iou_voxel_sparse, load_open3d
+from eval.isolation import in_own_process
 from eval.pictures import growth_figure
 from eval.runs import (
     device_name,
-    in_own_process,
     manifest,
     peak_rss_bytes,
     portable,

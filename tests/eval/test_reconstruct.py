@@ -23,9 +23,9 @@ from tests.shapes import box
 
 
 @pytest.fixture(autouse=True)
-def _known(monkeypatch: pytest.MonkeyPatch) -> None:
+def fake_methods(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("FAKE", "FAKE_OF_MESHES"):
-        monkeypatch.setitem(METHODS, name.lower(), (fake_method.__name__, name))
+        monkeypatch.setitem(METHODS, name.lower(), f"{fake_method.__name__}:{name}")
     FAKE.asked.clear()
     FAKE_OF_MESHES.asked.clear()
 
