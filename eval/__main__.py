@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import tyro
 
-from eval.batch_report.command import BatchSettings
+from eval.batch import BatchSettings
 from eval.compare import CompareSettings
 from eval.reconstruct import ReconstructSettings
 from geom_miner.command_line import Command, run_command

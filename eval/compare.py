@@ -89,7 +89,7 @@ def compare_meshes(settings: CompareSettings) -> dict[str, Any]:
     """
     import numpy as np
 
-    from eval.metrics.iou_mesh import iou_mesh
+    from eval.metrics.mesh_iou import iou_mesh
     from eval.metrics.surface import surface_metrics
     from geom_miner import VoxelizeSettings, diagnose, read_mesh
 

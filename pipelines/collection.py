@@ -11,7 +11,8 @@ from typing import Any
 
 from rich.console import Console
 
-from eval import collection_report, evaluate_shape_levels
+from eval import evaluate_shape_levels
+from eval.report import collection_report
 from eval.runs import manifest, portable, write_json, write_text
 from eval.shapes import mesh_files
 from geom_miner import (

@@ -13,14 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
-from eval import (
-    ImageLevel,
-    contact_sheet,
-    draw_block_outlines,
-    evaluate_image_levels,
-    image_report,
-    quality_over_time,
-)
+from eval import evaluate_image_levels
+from eval.levels import ImageLevel
+from eval.pictures import contact_sheet, draw_block_outlines, quality_over_time, write_picture
+from eval.report import image_report
 from eval.runs import manifest, peak_rss_bytes, portable, write_json, write_text
 from geom_miner import fit_to_file, load_model, read_image, write_image
 from geom_miner.atomic_files import make_folder
@@ -31,7 +27,7 @@ from geom_miner.progress_bars import FitBar
 from geom_miner.targets import image_target
 from pipelines.command import run_pipeline
 from pipelines.config import ImageRun, fit_settings
-from pipelines.pictures import time_line, write_picture
+from pipelines.pictures import time_line
 
 # Longest side of one picture in the report's sheet.
 _SHEET_SIDE = 560

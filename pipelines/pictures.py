@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
 
-from eval import (
-    BlockLayer,
-    ImageLevel,
+from eval.levels import ImageLevel, ShapeLevel
+from eval.pictures import (
     QualityPoint,
-    ShapeLevel,
     View,
     active_blocks_figure,
+    block_layers,
     contact_sheet,
+    draw_closeups,
     quality_over_time,
     render_mesh,
+    write_picture,
 )
-from geom_miner import TriangleMesh, load_model, read_mesh, write_image
+from geom_miner import TriangleMesh, load_model, read_mesh
 
 _WIDTH, _HEIGHT = 420, 560
-# Pixels of a closer look, and how much closer it is.
-_CLOSEUP, _ZOOM = 640, 8
-# Pixels of the whole by which the place for it is chosen.
-_OVERVIEW = 400
 
 
 def draw_shape_pictures(
@@ -56,16 +50,7 @@ def draw_shape_pictures(
         {title: source, f"LoD {finest.scale}: {_quality(finest)}": lods[finest.scale]},
     )
 
-    representation = load_model(folder / "model.miner")
-    layers = []
-    for blocks in representation.scales:
-        grid = representation.grid.at_scale(blocks.scale)
-        starts = blocks.layout.starts_of(blocks.fitted_ids).numpy()
-        size = np.array(blocks.layout.block_shape) * grid.spacing
-        corner = grid.index_to_world(starts - 0.5)
-        layers.append(
-            BlockLayer(blocks.scale, corner, (size[0], size[1], size[2]), lods[blocks.scale])
-        )
+    layers = block_layers(load_model(folder / "model.miner"), lods)
     # Framed anew around the blocks, which reach beyond the shape, and seen a little from the side.
     aside = View(azimuth=view.azimuth + 20, elevation=max(view.elevation, 20), up=view.up)
     if not any(len(layer.low_corners) for layer in layers):
@@ -77,43 +62,6 @@ def draw_shape_pictures(
         folder / "quality.png",
         quantity="IoU",
     )
-
-
-def draw_closeups(path: Path, view: View, meshes: Mapping[str, TriangleMesh]) -> None:
-    """Write meshes side by side, by their captions, where there is most to see.
-
-    Parameters
-    ----------
-    view : framed around the whole of the first mesh.
-    """
-    first = next(iter(meshes.values()))
-    near = _closer(view, first)
-    images = [
-        render_mesh(mesh, width=_CLOSEUP, height=_CLOSEUP, view=near, crease_degrees=0.0)
-        for mesh in meshes.values()
-    ]
-    write_picture(path, contact_sheet(images, list(meshes)))
-
-
-def _closer(view: View, mesh: TriangleMesh) -> View:
-    """The part of the view that the shape fills and in which its shading differs most."""
-    assert view.half_size is not None
-    whole = max(view.half_size)
-    side = _OVERVIEW // _ZOOM
-    square = replace(view, half_size=(whole, whole))
-    picture = render_mesh(
-        mesh, width=_OVERVIEW, height=_OVERVIEW, view=square, crease_degrees=0.0
-    ).astype(np.float64)
-    shape = picture.any(axis=2) & (picture != picture[0, 0]).any(axis=2)
-    windows = sliding_window_view(picture.mean(axis=2), (side, side))[::2, ::2]
-    filled = sliding_window_view(shape, (side, side))[::2, ::2].mean(axis=(2, 3))
-    contrast = windows.std(axis=(2, 3)) * (filled >= min(0.98, filled.max()))
-    row, column = np.unravel_index(contrast.argmax(), contrast.shape)
-    right = (2 * int(column) + side / 2) / _OVERVIEW * 2 - 1
-    up = 1 - (2 * int(row) + side / 2) / _OVERVIEW * 2
-    center = np.asarray(view.center) + whole * (right * view.axes[0] + up * view.axes[1])
-    x, y, z = center.tolist()
-    return replace(view, center=(x, y, z), half_size=(whole / _ZOOM, whole / _ZOOM))
 
 
 def _quality(level: ShapeLevel) -> str:
@@ -131,8 +79,3 @@ def time_line(
         QualityPoint(end, value, level.scale)
         for end, value, level in zip(ends, values, levels, strict=True)
     ]
-
-
-def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
-    """Write an 8-bit picture as PNG."""
-    write_image(path, picture.astype(np.float32) / 255.0)

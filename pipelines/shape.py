@@ -12,7 +12,8 @@ from typing import Any
 
 from rich.console import Console
 
-from eval import ShapeLevel, View, evaluate_shape_levels
+from eval import View, evaluate_shape_levels
+from eval.levels import ShapeLevel
 from eval.report import shape_report
 from eval.runs import manifest, peak_rss_bytes, portable, write_json, write_text
 from eval.shapes import Shape, find_shape

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eval.experiment.settings import BatchRun
+from eval.benchmark.settings import BatchRun
 from eval.runs import load_config
 from eval.shapes.find import CATALOG
 from pipelines.benchmarks.scaling import ScalingConfig

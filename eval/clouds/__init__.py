@@ -1,1 +1,5 @@
 """Point clouds, with or without normals: what scanners give and surface methods take."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,36 +1,5 @@
 """Every method that turns points, a mesh or a grid into a surface, behind one protocol."""
 
-from __future__ import annotations
+import lazy_loader
 
-from eval.methods.protocol import (
-    Budget,
-    Contours,
-    GridSignal,
-    Method,
-    MethodPreset,
-    Options,
-    Reconstruction,
-    Source,
-    SourceKind,
-    Timings,
-    kind_of,
-)
-from eval.methods.registry import METHODS, check_preset, check_request, find_method
-
-__all__ = [
-    "METHODS",
-    "Budget",
-    "Contours",
-    "GridSignal",
-    "Method",
-    "MethodPreset",
-    "Options",
-    "Reconstruction",
-    "Source",
-    "SourceKind",
-    "Timings",
-    "check_preset",
-    "check_request",
-    "find_method",
-    "kind_of",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -3,9 +3,10 @@ from .image import mse as mse
 from .image import mse_sparse as mse_sparse
 from .image import psnr as psnr
 from .image import psnr_sparse as psnr_sparse
-from .iou_mesh import iou_mesh as iou_mesh
 from .matches import CloudMatches as CloudMatches
 from .matches import match_clouds as match_clouds
+from .mesh_iou import iou_mesh as iou_mesh
+from .nearest import find_nearest as find_nearest
 from .occupancy import iou_off_grid as iou_off_grid
 from .occupancy import iou_voxel as iou_voxel
 from .occupancy import iou_voxel_sparse as iou_voxel_sparse

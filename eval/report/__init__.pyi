@@ -1,6 +1,11 @@
+from .build import build_report as build_report
+from .markdown import markdown_report as markdown_report
+from .model import BatchReport as BatchReport
 from .single_runs import collection_report as collection_report
 from .single_runs import image_report as image_report
 from .single_runs import shape_report as shape_report
 from .table import Column as Column
 from .table import Spread as Spread
 from .table import Table as Table
+from .write import html_page as html_page
+from .write import write_report as write_report

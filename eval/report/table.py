@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
 import math
 import statistics
@@ -116,18 +115,17 @@ class Table(Generic[Row]):
         return file.getvalue()
 
     def html(self) -> str:
-        """A ``<table>`` element; text columns have the class ``words``."""
-        heads = "".join(_html_cell("th", c.title, left=c.left) for c in self.columns)
-        body = "".join(
-            "<tr>"
-            + "".join(
-                _html_cell("td", c.text(row), left=c.left, best=self._is_bold(row, c))
+        """A ``<table>`` element; text columns have the class ``words``, bold cells ``best``."""
+        from eval.report.html import render  # Jinja is needed only here
+
+        rows = [
+            [
+                (c.text(row), " ".join(["words"] * c.left + ["best"] * self._is_bold(row, c)))
                 for c in self.columns
-            )
-            + "</tr>"
+            ]
             for row in self.rows
-        )
-        return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+        ]
+        return render("table.html.j2", columns=self.columns, rows=rows)
 
     def rich(self) -> RichTable:
         """A table for ``rich.console.Console.print``."""
@@ -171,9 +169,3 @@ def _plain(value: Any, form: str) -> Any:
 
 def _escaped(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
-
-
-def _html_cell(tag: str, text: str, *, left: bool, best: bool = False) -> str:
-    names = " ".join(name for name, given in (("words", left), ("best", best)) if given)
-    kind = f' class="{names}"' if names else ""
-    return f"<{tag}{kind}>{html.escape(text)}</{tag}>"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from eval.runs.manifest import write_text
+from eval.runs.files import write_text
 
 Record = dict[str, Any]
 

@@ -20,7 +20,7 @@ from geom_miner.targets.registry import targets_of
 from geom_miner.voxelize.settings import VoxelizeSettings
 
 if TYPE_CHECKING:
-    from geom_miner.fit.fit_to_file import FitResult
+    from geom_miner.fit.file_fit import FitResult
     from geom_miner.grid.target import Target
 
 IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
@@ -66,7 +66,7 @@ class Fit:
     """Print a summary as JSON."""
 
     def run(self, console: Console) -> None:
-        from geom_miner.fit.fit_to_file import fit_to_file
+        from geom_miner.fit.file_fit import fit_to_file
         from geom_miner.fit.memory import parse_memory
         from geom_miner.progress_bars import FitBar
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from rich.console import Console
 
-from eval import growth_figure, iou_voxel_sparse, load_open3d
+from eval import iou_voxel_sparse, load_open3d
 from eval.isolation import in_own_process
+from eval.pictures import growth_figure
 from eval.runs import (
     device_name,
     manifest,

@@ -15,7 +15,8 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from eval import edge_errors, iou_off_grid, iou_voxel_sparse, source_errors
+from eval import edge_errors, iou_voxel_sparse, source_errors
+from eval.metrics import iou_off_grid
 from eval.report import Column, Spread, Table
 from eval.runs import Record, device_name
 from eval.shapes import Shape

@@ -13,7 +13,9 @@ from typing import Any
 
 from rich.console import Console
 
-from eval import iou_off_grid, iou_voxel_sparse, source_errors
+from eval import iou_voxel_sparse, source_errors
+from eval.metrics import iou_off_grid
+from eval.pictures import draw_closeups
 from eval.report import Column, Spread, Table
 from eval.runs import Record, device_name
 from eval.shapes import Shape
@@ -33,7 +35,6 @@ from geom_miner.atomic_files import make_folder
 from geom_miner.errors import SettingsError
 from geom_miner.extract import extract_mesh
 from geom_miner.grid import SampleGrid, SparseBlocks
-from pipelines.pictures import draw_closeups
 from pipelines.studies.fitted_shape import fit_shape
 from pipelines.studies.seams import seam
 from pipelines.studies.study import Study, Trial, study_shapes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eval import SourceErrors
+from eval.metrics import SourceErrors
 from geom_miner import SampleGrid
 
 # Points so near to a block's face, and so far from it, in samples, are compared.

@@ -173,7 +173,7 @@ def test_a_rerun_fits_nothing_and_keeps_its_times(
 ) -> None:
     run = sphere_run(tmp_path)
     shutil.copytree(ball_run, tmp_path / "runs" / "ball")
-    monkeypatch.setattr("geom_miner.fit.fit_to_file.fit_signal", None)  # calling it would fail
+    monkeypatch.setattr("geom_miner.fit.file_fit.fit_signal", None)  # calling it would fail
     folder = run_shape(run, fresh=False, console=Console(quiet=True))
     first, second = (strict_json(f / "metrics.json") for f in (ball_run, folder))
     assert second["resumed_scales"] == 2

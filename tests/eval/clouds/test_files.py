@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from eval import CloudError, PointCloud, holds_cloud, read_cloud, write_cloud
+from eval import CloudError, PointCloud, read_cloud, write_cloud
+from eval.clouds import holds_cloud
 from geom_miner import write_mesh
 from tests.shapes import box
 

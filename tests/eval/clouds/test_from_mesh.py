@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from eval import CloudError, MetricError, sample_cloud, sample_surface
+from eval import CloudError, MetricError, sample_cloud
+from eval.metrics import sample_surface
 from geom_miner import TriangleMesh
 from tests.shapes import box, sphere
 

@@ -10,7 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval import MetricError, mse, mse_sparse, psnr, psnr_sparse
+from eval import MetricError, psnr_sparse
+from eval.metrics import mse, mse_sparse, psnr
 from geom_miner.grid import BlockGrid, SparseBlocks
 
 

@@ -8,7 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eval import MetricError, iou_off_grid, iou_voxel, iou_voxel_sparse
+from eval import MetricError, iou_voxel_sparse
+from eval.metrics import iou_off_grid, iou_voxel
 from geom_miner.grid import BlockGrid, SparseBlocks, upsample
 
 

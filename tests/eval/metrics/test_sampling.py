@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
-from eval import MetricError, sample_surface
+from eval import MetricError
+from eval.metrics import sample_surface
 from geom_miner import TriangleMesh
 from tests.shapes import box, sphere
 

@@ -13,17 +13,13 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.transform import Rotation
 
 import eval
-from eval import (
+from eval import MetricError, PointCloud, sample_cloud, scan_metrics, surface_metrics
+from eval.metrics import (
     CloudMatches,
-    MetricError,
-    PointCloud,
     SurfaceSamples,
     cloud_metrics,
     match_clouds,
-    sample_cloud,
     sample_surface,
-    scan_metrics,
-    surface_metrics,
 )
 from geom_miner import TriangleMesh
 from tests.shapes import box, sphere

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eval import SourceErrors
+from eval.metrics import SourceErrors
 from geom_miner import SampleGrid
 from pipelines.studies.seams import seam
 

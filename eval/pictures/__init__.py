@@ -1,0 +1,5 @@
+"""Everything that draws: meshes without a window, figures of a fit, comparisons, closer looks."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

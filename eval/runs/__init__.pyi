@@ -1,0 +1,13 @@
+from .config_file import INHERITS as INHERITS
+from .config_file import load_config as load_config
+from .config_file import parse_settings as parse_settings
+from .config_file import parse_values as parse_values
+from .files import write_json as write_json
+from .files import write_text as write_text
+from .provenance import device_name as device_name
+from .provenance import manifest as manifest
+from .provenance import peak_rss_bytes as peak_rss_bytes
+from .provenance import portable as portable
+from .records import Record as Record
+from .records import read_records as read_records
+from .records import write_records as write_records
