@@ -266,7 +266,9 @@ def test_files_that_are_not_there_or_of_another_kind(tmp_path: Path) -> None:
     (tmp_path / "scan.las").write_text("1 2 3")
     assert "does not exist" in reason(tmp_path / "none.xyz")
     assert "is a folder" in reason(tmp_path / "folder.npy")
-    assert "point clouds are .ply, .xyz, .npy, .npz" in reason(tmp_path / "scan.las")
+    assert "point cloud files must end in one of .ply, .xyz, .npy, .npz" in reason(
+        tmp_path / "scan.las"
+    )
     for suffix in SUFFIXES:
         (tmp_path / f"empty{suffix}").touch()
         assert "is empty (0 bytes)" in reason(tmp_path / f"empty{suffix}")
@@ -284,7 +286,7 @@ def test_a_failed_write_leaves_the_earlier_file(tmp_path: Path) -> None:
     path = tmp_path / "cloud.npy"
     write_cloud(path, PointCloud(POINTS))
     before = path.read_bytes()
-    with pytest.raises(CloudError, match="point clouds are"):
+    with pytest.raises(CloudError, match="point cloud files must end in"):
         write_cloud(tmp_path / "cloud.obj", PointCloud(POINTS))
     with pytest.raises(CloudError, match="cannot write"):
         write_cloud(tmp_path / "nowhere" / "cloud.npy", PointCloud(POINTS))
