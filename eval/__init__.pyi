@@ -15,7 +15,7 @@ from .metrics.occupancy import iou_voxel_sparse as iou_voxel_sparse
 from .metrics.source_error import source_errors as source_errors
 from .metrics.surface import scan_metrics as scan_metrics
 from .metrics.surface import surface_metrics as surface_metrics
-from .open3d_module import load_open3d as load_open3d
+from .open3d_loader import load_open3d as load_open3d
 from .pictures.render import render_mesh as render_mesh
 from .pictures.view import View as View
 from .shapes.find import Shape as Shape

@@ -11,7 +11,6 @@ import tyro
 from rich.console import Console
 
 
-
 @dataclass(frozen=True)
 class BatchSettings:
     """Run methods on shapes within budgets, and write tables and a page about the results."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from geom_miner.fit.fit_to_file import FitResult, fit_to_file
+from geom_miner.fit.file_fit import FitResult, fit_to_file
 from geom_miner.fit.observer import SILENT, Observer
 from geom_miner.fit.presets import preset as preset_of
 from geom_miner.fit.settings import FitSettings

@@ -1,12 +1,11 @@
 """The work of one cell, in two processes of its own: reconstruct, then evaluate the mesh's file.
 
-Both are guarded work; see ``eval.guarded.process``. Whatever a method leaves in memory cannot
+Both are guarded work; see ``eval.isolation``. Whatever a method leaves in memory cannot
 affect the evaluation.
 """
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -22,9 +21,10 @@ from eval.clouds.files import read_cloud
 from eval.clouds.from_mesh import sample_cloud
 from eval.clouds.point_cloud import PointCloud
 from eval.errors import MethodError
-from eval.guarded.process import Arrays, Facts, Progress
-from eval.methods.protocol import Budget, Contours, Method, Options, Source
+from eval.isolation import Arrays, JsonValues, WorkOutput
+from eval.methods.protocol import Budget, Contours, Options, Source
 from eval.methods.registry import find_method
+from eval.progress import StatusProgress
 from eval.runs.config_file import parse_settings
 from eval.runs.provenance import device_name
 from geom_miner import TriangleMesh, read_mesh, write_mesh
@@ -57,25 +57,7 @@ class Job:
     samples: int
 
 
-def method_of(name: str) -> Method:
-    """A method by its name, or a user's own as ``package.module:NAME``.
-
-    Raises
-    ------
-    MethodError
-        There is no such method.
-    """
-    module, colon, attribute = name.partition(":")
-    if not colon:
-        return find_method(name)
-    try:
-        own: Method = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise MethodError(f"there is no method {name}: {error}") from error
-    return own
-
-
-def reconstruct(_: Arrays, facts: Facts, progress: Progress) -> tuple[Arrays, Facts]:
+def reconstruct(_: Arrays, values: JsonValues, progress: StatusProgress) -> WorkOutput:
     """Run the method of a job and write its mesh; gives what it cost.
 
     Raises
@@ -83,8 +65,8 @@ def reconstruct(_: Arrays, facts: Facts, progress: Progress) -> tuple[Arrays, Fa
     GeomMinerError
         The method failed or gave no surface.
     """
-    job = parse_settings(Job, facts)
-    method = method_of(job.entry.method)
+    job = parse_settings(Job, values)
+    method = find_method(job.entry.method)
     options = Options(
         preset=job.entry.preset or next(iter(method.presets)),
         budget=job.budget,
@@ -110,7 +92,7 @@ def reconstruct(_: Arrays, facts: Facts, progress: Progress) -> tuple[Arrays, Fa
     }
 
 
-def evaluate(_: Arrays, facts: Facts, progress: Progress) -> tuple[Arrays, Facts]:
+def evaluate(_: Arrays, values: JsonValues, progress: StatusProgress) -> WorkOutput:
     """Measure the mesh of a job as read back from its file.
 
     Returns
@@ -122,7 +104,7 @@ def evaluate(_: Arrays, facts: Facts, progress: Progress) -> tuple[Arrays, Facts
     GeomMinerError
         The mesh can't be measured.
     """
-    job = parse_settings(Job, facts)
+    job = parse_settings(Job, values)
     mesh = read_mesh(job.mesh)
     truth: TriangleMesh | PointCloud
     if job.cloud:

@@ -13,11 +13,12 @@ from rich.console import Console
 
 from eval.benchmark.cell import Cell, errors_file
 from eval.benchmark.in_threads import Advanced, Started, in_threads
-from eval.benchmark.job import evaluate, method_of, reconstruct
+from eval.benchmark.job import evaluate, reconstruct
 from eval.benchmark.settings import BatchRun, Entry, ShapeEntry, without_defaults
 from eval.benchmark.subjects import Subject, gather
 from eval.errors import MethodError
-from eval.guarded.process import run_guarded
+from eval.isolation import run_guarded
+from eval.methods import find_method
 from eval.runs.files import write_json
 from eval.runs.provenance import manifest
 from eval.runs.records import Record, read_records, write_records
@@ -86,7 +87,7 @@ def run_batch(
 def _check(entry: Entry) -> None:
     """Raise for what can be known to be wrong before anything runs."""
     try:
-        method = method_of(entry.method)
+        method = find_method(entry.method)
     except ImportError:
         return  # The records of its cells will name what is missing; the others can run.
     if entry.preset and entry.preset not in method.presets:
@@ -188,7 +189,7 @@ def _attempt(
     except MethodError as error:
         return {**record, "failure": _sentence(str(error), folder)}
     np.save(folder / errors_file(cell.mesh_file), evaluated.arrays["errors"], allow_pickle=False)
-    return {**record, **made.facts, **evaluated.facts, "mesh": cell.mesh_file}
+    return {**record, **made.values, **evaluated.values, "mesh": cell.mesh_file}
 
 
 def _sentence(message: str, folder: Path) -> str:

@@ -1,11 +1,15 @@
 from .protocol import Budget as Budget
 from .protocol import Contours as Contours
-from .protocol import Grid as Grid
+from .protocol import GridSignal as GridSignal
 from .protocol import Method as Method
+from .protocol import MethodPreset as MethodPreset
 from .protocol import Options as Options
 from .protocol import Reconstruction as Reconstruction
 from .protocol import Source as Source
+from .protocol import SourceKind as SourceKind
 from .protocol import Timings as Timings
 from .protocol import kind_of as kind_of
 from .registry import METHODS as METHODS
+from .registry import check_preset as check_preset
+from .registry import check_request as check_request
 from .registry import find_method as find_method

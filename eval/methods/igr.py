@@ -2,81 +2,113 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
-from eval.methods.implicit.networks import ImplicitNetwork, NetworkSettings
-from eval.methods.implicit.reconstruction import Preset, check_trial, reconstruct_implicit
-from eval.methods.implicit.sampling import Batch, CloudSampler, SampleCounts
-from eval.methods.implicit.training import Loss, Schedule
-from eval.methods.protocol import Kind, Options, Reconstruction, Source
+from eval.methods.implicit.method import ImplicitMethod
+from eval.methods.implicit.networks import ImplicitNetwork
+from eval.methods.implicit.presets import (
+    COMPACT_NETWORK,
+    COMPACT_SCHEDULE,
+    PAPER_NETWORK,
+    PAPER_SCHEDULE,
+    ImplicitPreset,
+)
+from eval.methods.implicit.sampling import CloudBatch, CloudTensors, SampleCounts, draw_uniform
+from eval.methods.implicit.training import Loss, Sampler
 
 
 @dataclass(frozen=True)
-class IGRObjective:
+class IGRBatch(CloudBatch):
+    """Points of one step.
+
+    Parameters
+    ----------
+    near : (n, ndim) surface points, each moved at random.
+    anywhere : (m, ndim) points uniform in the box.
+    """
+
+    near: Tensor
+    anywhere: Tensor
+
+
+@dataclass(frozen=True)
+class IGRLoss:
     """mean |f(x)| + eikonal mean (|grad f(y)| - 1)^2 + normals mean |grad f(x) - n|.
 
-    x are points of the cloud and n their normals, y points near the surface and anywhere; the
-    last term only with normals. Paper, equations 2 and 3.
+    x are points of the cloud and n their normals, y points near the surface and anywhere. Clouds
+    without normals omit the last term. Equations 2 and 3 of the paper.
     """
 
     eikonal: float = 0.1
     normals: float = 1.0
 
-    def __call__(self, network: ImplicitNetwork, batch: Batch) -> Loss:
+    def objective(self, counts: SampleCounts) -> IGRLoss:
+        """The loss itself: it does not depend on the numbers of points."""
+        return self
+
+    def sampler(self, cloud: CloudTensors, counts: SampleCounts) -> Sampler[IGRBatch]:
+        """Draws points of the cloud, near it, and in the box.
+
+        A point is moved off the surface by a normal distribution whose deviation is the distance
+        to the point's 50th neighbor.
+        """
+        deviations = cloud.neighbor_distances
+
+        def draw(generator: torch.Generator) -> IGRBatch:
+            indices = cloud.choose(generator, counts.surface)
+            surface = cloud.points[indices]
+            moves = torch.randn(surface.shape, generator=generator, device=surface.device)
+            return IGRBatch(
+                surface,
+                cloud.normals_of(indices),
+                near=surface + moves * deviations[indices],
+                anywhere=draw_uniform(generator, counts.anywhere, cloud.ndim, counts.box),
+            )
+
+        return draw
+
+    def __call__(self, network: ImplicitNetwork, batch: IGRBatch) -> Loss:
         """The loss of a batch."""
-        elsewhere = torch.cat([batch.near, batch.anywhere])
+        off_surface = torch.cat([batch.near, batch.anywhere])
         if batch.normals is None:
             values = network(batch.surface)
-            _, slopes = network.value_and_gradient(elsewhere)
+            _, slopes = network.value_and_gradient(off_surface)
         else:
-            points = torch.cat([batch.surface, elsewhere])
+            points = torch.cat([batch.surface, off_surface])
             values, gradients = network.value_and_gradient(points)
             values, slopes = values[: len(batch.surface)], gradients[len(batch.surface) :]
-        parts = {
+        terms = {
             "surface": values.abs().mean(),
             "eikonal": (slopes.norm(dim=1) - 1).square().mean(),
         }
-        total = parts["surface"] + self.eikonal * parts["eikonal"]
+        total = terms["surface"] + self.eikonal * terms["eikonal"]
         if batch.normals is not None:
-            facing = gradients[: len(batch.surface)]
-            parts["normals"] = (facing - batch.normals).norm(dim=1).mean()
-            total = total + self.normals * parts["normals"]
-        return Loss(total, parts)
+            on_surface = gradients[: len(batch.surface)]
+            terms["normals"] = (on_surface - batch.normals).norm(dim=1).mean()
+            total = total + self.normals * terms["normals"]
+        return Loss(total, terms)
 
 
-_PRESETS = {
-    "compact": Preset(
-        "a small network, good after some minutes on two cores",
-        NetworkSettings(depth=4, width=128, skip=2),
-        Schedule(steps=12_000, rate=5e-3, halve_every=1500, floor=1e-5),
-        SampleCounts(surface=512, anywhere=64, box=1.2),
-    ),
-    "paper": Preset(
-        "the paper's network and 100,000 steps, for a GPU",
-        NetworkSettings(depth=8, width=512, skip=4),
-        Schedule(steps=100_000, rate=5e-3, halve_every=2000, floor=5e-6),
-        SampleCounts(surface=16_384, anywhere=2048, box=1.8),
-    ),
-}
-
-
-class ImplicitGeometricRegularization:
-    """IGR as a method."""
-
-    def __init__(self) -> None:
-        self.name = "igr"
-        self.title = "IGR (Gropp et al. 2020)"
-        self.takes: frozenset[Kind] = frozenset({"oriented points", "points"})
-        self.presets = {name: preset.sentence for name, preset in _PRESETS.items()}
-        self.dimensions: tuple[int, ...] = (2, 3)
-
-    def reconstruct(self, source: Source, options: Options) -> Reconstruction:
-        """Turn a cloud into a surface; see ``Method``."""
-        trial = check_trial("IGR", _PRESETS, source, options)
-        objective = IGRObjective()
-        return reconstruct_implicit(trial, objective, CloudSampler.draw, asdict(objective))
-
-
-IGR = ImplicitGeometricRegularization()
+IGR = ImplicitMethod(
+    "igr",
+    "IGR (Gropp et al. 2020)",
+    {
+        "compact": ImplicitPreset(
+            "a small network, good after some minutes on two cores",
+            COMPACT_NETWORK,
+            COMPACT_SCHEDULE,
+            SampleCounts(surface=512, anywhere=64, box=1.2),
+            IGRLoss(),
+        ),
+        "paper": ImplicitPreset(
+            "the paper's network and 100,000 steps, for a GPU",
+            PAPER_NETWORK,
+            PAPER_SCHEDULE,
+            SampleCounts(surface=16_384, anywhere=2048, box=1.8),
+            IGRLoss(),
+        ),
+    },
+)

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eval.clouds.point_cloud import PointCloud
 from eval.errors import MethodError
-from eval.methods.distinct_points import distinct
+from eval.methods.duplicate_points import remove_duplicates
 from eval.methods.protocol import (
-    Grid,
-    Kind,
+    GridSignal,
+    MethodPreset,
     Options,
     Reconstruction,
     Source,
+    SourceKind,
     Timings,
 )
+from eval.methods.registry import check_request
 from eval.runs import peak_rss_bytes
 from geom_miner import (
     FitSettings,
@@ -49,25 +51,35 @@ _PREPARED, _FITTED = 0.15, 0.9
 
 
 @dataclass(frozen=True)
-class Preset:
-    """A preset of fits for a surface, and the one for a grid's own values, if there is one."""
+class MinerPreset(MethodPreset):
+    """One way to run it.
 
-    sentence: str
+    Parameters
+    ----------
+    fit : name of the preset of the fit to a mesh or to points.
+    fit_of_grid : name of the preset of the fit to a grid's own values; None if there is none.
+    sharp : restore sharp edges after the extraction.
+    """
+
     fit: str
     fit_of_grid: str | None
     sharp: bool = False
 
 
 _PRESETS = {
-    "compact": Preset("the distance to the surface, for the truest surface", "surface", "volume"),
-    "sharp": Preset(
+    "compact": MinerPreset(
+        "the distance to the surface, for the truest surface", "surface", "volume"
+    ),
+    "sharp": MinerPreset(
         "the same, sharpened: edges that marching cubes cuts off", "surface", None, True
     ),
-    "exact": Preset("the distance with every voxel on its side", "exact", None),
-    "volume": Preset("occupancy, every sample alike", "volume", "volume"),
-    "fast": Preset("occupancy, no voxel wrong at the lowest cost", "fast", "fast"),
-    "paper": Preset("occupancy as the paper fits it", "miner-paper-volume", "miner-paper-volume"),
-    "release": Preset(
+    "exact": MinerPreset("the distance with every voxel on its side", "exact", None),
+    "volume": MinerPreset("occupancy, every sample alike", "volume", "volume"),
+    "fast": MinerPreset("occupancy, no voxel wrong at the lowest cost", "fast", "fast"),
+    "paper": MinerPreset(
+        "occupancy as the paper fits it", "miner-paper-volume", "miner-paper-volume"
+    ),
+    "release": MinerPreset(
         "occupancy as the released code fits it", "miner-release-volume", "miner-release-volume"
     ),
 }
@@ -84,12 +96,11 @@ class _Job:
 class Miner:
     """MINER as a method."""
 
-    def __init__(self) -> None:
-        self.name = "miner"
-        self.title = "MINER (Saragadam et al. 2022), this project"
-        self.takes: frozenset[Kind] = frozenset({"mesh", "grid", "oriented points"})
-        self.presets = {name: preset.sentence for name, preset in _PRESETS.items()}
-        self.dimensions: tuple[int, ...] = (3,)
+    name = "miner"
+    title = "MINER (Saragadam et al. 2022), this project"
+    takes: frozenset[SourceKind] = frozenset({"mesh", "grid", "oriented points"})
+    presets: Mapping[str, MinerPreset] = _PRESETS
+    dimensions = (3,)
 
     def reconstruct(self, source: Source, options: Options) -> Reconstruction:
         """Turn a source into a surface; see ``Method``. All that is told is of the file.
@@ -104,6 +115,7 @@ class Miner:
             _tell(options, _FITTED + (1 - _FITTED) * share, "meshing")
 
         start = time.monotonic()
+        check_request(self, source, options)
         name = _fit_preset(source, options)
         chosen = preset(name)
         settings = replace(chosen.settings, seed=options.seed)
@@ -143,33 +155,15 @@ class Miner:
 
 
 def _fit_preset(source: Source, options: Options) -> str:
-    """Name of the fit's preset, after a look at the source."""
-    if options.preset not in _PRESETS:
-        raise MethodError(
-            f"preset of miner must be one of {', '.join(_PRESETS)}, got {options.preset!r}"
-        )
+    """Name of the fit's preset for this source."""
     chosen = _PRESETS[options.preset]
-    if isinstance(source, Grid):
-        if source.grid.ndim != 3:
-            raise MethodError(
-                f"miner needs a grid of 3 axes to cut a surface from, got {source.grid.ndim}"
-            )
+    if isinstance(source, GridSignal):
         if chosen.fit_of_grid is None:
             raise MethodError(
                 f"preset {options.preset} is for distances to a mesh or points, not for the values "
                 "of a grid; take compact"
             )
         return chosen.fit_of_grid
-    if isinstance(source, PointCloud):
-        if source.ndim != 3:
-            raise MethodError(
-                f"miner needs points in 3 dimensions, got {source.ndim}; take igr or phase"
-            )
-        if source.normals is None:
-            raise MethodError(
-                "miner needs a normal for every point and the cloud has none; add columns nx, ny "
-                "and nz that point outward, or take a method that needs none: igr or phase"
-            )
     return chosen.fit
 
 
@@ -191,8 +185,8 @@ def _within(settings: FitSettings, steps: int | None) -> FitSettings:
 
 def _prepare(source: Source, name: str, settings: FitSettings, options: Options) -> _Job:
     """Build the target of that name from a mesh or points, or take a grid's own values."""
-    if isinstance(source, Grid):
-        info = SignalInfo(kind="occupancy", target="occupancy", iso_level=source.level)
+    if isinstance(source, GridSignal):
+        info = SignalInfo(kind="occupancy", target="occupancy", iso_level=source.iso_level)
         return _Job(Target.pooled(source.blocks, settings.scales, source.grid, info), ())
     if isinstance(source, PointCloud):
         return _from_points(source, name, settings, options)
@@ -220,7 +214,7 @@ def _from_mesh(mesh: TriangleMesh, name: str, settings: FitSettings, options: Op
 
 def _from_points(cloud: PointCloud, name: str, settings: FitSettings, options: Options) -> _Job:
     _tell(options, 0, "looking at the points")
-    cloud = distinct(cloud)
+    cloud = remove_duplicates(cloud)
     try:
         surface = PointSurface(cloud.points, cloud.normals)
         grid = grid_around_points(surface, options.resolution)

@@ -1,14 +1,14 @@
-"""The functional of PHASE, term by term, and the transform between its density and a distance.
+"""The terms of PHASE's functional, and the transform between its density and a distance.
 
 F(u) = λ L(u) + ∫_Ω (ε |∇u|² + W(u)) + μ N(u), for a density u that is 0 on the surface and tends
 to 1 outside and -1 inside (Lipman, Phase Transitions, Distance Functions, and Implicit Neural
-Representations, ICML 2021). What is stationary satisfies ε Δu = u - sign u off the data, so that
+Representations, ICML 2021). A stationary u satisfies ε Δu = u - sign u away from the data, so
 w = -√ε log(1 - |u|) sign u solves the eikonal equation with vanishing viscosity,
-|∇w|² - sign(w) √ε Δw = 1: √ε is the width of the transition, and w tends to the signed distance
-as it does to 0.
+|∇w|² - sign(w) √ε Δw = 1. √ε is the width of the transition; as it tends to 0, w tends to the
+signed distance.
 
-Everything here is a function of values and gradients alone; where they come from, a network or a
-closed form, it doesn't know. Units are those of the coordinates; ε has their square.
+Everything here is a function of values and gradients alone, whether they come from a network or
+from a closed form. Lengths have the unit of the coordinates, and ε has its square.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from torch import Tensor
 
 Norm = Literal["l1", "l2"]
 
-NEAREST_TO_PURE = 1e-6
-"""1 - |u| is not taken to be less for a distance, which is thereby at most 13.8 √ε."""
-STEEPEST = 1e-3
-"""1 - |u| is not taken to be less for a distance's gradient, lest a value beyond 1 divide by 0."""
+SMALLEST_GAP = 1e-6
+"""Lower limit of 1 - |u| in a distance, which is therefore at most 13.8 √ε."""
+SMALLEST_GRADIENT_GAP = 1e-3
+"""Lower limit of 1 - |u| in a distance's gradient; it prevents a division by 0 for |u| >= 1."""
 
 
 def double_well(density: Tensor) -> Tensor:
@@ -40,14 +40,14 @@ def transition_energy(
     weights: Tensor | None = None,
     volume: float = 1.0,
 ) -> Tensor:
-    """Energy of Ω, ε |∇u|² + W(u), from samples of it: 2 √ε for each unit of a flat surface.
+    """Energy of Ω, ε |∇u|² + W(u), from samples: 2 √ε per unit area of a flat surface.
 
     Parameters
     ----------
     density, gradient : u (n,) and ∇u (n, d) at the samples.
-    weights : (n,), of uniform density to that from which each sample was drawn; None where the
-        samples are uniform.
-    volume : of Ω, for the integral over it; 1 gives the mean.
+    weights : (n,) uniform density divided by the density from which each sample was drawn; None
+        for uniform samples.
+    volume : volume of Ω, for the integral over it; 1 gives the mean.
     """
     energy = double_well(density) + epsilon * gradient.square().sum(dim=1)
     return volume * (energy if weights is None else weights * energy).mean()
@@ -56,8 +56,8 @@ def transition_energy(
 def reconstruction(ball_densities: Tensor) -> Tensor:
     """L(u): mean over the points of |mean of u over a small ball about the point|.
 
-    The absolute value is that of the mean: a surface costs nothing that passes through the ball
-    so that both sides balance, and one that only touches it does.
+    The absolute value is taken of the mean. So a surface that passes through the ball, with both
+    sides in balance, costs nothing, and a surface that only touches the ball does.
 
     Parameters
     ----------
@@ -73,10 +73,10 @@ def normal_error(slope: Tensor, normals: Tensor, norm: Norm = "l2") -> Tensor:
     ----------
     slope : ∇w (n, d) at the points.
     normals : (n, d), unit length, outward.
-    norm : of the difference, Euclidean or the sum of absolute coordinates.
+    norm : l2 is the Euclidean norm of the difference, l1 the sum of its absolute coordinates.
     """
-    off: Tensor = torch.linalg.vector_norm(normals - slope, ord=int(norm[1:]), dim=1)
-    return off.mean()
+    difference: Tensor = torch.linalg.vector_norm(normals - slope, ord=int(norm[1:]), dim=1)
+    return difference.mean()
 
 
 def eikonal_error(slope: Tensor) -> Tensor:
@@ -91,25 +91,25 @@ def eikonal_error(slope: Tensor) -> Tensor:
 
 
 def distance_gradient(density: Tensor, gradient: Tensor, *, epsilon: float) -> Tensor:
-    """∇w (n, d) = √ε ∇u / (1 - |u|) from u (n,) and ∇u (n, d), 1 - |u| being at least 1e-3."""
-    to_pure = (1 - density.abs()).clamp(min=STEEPEST)
-    slope: Tensor = math.sqrt(epsilon) * gradient / to_pure[:, None]
+    """∇w (n, d) = √ε ∇u / (1 - |u|) from u (n,) and ∇u (n, d), with 1 - |u| at least 1e-3."""
+    phase_gap = (1 - density.abs()).clamp(min=SMALLEST_GRADIENT_GAP)
+    slope: Tensor = math.sqrt(epsilon) * gradient / phase_gap[:, None]
     return slope
 
 
 def distance(density: Tensor, *, epsilon: float) -> Tensor:
-    """w = -√ε log(1 - |u|) sign u, of any shape, |u| being at most 1 - 1e-6.
+    """w = -√ε log(1 - |u|) sign u, of any shape, with |u| at most 1 - 1e-6.
 
-    To be looked at: a loss on it has a gradient that grows without bound near the phases.
+    For evaluation only: the gradient of a loss on it grows without bound near the phases.
     """
-    to_pure = (1 - density.abs()).clamp(min=NEAREST_TO_PURE)
-    return density.sign() * to_pure.log().mul(-math.sqrt(epsilon))
+    phase_gap = (1 - density.abs()).clamp(min=SMALLEST_GAP)
+    return density.sign() * phase_gap.log().mul(-math.sqrt(epsilon))
 
 
 def density(distance: Tensor, *, epsilon: float) -> Tensor:
-    """u = sign(w) (1 - exp(-|w| / √ε)) from w, of any shape: the transform turned round.
+    """u = sign(w) (1 - exp(-|w| / √ε)) from w, of any shape: the inverse of ``distance``.
 
-    It is smooth where the other way is not, and |u| < 1 whatever w: losses may go through it.
+    It is smooth where ``distance`` is not, and |u| < 1 for every w, so losses may go through it.
     """
     side = _side(distance)
     return -side * torch.expm1(-side * distance / math.sqrt(epsilon))
@@ -122,5 +122,5 @@ def density_gradient(distance: Tensor, slope: Tensor, *, epsilon: float) -> Tens
 
 
 def _side(distance: Tensor) -> Tensor:
-    # Not abs and sign, so that w = 0 has the derivative 1 / √ε of both its sides.
+    # With abs and sign, the derivative at w = 0 would not be 1 / √ε, its limit from both sides.
     return torch.copysign(torch.ones_like(distance), distance.detach())

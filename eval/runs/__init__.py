@@ -1,4 +1,4 @@
-"""What every measured run needs: strict settings, a manifest, records, processes of its own."""
+"""What every measured run needs: strict settings, a manifest, records."""
 
 import lazy_loader
 

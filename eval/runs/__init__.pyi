@@ -4,7 +4,6 @@ from .config_file import parse_settings as parse_settings
 from .config_file import parse_values as parse_values
 from .files import write_json as write_json
 from .files import write_text as write_text
-from .own_process import in_own_process as in_own_process
 from .provenance import device_name as device_name
 from .provenance import manifest as manifest
 from .provenance import peak_rss_bytes as peak_rss_bytes

@@ -16,7 +16,7 @@ from geom_miner.cli.options import Device, Output, device_of
 from geom_miner.errors import SettingsError
 
 if TYPE_CHECKING:
-    from geom_miner.extract.decimate import DecimationReport
+    from geom_miner.extract.decimation import DecimationReport
     from geom_miner.grid.signal_info import SignalInfo
     from geom_miner.mesh.triangle_mesh import TriangleMesh
     from geom_miner.model.representation import Representation
@@ -50,7 +50,7 @@ class Extract:
     """Print the list of meshes as JSON."""
 
     def run(self, console: Console) -> None:
-        from geom_miner.extract.decimate import check_budget
+        from geom_miner.extract.decimation import check_budget
         from geom_miner.progress_bars import WorkBar
         from geom_miner.storage.reader import load_model
 
@@ -85,7 +85,7 @@ class Extract:
     ) -> tuple[dict[str, Any], list[str]]:
         """Write one mesh; facts about it for the answer, and what else there is to say."""
         from geom_miner.extract.level_of_detail import extract_level, write_level_ply
-        from geom_miner.extract.sharpen import sharpen
+        from geom_miner.extract.sharpening import sharpen
         from geom_miner.mesh.files import write_mesh
 
         comments = _mesh_comments(representation.info, scale)
@@ -123,7 +123,7 @@ def _decimate(mesh: TriangleMesh, triangles: int) -> tuple[TriangleMesh, Decimat
     """The mesh within the budget, and a report on it in single precision, as files have it."""
     import numpy as np
 
-    from geom_miner.extract.decimate import decimate, report_decimation
+    from geom_miner.extract.decimation import decimate, report_decimation
     from geom_miner.mesh.triangle_mesh import TriangleMesh
 
     small = decimate(mesh, triangles)

@@ -20,10 +20,8 @@ from geom_miner.targets.registry import targets_of
 from geom_miner.voxelize.settings import VoxelizeSettings
 
 if TYPE_CHECKING:
-    from geom_miner.fit.fit_to_file import FitResult
+    from geom_miner.fit.file_fit import FitResult
     from geom_miner.grid.target import Target
-
-IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 
 Backend = Literal["auto", "reference", "cpu", "gpu"]
 
@@ -66,7 +64,7 @@ class Fit:
     """Print a summary as JSON."""
 
     def run(self, console: Console) -> None:
-        from geom_miner.fit.fit_to_file import fit_to_file
+        from geom_miner.fit.file_fit import fit_to_file
         from geom_miner.fit.memory import parse_memory
         from geom_miner.progress_bars import FitBar
 
@@ -125,7 +123,12 @@ class Fit:
 
 def is_image(source: Path) -> bool:
     """Whether a source is an image, by its suffix."""
-    return source.suffix.lower() in IMAGES
+    if not source.suffix:
+        return False
+    # Loaded only for a file that is named: --help has to answer at once.
+    from geom_miner.media.images import IMAGE_SUFFIXES
+
+    return source.suffix.lower() in IMAGE_SUFFIXES
 
 
 def choose_preset(preset: str, source: Path, target: str) -> str:

@@ -1,7 +1,7 @@
 from .coarse_to_fine import DEFAULT_MEMORY as DEFAULT_MEMORY
 from .coarse_to_fine import fit_signal as fit_signal
-from .fit_to_file import FitResult as FitResult
-from .fit_to_file import fit_to_file as fit_to_file
+from .file_fit import FitResult as FitResult
+from .file_fit import fit_to_file as fit_to_file
 from .history import FitStatus as FitStatus
 from .history import ScaleHistory as ScaleHistory
 from .memory import parse_memory as parse_memory

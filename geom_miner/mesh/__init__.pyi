@@ -1,5 +1,5 @@
-from .diagnose import Diagnosis as Diagnosis
-from .diagnose import diagnose as diagnose
+from .diagnosis import Diagnosis as Diagnosis
+from .diagnosis import diagnose as diagnose
 from .files import MESH_SUFFIXES as MESH_SUFFIXES
 from .files import WRITABLE_MESH_SUFFIXES as WRITABLE_MESH_SUFFIXES
 from .files import read_mesh as read_mesh

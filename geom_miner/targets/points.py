@@ -11,7 +11,7 @@ from geom_miner.grid.signal_info import SignalInfo, SourceInfo
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.grid.target import Target
 from geom_miner.mesh.normalize import grid_around_box
-from geom_miner.points.signed_distance import occupancy_of, signed_distance
+from geom_miner.points.distance_field import occupancy_of, signed_distance
 from geom_miner.points.surface import PointSurface
 from geom_miner.progress import Progress, silent
 from geom_miner.targets.truncated_distance import truncated_distance_target

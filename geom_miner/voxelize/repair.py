@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from geom_miner.mesh.diagnose import Diagnosis, diagnose
+from geom_miner.mesh.diagnosis import Diagnosis, diagnose
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from geom_miner.mesh.weld import merge_identical_vertices
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from geom_miner.mesh.diagnose import Diagnosis
+from geom_miner.mesh.diagnosis import Diagnosis
 from geom_miner.voxelize.settings import InsideTest
 
 Method = Literal["parity", "direction", "majority", "majority+winding", "winding", "embree"]

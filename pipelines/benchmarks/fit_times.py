@@ -11,7 +11,8 @@ import torch
 from rich.console import Console
 
 from eval import iou_voxel_sparse, psnr_sparse
-from eval.runs import in_own_process, peak_rss_bytes
+from eval.isolation import in_own_process
+from eval.runs import peak_rss_bytes
 from eval.shapes import find_data_file, find_shape
 from geom_miner import (
     FitSettings,

@@ -9,15 +9,14 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from eval.runs import in_own_process
+from eval.isolation import in_own_process, limit_threads
 from eval.shapes import find_shape
 from geom_miner import (
     FitSettings,
@@ -30,9 +29,6 @@ from geom_miner import (
 from geom_miner.errors import SettingsError
 from geom_miner.fit import FitStatus, Observer, parse_memory
 from pipelines.benchmarks.warm_up import warm_up
-
-# Numba's and PyTorch's; both are read when a process starts.
-_THREAD_VARIABLES = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 # Batches of the finest scale that a fit has on disk when it is killed.
 KEPT_BATCHES = 2
@@ -91,7 +87,7 @@ def compare_files(
     rows = []
     for memory, count in pairs:
         job = FitJob(shape, resolution, preset_name, memory)
-        with tempfile.TemporaryDirectory() as scratch, _threads(count):
+        with tempfile.TemporaryDirectory() as scratch, limit_threads(count):
             row = in_own_process(fit_once, job, Path(scratch) / "model.miner")
         rows.append({"threads": count, **row})
     return rows
@@ -108,7 +104,7 @@ def compare_after_kill(
         The finest scale has too few batches for the kill to be amid it.
     """
     job = FitJob(shape, resolution, preset_name, memory)
-    with tempfile.TemporaryDirectory() as scratch, _threads(threads):
+    with tempfile.TemporaryDirectory() as scratch, limit_threads(threads):
         whole = in_own_process(fit_once, job, Path(scratch) / "whole.miner")
         if whole["batches"] <= KEPT_BATCHES:
             raise SettingsError(
@@ -215,18 +211,3 @@ def _prepared(job: FitJob) -> tuple[Target, FitSettings]:
         block_size=settings.block_size,
     ).target
     return target, settings
-
-
-@contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Processes that start meanwhile compute with so many threads."""
-    before = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, str(count)))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

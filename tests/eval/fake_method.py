@@ -6,8 +6,15 @@ import numpy as np
 
 from eval.clouds.point_cloud import PointCloud
 from eval.errors import MethodError
-from eval.methods import Contours, Options, Reconstruction, Source, Timings
-from eval.methods.protocol import Kind
+from eval.methods import (
+    Contours,
+    MethodPreset,
+    Options,
+    Reconstruction,
+    Source,
+    SourceKind,
+    Timings,
+)
 from geom_miner import TriangleMesh
 from tests.shapes import box
 
@@ -17,11 +24,15 @@ LINE = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
 class FakeMethod:
     """Gives a box, or two lines in two dimensions."""
 
-    def __init__(self, *kinds: Kind) -> None:
+    def __init__(self, *kinds: SourceKind) -> None:
         self.name = "fake"
         self.title = "Fake (Nobody 1999)"
-        self.takes: frozenset[Kind] = frozenset(kinds)
-        self.presets = {"plain": "a box", "broken": "an error", "interrupted": "an interrupt"}
+        self.takes: frozenset[SourceKind] = frozenset(kinds)
+        self.presets = {
+            "plain": MethodPreset("a box"),
+            "broken": MethodPreset("an error"),
+            "interrupted": MethodPreset("an interrupt"),
+        }
         self.dimensions: tuple[int, ...] = (2, 3)
         self.asked: list[tuple[Source, Options]] = []
 

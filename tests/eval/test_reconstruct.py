@@ -23,9 +23,9 @@ from tests.shapes import box
 
 
 @pytest.fixture(autouse=True)
-def _known(monkeypatch: pytest.MonkeyPatch) -> None:
+def fake_methods(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("FAKE", "FAKE_OF_MESHES"):
-        monkeypatch.setitem(METHODS, name.lower(), (fake_method.__name__, name))
+        monkeypatch.setitem(METHODS, name.lower(), f"{fake_method.__name__}:{name}")
     FAKE.asked.clear()
     FAKE_OF_MESHES.asked.clear()
 
@@ -208,11 +208,14 @@ def test_a_real_method_by_the_command_line(mesh: Path, tmp_path: Path) -> None:
     arguments = command(mesh, output, "--resolution", "32", "--steps", "100", method="miner")
     done = subprocess.run(
         [sys.executable, "-m", "eval", *arguments, "--device", "cpu", "--json"],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
         cwd=Path(__file__).parents[2],
         # Threads that wait for one another cost more than they bring here.
         env={**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     facts = json.loads(done.stdout)
     assert facts["steps"] == 100

@@ -11,7 +11,7 @@ from geom_miner.extract.isosurface import extract_mesh
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
-from geom_miner.mesh.diagnose import diagnose
+from geom_miner.mesh.diagnosis import diagnose
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from tests.extract.meshes import balanced, canonical_faces, library_mesh
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
 from geom_miner.errors import BackendUnavailable, MeshError, SettingsError
-from geom_miner.extract.decimate import decimate, report_decimation
+from geom_miner.extract.decimation import decimate, report_decimation
 from geom_miner.extract.isosurface import extract_mesh_dense
 from geom_miner.grid.samples import SampleGrid
-from geom_miner.mesh.diagnose import diagnose
+from geom_miner.mesh.diagnosis import diagnose
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from tests.shapes import box, sphere, torus
 

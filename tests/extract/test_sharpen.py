@@ -12,9 +12,9 @@ from scipy.spatial.transform import Rotation
 
 from geom_miner.errors import SettingsError
 from geom_miner.extract.isosurface import extract_mesh_dense
-from geom_miner.extract.sharpen import sharpen
+from geom_miner.extract.sharpening import sharpen
 from geom_miner.grid.samples import SampleGrid
-from geom_miner.mesh.diagnose import diagnose
+from geom_miner.mesh.diagnosis import diagnose
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from tests.shapes import box
 

@@ -13,7 +13,7 @@ from geom_miner.errors import SettingsError
 from geom_miner.extract.level_of_detail import extract_level
 from geom_miner.fit.certify import wrong_blocks
 from geom_miner.fit.coarse_to_fine import fit_signal
-from geom_miner.fit.fit_to_file import fit_to_file
+from geom_miner.fit.file_fit import fit_to_file
 from geom_miner.fit.presets import PRESETS, preset
 from geom_miner.grid.target import Target
 from geom_miner.storage.reader import load_model

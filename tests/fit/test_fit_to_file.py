@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import geom_miner.fit.scale_fit
-from geom_miner.fit.fit_to_file import FitResult, fit_to_file
+from geom_miner.fit.file_fit import FitResult, fit_to_file
 from geom_miner.fit.history import FitStatus
 from geom_miner.fit.observer import Observer
 from geom_miner.fit.settings import FitSettings

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from geom_miner.mesh.diagnose import Diagnosis
+from geom_miner.mesh.diagnosis import Diagnosis
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 
 Ints = npt.NDArray[np.int64]

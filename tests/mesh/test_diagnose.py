@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geom_miner.errors import MeshError
-from geom_miner.mesh.diagnose import Diagnosis, diagnose
+from geom_miner.mesh.diagnosis import Diagnosis, diagnose
 from geom_miner.mesh.edges import MOST_VERTICES, count_edges
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from tests.mesh.broken_meshes import broken_meshes

@@ -10,7 +10,7 @@ import pytest
 import trimesh
 
 from geom_miner.errors import MeshError
-from geom_miner.mesh.diagnose import diagnose
+from geom_miner.mesh.diagnosis import diagnose
 from geom_miner.mesh.files import (
     MESH_SUFFIXES,
     WRITABLE_MESH_SUFFIXES,

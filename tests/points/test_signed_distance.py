@@ -10,7 +10,7 @@ import torch
 from eval.clouds.point_cloud import PointCloud
 from geom_miner import SampleGrid, diagnose
 from geom_miner.extract import extract_mesh
-from geom_miner.points.signed_distance import occupancy_of, signed_distance
+from geom_miner.points.distance_field import occupancy_of, signed_distance
 from geom_miner.points.surface import PointSurface
 from tests.eval.methods.clouds import plate_cloud, sphere_cloud, surface_of
 

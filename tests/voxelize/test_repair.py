@@ -7,7 +7,7 @@ import numpy.typing as npt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geom_miner.mesh.diagnose import diagnose
+from geom_miner.mesh.diagnosis import diagnose
 from geom_miner.mesh.patches import faces_to_flip
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from geom_miner.mesh.weld import merge_identical_vertices

@@ -1,6 +1,6 @@
-"""Surfaces as the zero set of a network: what IGR, PHASE and their like have in common.
+"""Surfaces as the zero set of a network: what IGR and PHASE have in common.
 
-``networks`` and ``gradients`` are the function, ``sampling`` where it is looked at, ``training``
-how it is optimized, ``level_set`` how its surface is cut out, and ``reconstruction`` the way from
-a cloud to a surface for which a method gives no more than its loss and its numbers.
+``networks`` and ``gradients`` hold the function, ``sampling`` the points at which it is trained,
+``training`` the optimization, and ``level_set`` the extraction of its surface. ``method`` leads
+from a cloud to a surface; IGR and PHASE add only their losses, their samples and their presets.
 """

@@ -1,4 +1,4 @@
-"""A training run on disk, from which it goes on as if it had never stopped."""
+"""A training run on disk, from which it continues as if it had never stopped."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from eval.errors import MethodError
 from eval.methods.implicit.networks import ImplicitNetwork
 from geom_miner.atomic_files import new_file
 
-_FORMAT = "geom_miner implicit training 1"
+_FORMAT = "geom_miner implicit training 2"
+# Adam's state of a parameter.
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 Arrays = dict[str, npt.NDArray[np.generic]]
 
 
 @dataclass
-class TrainingState:
-    """Everything that the next step depends on, and how far the run has come."""
+class NetworkTraining:
+    """The state of a training run: everything that the next step depends on, and its progress."""
 
     network: ImplicitNetwork
     optimizer: torch.optim.Adam
@@ -35,19 +36,22 @@ class TrainingState:
 
 
 class Checkpoint:
-    """A file of arrays and facts: an NPZ archive, whose checksums tell damage, and no pickle.
+    """A file with the state of a run and its metadata: an NPZ archive, without any pickle.
+
+    The archive's checksums reveal damage.
 
     Parameters
     ----------
-    path : of the file; it is replaced as a whole or left alone.
-    facts : what the run is, JSON-able: source, settings, seed. A file of other facts is refused.
+    path : the file; it is replaced as a whole or left as it is.
+    metadata : what determines the run, JSON-able: source, settings, seed. A file with other
+        metadata is refused.
     """
 
-    def __init__(self, path: Path, facts: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, metadata: Mapping[str, Any]) -> None:
         self.path = Path(path)
-        self._facts = json.loads(json.dumps(dict(facts)))
+        self._metadata = json.loads(json.dumps(dict(metadata)))
 
-    def save(self, state: TrainingState) -> None:
+    def save(self, training: NetworkTraining) -> None:
         """Write the state.
 
         Raises
@@ -55,37 +59,37 @@ class Checkpoint:
         MethodError
             The file cannot be written; an earlier one is left as it was.
         """
-        arrays: Arrays = {"generator": state.generator.get_state().numpy()}
-        for index, parameter in enumerate(state.network.parameters()):
-            arrays[f"parameter {index}"] = _array(parameter)
-            moments = state.optimizer.state[parameter]
+        arrays: Arrays = {"generator": training.generator.get_state().numpy()}
+        for index, parameter in enumerate(training.network.parameters()):
+            arrays[f"parameter {index}"] = _to_array(parameter)
+            moments = training.optimizer.state[parameter]
             for name in _MOMENTS:
-                arrays[f"{name} {index}"] = _array(moments[name])
+                arrays[f"{name} {index}"] = _to_array(moments[name])
         head = {
             "format": _FORMAT,
-            "facts": self._facts,
-            "steps": state.steps,
-            "seconds": state.seconds,
+            "metadata": self._metadata,
+            "steps": training.steps,
+            "seconds": training.seconds,
         }
         arrays["head"] = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
         with new_file(self.path, MethodError) as stream:
             np.savez(stream, allow_pickle=False, **arrays)
 
-    def restore(self, state: TrainingState) -> None:
-        """Bring the state to what the file holds; without a file it stays as it is.
+    def restore(self, training: NetworkTraining) -> None:
+        """Bring the run to the state in the file; if there is no file, leave it as it is.
 
         Raises
         ------
         MethodError
-            The file is damaged, or of another run.
+            The file is damaged, or belongs to another run.
         """
         if not self.path.exists():
             return
         arrays = self._read()
-        head = self._head(arrays)
+        head = self._read_head(arrays)
         try:
-            self._put(arrays, state)
-            state.steps, state.seconds = int(head["steps"]), float(head["seconds"])
+            _restore_tensors(arrays, training)
+            training.steps, training.seconds = int(head["steps"]), float(head["seconds"])
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise self._damaged() from error
 
@@ -97,45 +101,44 @@ class Checkpoint:
         except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
             raise self._damaged() from error
 
-    def _head(self, arrays: Arrays) -> dict[str, Any]:
+    def _read_head(self, arrays: Arrays) -> dict[str, Any]:
         try:
             head: dict[str, Any] = json.loads(arrays["head"].tobytes())
-            form, facts = head["format"], head["facts"]
-        except (KeyError, ValueError, TypeError) as error:
+            file_format, metadata = head["format"], head.get("metadata", {})
+            differing = ["its format"]
+            if file_format == _FORMAT:
+                names = {*metadata, *self._metadata}
+                differing = [n for n in names if metadata.get(n) != self._metadata.get(n)]
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise self._damaged() from error
-        if form != _FORMAT or facts != self._facts:
-            differing = sorted(
-                name for name in {*facts, *self._facts} if facts.get(name) != self._facts.get(name)
-            )
+        if differing:
             raise MethodError(
                 f"{self.path} is the checkpoint of another run, which differs in "
-                f"{', '.join(differing) or 'its format'}; delete it or name another file"
+                f"{', '.join(sorted(differing))}; delete it or name another file"
             )
         return head
 
-    def _put(self, arrays: Arrays, state: TrainingState) -> None:
-        moments = {}
-        for index, parameter in enumerate(state.network.parameters()):
-            with torch.no_grad():
-                parameter.copy_(_tensor_like(arrays[f"parameter {index}"], parameter))
-            moments[index] = {
-                "step": torch.from_numpy(arrays[f"step {index}"]),
-                **{
-                    name: _tensor_like(arrays[f"{name} {index}"], parameter)
-                    for name in _MOMENTS[1:]
-                },
-            }
-        groups = state.optimizer.state_dict()["param_groups"]
-        state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-        state.generator.set_state(torch.from_numpy(arrays["generator"]))
-
     def _damaged(self) -> MethodError:
         return MethodError(
-            f"{self.path} is damaged or no checkpoint; delete it, and the run starts anew"
+            f"{self.path} is damaged or not a checkpoint; delete it, and the run starts anew"
         )
 
 
-def _array(tensor: torch.Tensor) -> npt.NDArray[np.generic]:
+def _restore_tensors(arrays: Arrays, training: NetworkTraining) -> None:
+    moments = {}
+    for index, parameter in enumerate(training.network.parameters()):
+        with torch.no_grad():
+            parameter.copy_(_tensor_like(arrays[f"parameter {index}"], parameter))
+        moments[index] = {
+            "step": torch.from_numpy(arrays[f"step {index}"]),
+            **{name: _tensor_like(arrays[f"{name} {index}"], parameter) for name in _MOMENTS[1:]},
+        }
+    groups = training.optimizer.state_dict()["param_groups"]
+    training.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    training.generator.set_state(torch.from_numpy(arrays["generator"]))
+
+
+def _to_array(tensor: torch.Tensor) -> npt.NDArray[np.generic]:
     array: npt.NDArray[np.generic] = tensor.detach().cpu().numpy()
     return array
 

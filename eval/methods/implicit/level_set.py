@@ -1,4 +1,4 @@
-"""The zero set of a function, cut out on a grid that is looked at only near the surface."""
+"""Extract the zero set of a function on a grid, evaluating the function only near the surface."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Function = Callable[[Tensor], Tensor]
 """Values (n,) at points (n, ndim) float32; negative inside."""
 
 MARGIN = 0.1
-"""Of the extraction box on every side, as a share of the points' longest side."""
-# Samples along a block, and of these the ones that a coarse sample stands for; both as powers of
-# 2. Small blocks waste little beside the surface.
+"""Margin of the extraction box on every side, as a share of the points' longest side."""
+# Samples along the edge of a block, and of a coarse sample's cell, as powers of 2. Small blocks
+# evaluate few samples away from the surface.
 _BLOCK, _COARSE = 3, 2
-# Points evaluated at once: the values of a wide layer stay within a few tens of MB.
+# Points that are evaluated at once: the values of a wide layer take a few tens of MB.
 _CHUNK = 1 << 15
 
 
@@ -46,10 +46,10 @@ def extraction_grid(low: Floats, high: Floats, resolution: int) -> SampleGrid:
 
 
 def extract_level_set(function: Function, grid: SampleGrid, device: str) -> TriangleMesh | Contours:
-    """The zero set of a function on a grid: triangles of three dimensions, lines of two.
+    """The zero set of a function on a grid: triangles in three dimensions, lines in two.
 
-    Where the zero set leaves the grid it is closed along the grid's border: what lies beyond
-    counts as outside. In three dimensions see ``narrow_band`` for what may be missed.
+    Everything beyond the grid counts as outside, so a zero set that leaves the grid is closed
+    along its border. ``narrow_band`` says which surfaces it may miss in three dimensions.
 
     Parameters
     ----------
@@ -64,36 +64,36 @@ def extract_level_set(function: Function, grid: SampleGrid, device: str) -> Tria
     try:
         return extract_mesh(band, grid, iso_level=0.0)
     finally:
-        # Numba's first parallel loop sets them for all that use OpenMP.
+        # Numba's first parallel loop changes the thread count for every user of OpenMP.
         torch.set_num_threads(threads)
 
 
 def narrow_band(function: Function, grid: SampleGrid, device: str) -> SparseBlocks:
     """Minus the function near its zero set, and its sign elsewhere: inside is higher.
 
-    Coarse samples, one for every four along an axis, tell where to begin: at those from which
-    the zero set is within a step if the function goes on as steeply as the steepest of its
-    differences on either side along each axis. From there the surface is followed: blocks are
-    added until no sign changes across the side of an evaluated one. So every part of the surface
-    that comes within a coarse cell of such a sample is found whole, as on the dense grid; a part
-    may be missed if it is smaller than a coarse cell of 4 samples, encloses no coarse sample and
-    is not announced by small values around it.
+    Coarse samples, one for every four along an axis, show where to begin: at a coarse sample from
+    which the zero set lies within one step, if the function continues with its steepest slope on
+    either side along each axis. From there the surface is followed: blocks are added until no sign
+    changes across a face of an evaluated block. So each connected component of the surface that
+    comes within a coarse cell of such a sample is found completely, as on the dense grid. A
+    component may be missed if it is smaller than a coarse cell of 4 samples, encloses no coarse
+    sample, and the values around it are not small.
     """
     layout = BlockGrid.covering(grid.shape, (2**_BLOCK,) * grid.ndim)
     coarse = _coarse_samples(function, grid, layout, device)
-    begin = _near_zero(coarse)
+    near_zero = _near_zero(coarse)
     per_block = 2 ** (_BLOCK - _COARSE)
     signs = torch.where(_split(coarse, per_block)[..., 0] < 0, 1.0, -1.0)
     band = _Band(function, grid, layout, device, signs)
-    fresh = _split(begin, per_block).any(dim=-1)
-    while bool(fresh.any()):
-        fresh = band.add(fresh)
+    new = _split(near_zero, per_block).any(dim=-1)
+    while bool(new.any()):
+        new = band.add(new)
     return band.blocks()
 
 
 @dataclass
 class _Band:
-    """Evaluated blocks, and the sign of the others: 1 inside, -1 outside, shape counts."""
+    """Evaluated blocks, and the sign of the others: 1 inside, -1 outside, of shape (*counts)."""
 
     function: Function
     grid: SampleGrid
@@ -106,30 +106,30 @@ class _Band:
         self._values: list[Tensor] = []
         self._coordinates: list[Tensor] = []
 
-    def add(self, fresh: Tensor) -> Tensor:
-        """Evaluate blocks marked in (*counts) bool; marks the ones into which signs change."""
-        coordinates = fresh.nonzero()
+    def add(self, new: Tensor) -> Tensor:
+        """Evaluate the blocks marked in (*counts) bool; marks those into which the sign changes."""
+        coordinates = new.nonzero()
         ndim, block = self.layout.ndim, self.layout.block_shape
         starts = coordinates * torch.tensor(block)
         values = -_evaluate(self.function, self.grid, starts, block, self.device)
-        self._evaluated |= fresh
+        self._evaluated |= new
         self._values.append(values)
         self._coordinates.append(coordinates)
-        found = torch.zeros_like(fresh)
+        reached = torch.zeros_like(new)
         counts = torch.tensor(self.layout.counts)
         for axis, (step, side) in itertools.product(range(ndim), ((-1, 0), (1, -1))):
-            beside = coordinates.clone()
-            beside[:, axis] += step
-            exists = (beside[:, axis] >= 0) & (beside[:, axis] < counts[axis])
-            beside = beside[exists]
+            neighbors = coordinates.clone()
+            neighbors[:, axis] += step
+            exists = (neighbors[:, axis] >= 0) & (neighbors[:, axis] < counts[axis])
+            neighbors = neighbors[exists]
             inside = values[exists].select(axis + 1, side).flatten(1) >= 0
-            other = self.signs[tuple(beside.T)] > 0
-            changes = (inside != other[:, None]).any(dim=1)
-            found[tuple(beside[changes].T)] = True
-        return found & ~self._evaluated
+            neighbor_inside = self.signs[tuple(neighbors.T)] > 0
+            changes = (inside != neighbor_inside[:, None]).any(dim=1)
+            reached[tuple(neighbors[changes].T)] = True
+        return reached & ~self._evaluated
 
     def blocks(self) -> SparseBlocks:
-        """All of it, as marching cubes takes it."""
+        """The band and the signs around it, as marching cubes takes them."""
         coordinates = torch.cat([*self._coordinates, torch.empty(0, self.layout.ndim).long()])
         values = torch.cat([*self._values, torch.empty(0, *self.layout.block_shape)])
         ids, order = self.layout.ids_of(coordinates).sort()
@@ -145,19 +145,19 @@ def _coarse_samples(function: Function, grid: SampleGrid, layout: BlockGrid, dev
 
 
 def _near_zero(values: Tensor) -> Tensor:
-    """Where the steepest differences along the axes reach zero within one step."""
-    steep = torch.zeros_like(values)
+    """Samples from which the steepest differences along the axes reach zero within one step."""
+    steepness = torch.zeros_like(values)
     for axis in range(values.ndim):
         if values.shape[axis] > 1:
             change = values.diff(dim=axis).abs().transpose(0, axis)
-            none = torch.zeros_like(change[:1])
-            either = torch.maximum(torch.cat([change, none]), torch.cat([none, change]))
-            steep += either.transpose(0, axis).square()
-    return values.square() <= steep
+            no_change = torch.zeros_like(change[:1])
+            before, after = torch.cat([no_change, change]), torch.cat([change, no_change])
+            steepness += torch.maximum(after, before).transpose(0, axis).square()
+    return values.square() <= steepness
 
 
 def _split(values: Tensor, size: int) -> Tensor:
-    """Values (*shape) as (*counts, size**ndim) of cubes of that size, which fit the shape."""
+    """Values (*shape) cut into cubes of that size: (*counts, size**ndim)."""
     ndim = values.ndim
     cut = values.reshape([n for side in values.shape for n in (side // size, size)])
     return cut.permute(*range(0, 2 * ndim, 2), *range(1, 2 * ndim, 2)).flatten(ndim)
@@ -174,15 +174,15 @@ def _evaluate_all(function: Function, grid: SampleGrid, device: str) -> Tensor:
 def _evaluate(
     function: Function, grid: SampleGrid, starts: Tensor, extent: tuple[int, ...], device: str
 ) -> Tensor:
-    """Values (q, *extent) float32 on the CPU in equal boxes of samples from starts (q, ndim)."""
+    """Values (q, *extent) float32 on the CPU, in boxes of samples from starts (q, ndim)."""
     inner = torch.cartesian_prod(*(torch.arange(n) for n in extent))
     spacing = torch.tensor(grid.spacing, dtype=torch.float64)
     origin = torch.tensor(grid.origin, dtype=torch.float64)
     values = torch.empty(len(starts), len(inner))
-    together = max(1, _CHUNK // len(inner))
+    boxes_at_once = max(1, _CHUNK // len(inner))
     with torch.no_grad():
-        for first in range(0, len(starts), together):
-            rows = slice(first, first + together)
+        for first in range(0, len(starts), boxes_at_once):
+            rows = slice(first, first + boxes_at_once)
             index = (starts[rows, None] + inner).reshape(-1, grid.ndim)
             points = ((index + 0.5) * spacing + origin).float().to(device)
             values[rows] = function(points).reshape(-1, len(inner)).cpu()

@@ -12,20 +12,20 @@ from eval.errors import MethodError
 from eval.methods.implicit.gradients import JOIN, value_and_gradient
 
 BETA = 100.0
-"""Of Softplus: sharp enough to be a rectifier on the scale of a unit shape, and smooth."""
+"""Sharpness of Softplus: close to a rectifier on the scale of a unit shape, and yet smooth."""
 
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """The form of the MLP.
+    """The architecture of the MLP.
 
     Parameters
     ----------
     depth, width : hidden layers, and units in each.
     skip : hidden layer, counted from 0, whose input is [hidden values, input] / sqrt 2; the layer
-        before it is narrower by the input. None for none.
+        before it is narrower by the width of the input. None for no such layer.
     frequencies : k; the input x becomes [x, sin(2**i pi x), cos(2**i pi x)], i < k.
-    radius : of the sphere that the zero set is at first.
+    radius : radius of the sphere that is the initial zero set.
     """
 
     depth: int = 4
@@ -35,7 +35,7 @@ class NetworkSettings:
     radius: float = 1.0
 
     def inputs(self, ndim: int) -> int:
-        """Numbers that a point of so many coordinates becomes."""
+        """Width of the encoded input for points with ``ndim`` coordinates."""
         return ndim * (1 + 2 * self.frequencies)
 
     def shapes(self, ndim: int) -> list[tuple[int, int]]:
@@ -44,7 +44,7 @@ class NetworkSettings:
         Raises
         ------
         MethodError
-            There is no such network.
+            The settings describe no network.
         """
         narrow = self.width - self.inputs(ndim)
         if self.skip is not None and not (0 < self.skip < self.depth and narrow > 0):
@@ -60,18 +60,18 @@ class NetworkSettings:
 
 
 class ImplicitNetwork(torch.nn.Module):
-    """f: R^ndim -> R, about |x| - radius at first (Gropp et al. 2020; Atzmon and Lipman 2020).
+    """f: R^ndim -> R, initially about |x| - radius (Gropp et al. 2020; Atzmon and Lipman 2020).
 
     Parameters
     ----------
     ndim : coordinates of a point.
-    settings : the form.
-    generator : of the first weights; the same one gives the same network.
+    settings : the architecture.
+    generator : source of the initial weights; the same state gives the same network.
 
     Raises
     ------
     MethodError
-        The settings make no network.
+        The settings describe no network.
     """
 
     def __init__(self, ndim: int, settings: NetworkSettings, generator: torch.Generator) -> None:
@@ -88,7 +88,7 @@ class ImplicitNetwork(torch.nn.Module):
         waves = settings.inputs(plain) - plain
         with torch.no_grad():
             for layer, weight in enumerate(self.weights[:-1]):
-                # Half of the units are silent at any point: this keeps the length of the values.
+                # Half of the units are 0 at any point; this factor keeps the length of the values.
                 weight *= math.sqrt(2 / len(weight))
                 if waves and layer in (0, settings.skip):
                     weight[:, -waves:] = 0
@@ -117,7 +117,8 @@ class ImplicitNetwork(torch.nn.Module):
     def value_and_gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
         """Values (n,) and spatial gradients (n, ndim) at points (n, ndim).
 
-        Both have derivatives by the parameters, not by the points: those must not require any.
+        Both are differentiable in the parameters but not in the points, which must not require
+        gradients.
         """
         assert not points.requires_grad
         encoded, slopes = self._encode(points)
@@ -128,7 +129,7 @@ class ImplicitNetwork(torch.nn.Module):
         )
 
     def _encode(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Inputs (n, m), and their derivatives by the coordinates they come from, (n, m)."""
+        """Encoded inputs (n, m), and the derivative of each by its coordinate, (n, m)."""
         waves, slopes = [points], [torch.ones_like(points)]
         for octave in range(self.settings.frequencies):
             frequency = 2**octave * math.pi

@@ -1,4 +1,4 @@
-"""Clouds brought to the unit ball, where networks start, and surfaces brought back."""
+"""Move clouds into the unit ball, where networks start, and surfaces back to world coordinates."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Normalization:
 
     Parameters
     ----------
-    center : (ndim,) float64, of the cloud's bounding box.
-    scale : world units for 1 normalized one, > 0.
+    center : (ndim,) float64, center of the cloud's bounding box.
+    scale : world units per normalized unit, > 0.
     """
 
     center: Floats
@@ -27,7 +27,7 @@ class Normalization:
 
     @classmethod
     def of(cls, cloud: PointCloud, radius: float = 1.0) -> Normalization:
-        """The one whose normalized cloud has its farthest point at ``radius`` from 0.
+        """The normalization that puts the cloud's farthest point at ``radius`` from the origin.
 
         Raises
         ------
@@ -35,7 +35,7 @@ class Normalization:
             All points are the same.
         """
         low, high = cloud.bounds
-        # Halved first: the sum of two large coordinates may be infinite.
+        # Halve first: the sum of two large coordinates may be infinite.
         center = low / 2 + high / 2
         reach = float(np.linalg.norm(cloud.points - center, axis=1).max())
         if not 0 < reach < np.inf:
@@ -46,15 +46,15 @@ class Normalization:
         return cls(center, reach / radius)
 
     def apply(self, points: Floats) -> Floats:
-        """Normalized positions (n, ndim) of world ones."""
+        """Normalized positions (n, ndim) of world positions."""
         return np.asarray((points - self.center) / self.scale)
 
     def invert(self, points: Floats) -> Floats:
-        """World positions (n, ndim) of normalized ones."""
+        """World positions (n, ndim) of normalized positions."""
         return np.asarray(points * self.scale + self.center)
 
     def restore(self, surface: TriangleMesh | Contours) -> TriangleMesh | Contours:
-        """The surface in world coordinates of a normalized one."""
+        """A normalized surface in world coordinates."""
         if isinstance(surface, TriangleMesh):
             return TriangleMesh(self.invert(surface.vertices), surface.faces)
         return Contours(tuple(self.invert(line) for line in surface.lines))

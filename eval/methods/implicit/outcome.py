@@ -1,4 +1,4 @@
-"""Whether what came out is a surface of the points: which side is in, and whether it is near."""
+"""Check a network's surface: which side is inside, and whether it fits the points."""
 
 from __future__ import annotations
 
@@ -13,33 +13,35 @@ from eval.methods.implicit.level_set import Function
 from eval.methods.protocol import Contours
 from geom_miner import SampleGrid, TriangleMesh
 
-# A surface is of another thing than the points if its box has less than this share of the
-# diagonal of theirs, and poor if half of the points are farther from it than that share.
+# A surface is refused if its bounding box has less than the first share of the diagonal of the
+# points' box; it gets a note if half of the points are farther from it than the second share.
 _SMALLEST, _FAR = 0.1, 0.02
-# Points looked at on the border of the grid along an axis, and of the cloud.
-_BORDER, _LOOKED_AT = 16, 10_000
+# Points along each axis that are checked on the border of the grid, and points of the cloud.
+_BORDER_POINTS, _CHECKED_POINTS = 16, 10_000
 
 
-def outward(function: Function, grid: SampleGrid, device: str) -> tuple[Function, tuple[str, ...]]:
-    """The function with the sign that makes most of the grid's border outside, and notes."""
-    values = _on_border(function, grid, device)
+def orient_outward(
+    function: Function, grid: SampleGrid, device: str
+) -> tuple[Function, tuple[str, ...]]:
+    """The function with the sign that puts most of the grid's border outside, and notes."""
+    values = _border_values(function, grid, device)
     if float((values < 0).float().mean()) > 0.5:
-        note = "The network was negative outside; its sign was turned."
+        note = "The network was negative outside; its sign was flipped."
 
-        def turned(points: Tensor) -> Tensor:
+        def flipped(points: Tensor) -> Tensor:
             return -function(points)
 
-        return turned, (note, *_cut(-values))
-    return function, _cut(values)
+        return flipped, (note, *_note_if_cut(-values))
+    return function, _note_if_cut(values)
 
 
 def check_surface(surface: TriangleMesh | Contours, points: Floats) -> tuple[str, ...]:
-    """Notes on a surface that misses the points, both normalized.
+    """Notes on a surface that misses the points; both are normalized.
 
     Raises
     ------
     MethodError
-        There is no surface, or one far too small to be theirs.
+        The surface is empty, or far too small for the points.
     """
     vertices = _vertices(surface)
     if not len(vertices):
@@ -54,24 +56,24 @@ def check_surface(surface: TriangleMesh | Contours, points: Floats) -> tuple[str
             f"the surface that came out has {share:.1%} of the points' size; "
             "give it more steps or another seed"
         )
-    looked_at = points[:: -(-len(points) // _LOOKED_AT)]
-    distances, _ = cKDTree(vertices).query(looked_at, workers=-1)
+    checked = points[:: -(-len(points) // _CHECKED_POINTS)]
+    distances, _ = cKDTree(vertices).query(checked, workers=-1)
     far = float(np.median(distances)) / diagonal
     if far > _FAR:
         return (f"Half of the points are more than {far:.1%} of the diagonal off the surface.",)
     return ()
 
 
-def _on_border(function: Function, grid: SampleGrid, device: str) -> Tensor:
+def _border_values(function: Function, grid: SampleGrid, device: str) -> Tensor:
     low = torch.tensor(grid.origin)
     sides = torch.tensor(grid.shape) * torch.tensor(grid.spacing)
-    steps = torch.cartesian_prod(*(torch.linspace(0, 1, _BORDER),) * grid.ndim)
+    steps = torch.cartesian_prod(*(torch.linspace(0, 1, _BORDER_POINTS),) * grid.ndim)
     steps = steps[((steps == 0) | (steps == 1)).any(dim=1)]
     with torch.no_grad():
         return function((low + steps * sides).to(device)).cpu()
 
 
-def _cut(values: Tensor) -> tuple[str, ...]:
+def _note_if_cut(values: Tensor) -> tuple[str, ...]:
     if bool((values < 0).any()):
         return ("The surface leaves the box around the points and was closed along its border.",)
     return ()

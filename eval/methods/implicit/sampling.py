@@ -1,8 +1,9 @@
-"""Where the network is looked at in a step: on the surface, near it, and anywhere."""
+"""The cloud that a network is trained on, as tensors, and the points that each step takes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,33 +12,16 @@ from torch import Tensor
 
 from eval.clouds.point_cloud import Floats
 
-NEIGHBOR = 50
-"""Rank of the neighbor whose distance is a point's reach off the surface (IGR)."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Points of one step, normalized, float32.
-
-    Parameters
-    ----------
-    surface : (n, ndim) points of the cloud.
-    normals : (n, ndim) theirs, or None where the cloud has none.
-    near : (n, ndim) each a surface point moved at random.
-    anywhere : (m, ndim) uniform in the box.
-    """
-
-    surface: Tensor
-    normals: Tensor | None
-    near: Tensor
-    anywhere: Tensor
-
 
 @dataclass(frozen=True)
 class SampleCounts:
-    """Points of a step: on the surface, as many near it, and in the box around it.
+    """Numbers of points of a step.
 
-    ``box`` is half the side of the box that has 0 at its center.
+    Parameters
+    ----------
+    surface : points of the cloud.
+    anywhere : points in the box around it.
+    box : half the side of that box, whose center is the origin.
     """
 
     surface: int
@@ -45,54 +29,69 @@ class SampleCounts:
     box: float
 
 
-class CloudSampler:
-    """Draws batches from a cloud.
+@dataclass(frozen=True)
+class CloudBatch:
+    """Points of the cloud in one step, normalized, float32; each loss adds other points.
+
+    Parameters
+    ----------
+    surface : (n, ndim) points of the cloud.
+    normals : (n, ndim) their normals, or None if the cloud has none.
+    """
+
+    surface: Tensor
+    normals: Tensor | None
+
+
+class CloudTensors:
+    """A normalized cloud on the device.
 
     Parameters
     ----------
     points : (n, ndim) float64, normalized.
     normals : (n, ndim) or None.
-    counts : points of a batch.
-    device : where the batches are.
+    device : where the tensors are kept.
     """
 
-    def __init__(
-        self, points: Floats, normals: Floats | None, counts: SampleCounts, device: str = "cpu"
-    ) -> None:
-        self.counts = counts
-        self.points = _tensor(points, device)
-        self.normals = None if normals is None else _tensor(normals, device)
-        self.reach = _tensor(neighbor_distances(points), device)[:, None]
+    def __init__(self, points: Floats, normals: Floats | None, device: str = "cpu") -> None:
+        self.points = _to_tensor(points, device)
+        self.normals = None if normals is None else _to_tensor(normals, device)
+        self._float64_points = points
 
-    def draw(self, generator: torch.Generator) -> Batch:
-        """The next batch; the generator's device must be the sampler's."""
-        counts, points, device = self.counts, self.points, self.points.device
-        chosen = torch.randint(len(points), (counts.surface,), generator=generator, device=device)
-        surface = points[chosen]
-        moves = torch.randn(surface.shape, generator=generator, device=device)
-        return Batch(
-            surface,
-            None if self.normals is None else self.normals[chosen],
-            surface + moves * self.reach[chosen],
-            uniform(generator, counts.anywhere, points.shape[1], counts.box),
-        )
+    @property
+    def ndim(self) -> int:
+        return self.points.shape[1]
+
+    @cached_property
+    def neighbor_distances(self) -> Tensor:
+        """Distance (n, 1) from each point to its 50th neighbor."""
+        return _to_tensor(neighbor_distances(self._float64_points), self.points.device)[:, None]
+
+    def choose(self, generator: torch.Generator, count: int) -> Tensor:
+        """Indices (count,) of points, drawn with repetition."""
+        device = self.points.device
+        return torch.randint(len(self.points), (count,), generator=generator, device=device)
+
+    def normals_of(self, indices: Tensor) -> Tensor | None:
+        """The normals of those points, or None if the cloud has none."""
+        return None if self.normals is None else self.normals[indices]
 
 
-def uniform(generator: torch.Generator, count: int, ndim: int, box: float) -> Tensor:
-    """Points (count, ndim) in [-box, box]**ndim, on the generator's device."""
+def draw_uniform(generator: torch.Generator, count: int, ndim: int, box: float) -> Tensor:
+    """Points (count, ndim) uniform in [-box, box]**ndim, on the generator's device."""
     shape = (count, ndim)
     return torch.rand(shape, generator=generator, device=generator.device) * (2 * box) - box
 
 
-def neighbor_distances(points: Floats, neighbor: int = NEIGHBOR) -> Floats:
-    """Distance (n,) from each point to its neighbor of that rank, the nearest being 1.
+def neighbor_distances(points: Floats, neighbor: int = 50) -> Floats:
+    """Distance (n,) from each point to its neighbor of that rank; the nearest has rank 1.
 
-    In a cloud of no more points than the rank it is the one farthest away.
+    If the cloud has no more points than the rank, it is the distance to the farthest point.
     """
     rank = min(neighbor, len(points) - 1)
     distances, _ = cKDTree(points).query(points, k=[rank + 1], workers=-1)
     return np.asarray(distances, dtype=np.float64)[:, 0]
 
 
-def _tensor(values: Floats, device: str) -> Tensor:
+def _to_tensor(values: Floats, device: torch.device | str) -> Tensor:
     return torch.from_numpy(values.astype(np.float32)).to(device)

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from eval.errors import MethodError
-from eval.methods.protocol import Kind, Options, Reconstruction, Source, Timings
+from eval.methods.protocol import (
+    MethodPreset,
+    Options,
+    Reconstruction,
+    Source,
+    SourceKind,
+    Timings,
+)
 from geom_miner import TriangleMesh
 from tests.shapes import sphere
 
@@ -20,12 +27,12 @@ class Sphere:
 
     name: str = "sphere"
     title: str = "A sphere (made up)"
-    takes: frozenset[Kind] = frozenset({"mesh", "oriented points", "points"})
+    takes: frozenset[SourceKind] = frozenset({"mesh", "oriented points", "points"})
     dimensions: tuple[int, ...] = (3,)
     error: float = 0.02
 
     def __post_init__(self) -> None:
-        self.presets = {"compact": "the only one"}
+        self.presets = {"compact": MethodPreset("the only one")}
 
     def reconstruct(self, source: Source, options: Options) -> Reconstruction:
         points = source.vertices if isinstance(source, TriangleMesh) else source.points  # type: ignore[union-attr]

@@ -16,7 +16,7 @@ from eval.benchmark.in_threads import Advanced, Ended, Started, in_threads
 from eval.benchmark.run import BatchResult, run_batch
 from eval.benchmark.settings import BatchRun
 from eval.errors import MethodError
-from eval.guarded.process import Outcome
+from eval.isolation import GuardedResult
 from eval.runs import parse_settings, read_records
 from geom_miner import GeomMinerError, read_mesh, write_mesh
 from geom_miner.errors import SettingsError
@@ -42,7 +42,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seconds: float,
         threads: int | None = None,
         progress: Callable[[float, str], None] | None = None,
-    ) -> Outcome:
+    ) -> GuardedResult:
         if work is module.reconstruct:
             made.append(f"{name} {facts['budget']['seconds']} {facts['seed']}")
         try:
@@ -50,7 +50,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             arrays, found = work({}, json.loads(json.dumps(facts)), progress or (lambda *_: None))
         except GeomMinerError as error:
             raise MethodError(f"{name} failed: {error}") from error
-        return Outcome(dict(arrays), json.loads(json.dumps(found)), 0.0, 0)
+        return GuardedResult(dict(arrays), json.loads(json.dumps(found)), 0.0, 0)
 
     monkeypatch.setattr(module, "run_guarded", here)
     return made

@@ -7,6 +7,16 @@ import numpy as np
 from eval.clouds.point_cloud import PointCloud
 from geom_miner.points import PointSurface
 
+CENTER = np.array([10.0, -20.0, 30.0])
+
+
+def round_cloud(ndim: int, *, normals: bool, radius: float = 4.0) -> PointCloud:
+    """Points of a circle or a sphere around CENTER, far from the origin."""
+    directions = np.random.default_rng(0).normal(size=(600, ndim))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    points = directions * radius + CENTER[:ndim]
+    return PointCloud(points, directions if normals else None)
+
 
 def sphere_cloud(
     count: int,

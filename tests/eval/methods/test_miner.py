@@ -13,7 +13,7 @@ import torch
 
 from eval.clouds.point_cloud import PointCloud
 from eval.errors import MethodError
-from eval.methods import Budget, Grid, Options, Reconstruction, Source, find_method
+from eval.methods import Budget, GridSignal, Options, Reconstruction, Source, find_method
 from eval.methods.miner import MINER, _fit_preset, _within
 from geom_miner import SampleGrid, TriangleMesh, diagnose, extract_level, load_model, preset
 from geom_miner.grid import BlockGrid, SparseBlocks
@@ -31,12 +31,12 @@ def mesh_of(found: Reconstruction) -> TriangleMesh:
     return found.surface
 
 
-def ball_grid(level: float = 0.5) -> Grid:
+def ball_grid(level: float = 0.5) -> GridSignal:
     """1 - distance from the center, so that ``level`` is the surface of a ball of 1 - level."""
     grid = SampleGrid((32,) * 3, (2 / 32,) * 3, (-1.0,) * 3)
     places = grid.index_to_world(np.stack(np.indices(grid.shape), axis=-1))
     values = torch.from_numpy(1 - np.linalg.norm(places, axis=-1)).float()[..., None]
-    return Grid(SparseBlocks.from_dense(values, BlockGrid((2,) * 3, (16,) * 3)), grid, level)
+    return GridSignal(SparseBlocks.from_dense(values, BlockGrid((2,) * 3, (16,) * 3)), grid, level)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -133,7 +133,8 @@ def test_what_is_told_is_of_the_file(
     assert 0 < shares[0] < 0.1
     assert shares[-1] == 1
     words = {words for _, words in told}
-    assert {"voxelizing", "measuring distances", "fitting scale 0", "meshing"} <= words
+    for stage in ("voxelizing", "measuring distances", "fitting scale 0", "meshing"):
+        assert any(word.startswith(stage) for word in words), stage
 
 
 def test_what_is_fitted_is_not_fitted_again(ball: Reconstruction, place: Path) -> None:
@@ -172,7 +173,7 @@ def test_an_interrupted_fit_goes_on(ball: Reconstruction, tmp_path: Path) -> Non
 @pytest.mark.parametrize("name", MINER.presets)
 @pytest.mark.parametrize("steps", [4, 5, 61, 400, 100_000])
 def test_steps_are_shared_among_the_scales(name: str, steps: int) -> None:
-    whole = preset(_fit_preset(BALL, Options(name)))
+    whole = preset(_fit_preset(BALL, Options(name))).settings
     part = _within(whole, steps)
     total = part.steps + (part.scales - 1) * part.coarse_steps
     assert total <= steps
@@ -220,8 +221,11 @@ def inward(cloud: PointCloud) -> PointCloud:
     return PointCloud(cloud.points, -cloud.normals)
 
 
-FLAT = SampleGrid((32, 32), (1.0, 1.0), (0.0, 0.0))
-PICTURE = Grid(SparseBlocks.from_dense(torch.rand(32, 32, 1), BlockGrid((2, 2), (16, 16))), FLAT)
+FLAT_CLOUD = PointCloud([[0.0, 0], [1, 0]], [[1.0, 0], [1, 0]])
+PICTURE = GridSignal(
+    SparseBlocks.from_dense(torch.rand(32, 32, 1), BlockGrid((2, 2), (16, 16))),
+    SampleGrid((32, 32), (1.0, 1.0), (0.0, 0.0)),
+)
 
 
 @pytest.mark.parametrize(
@@ -229,13 +233,17 @@ PICTURE = Grid(SparseBlocks.from_dense(torch.rand(32, 32, 1), BlockGrid((2, 2), 
     [
         (sphere(), Options("best"), "preset of miner must be one of compact, .*, got 'best'"),
         (PointCloud(sphere_cloud(50).points), Options(), "needs a normal for every point"),
-        (PointCloud([[0.0, 0], [1, 0]], [[1.0, 0], [1, 0]]), Options(), "3 dimensions, got 2"),
+        (
+            FLAT_CLOUD,
+            Options(),
+            "in 3 dimensions, got a source of 2",
+        ),
         (PointCloud(np.zeros((50, 3)), np.ones((50, 3))), Options(), "more than 16, got 1"),
         (inward(sphere_cloud(500)), Options(resolution=32), "normals point inward"),
         (plate_cloud(1e-3), Options(resolution=32), "enclose nothing"),
         (ball_grid(), Options("exact"), "not for the values of a grid"),
         (ball_grid(2.0), Options(budget=Budget(steps=4)), "no surface came out"),
-        (PICTURE, Options(), "a grid of 3 axes"),
+        (PICTURE, Options(), "in 3 dimensions, got a source of 2"),
         (sphere(), Options(budget=Budget(steps=3)), "steps must be at least 4"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Screened Poisson in its own process: a true sphere, clear rows for whatever goes wrong."""
+"""Screened Poisson in its own process: an accurate sphere, and one message for each failure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from eval.methods import Budget, Options, Reconstruction, find_method
 from eval.methods import poisson as module
 from eval.methods.poisson import POISSON
 from geom_miner import TriangleMesh, VoxelizeSettings, diagnose
-from tests.eval.guarded import misbehaving
+from tests.eval.isolation import misbehaving
 from tests.eval.methods.clouds import sphere_cloud
 from tests.shapes import sphere
 
@@ -24,23 +24,24 @@ needs_open3d = pytest.mark.skipif(
 )
 
 CENTER = (10.0, -20.0, 30.0)
+FLAT_CLOUD = PointCloud([[0.0, 0], [1, 0]], [[1.0, 0], [1, 0]])
 
 
-def mesh_of(found: Reconstruction) -> TriangleMesh:
-    assert isinstance(found.surface, TriangleMesh)
-    return found.surface
+def mesh_of(result: Reconstruction) -> TriangleMesh:
+    assert isinstance(result.surface, TriangleMesh)
+    return result.surface
 
 
 @pytest.fixture(scope="module")
 def ball() -> Reconstruction:
     cloud = sphere_cloud(4000, radius=2.0, center=CENTER)
     assert cloud.normals is not None
-    # Repeated points, as merged scans have them, and normals of other lengths.
-    again = PointCloud(
+    # Duplicate points, as in merged scans, and normals of other lengths.
+    merged = PointCloud(
         np.concatenate([cloud.points, cloud.points[:100]]),
         np.concatenate([3 * cloud.normals, cloud.normals[:100]]),
     )
-    return POISSON.reconstruct(again, Options(resolution=64))
+    return POISSON.reconstruct(merged, Options(resolution=64))
 
 
 @needs_open3d
@@ -55,7 +56,7 @@ def test_a_sphere_comes_back_closed_and_in_place(ball: Reconstruction) -> None:
 
 
 @needs_open3d
-def test_it_says_what_it_cost(ball: Reconstruction) -> None:
+def test_it_reports_its_cost(ball: Reconstruction) -> None:
     assert ball.parameters is None
     assert ball.steps is None
     mesh = mesh_of(ball)
@@ -67,7 +68,7 @@ def test_it_says_what_it_cost(ball: Reconstruction) -> None:
     assert ball.timings.prepare > 0
     assert "Open3D" in ball.notes[0]
     assert "depth 7 in a cube of 2.041 times" in ball.notes[0]
-    assert "100 repeated points were left out." in ball.notes
+    assert "100 duplicate points were left out." in ball.notes
 
 
 @needs_open3d
@@ -76,19 +77,19 @@ def test_an_open_scan_is_trimmed() -> None:
     assert cloud.normals is not None
     lower = cloud.points[:, 2] < 0
     half = PointCloud(cloud.points[lower], cloud.normals[lower])
-    told: list[tuple[float, str]] = []
-    options = Options("trimmed", resolution=64, progress=lambda s, words: told.append((s, words)))
-    found = POISSON.reconstruct(half, options)
-    mesh = mesh_of(found)
+    reports: list[tuple[float, str]] = []
+    options = Options("trimmed", resolution=64, progress=lambda *report: reports.append(report))
+    trimmed = POISSON.reconstruct(half, options)
+    mesh = mesh_of(trimmed)
     assert not diagnose(mesh).closed
     assert len(np.unique(mesh.faces)) == len(mesh.vertices)
-    assert "5% of the vertices were cut off; the surface is open." in found.notes
-    assert told == [(0.1, "loading Open3D"), (0.2, "solving")]
-    again = POISSON.reconstruct(half, Options("compact", resolution=64))
-    # What was invented over the open half is the first to go.
+    assert "5% of the vertices were cut off; the surface is open." in trimmed.notes
+    assert reports == [(0.1, "loading Open3D"), (0.2, "solving")]
+    closed = POISSON.reconstruct(half, Options("compact", resolution=64))
+    # The surface that Poisson made up over the open half is removed first.
     assert np.abs(np.linalg.norm(mesh.vertices, axis=1) - 1).max() < 0.3
-    assert diagnose(mesh_of(again)).closed
-    assert mesh_of(again).vertices[:, 2].max() > mesh.vertices[:, 2].max() + 0.05
+    assert diagnose(mesh_of(closed)).closed
+    assert mesh_of(closed).vertices[:, 2].max() > mesh.vertices[:, 2].max() + 0.05
 
 
 @pytest.mark.parametrize("resolution", [50, 64, 100, 256, 1000, 3799])
@@ -106,20 +107,24 @@ def test_the_papers_octree_is_the_nearest_power_of_two(resolution: int, depth: i
 
 
 @pytest.mark.parametrize(
-    ("cloud", "options", "sentence"),
+    ("cloud", "options", "message"),
     [
         (PointCloud(sphere_cloud(50).points), Options(), "needs a normal for every point"),
-        (PointCloud([[0.0, 0], [1, 0]], [[1.0, 0], [1, 0]]), Options(), "3 dimensions, got 2"),
+        (
+            FLAT_CLOUD,
+            Options(),
+            "in 3 dimensions, got a source of 2; use igr or phase",
+        ),
         (PointCloud([[0.0, 0, 0]], [[1.0, 0, 0]]), Options(), "an extent, got one point"),
-        (sphere(), Options(), "needs points with normals, got a mesh"),
+        (sphere(), Options(), "takes oriented points, got a mesh"),
         (sphere_cloud(50), Options("best"), "one of compact, trimmed, paper, got 'best'"),
         (sphere_cloud(50), Options(resolution=4000), "up to depth 12"),
     ],
 )
-def test_what_it_cannot_do_is_said_at_once(
-    cloud: PointCloud, options: Options, sentence: str
+def test_impossible_requests_are_refused_at_once(
+    cloud: PointCloud, options: Options, message: str
 ) -> None:
-    with pytest.raises(MethodError, match=sentence):
+    with pytest.raises(MethodError, match=message):
         POISSON.reconstruct(cloud, options)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.runs.own_process import in_own_process
+from eval.isolation import in_own_process
 from geom_miner import read_mesh, write_mesh
 from pipelines.benchmarks.many_triangles import ask_open3d, measure_triangles, write_subdivided
 from tests.shapes import sphere

@@ -1,4 +1,4 @@
-"""The narrow band gives the dense grid's surface; what cannot be a surface of points is told."""
+"""The narrow band gives the dense grid's surface; surfaces that miss the points are refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from eval.methods.implicit.level_set import (
     extraction_grid,
     narrow_band,
 )
-from eval.methods.implicit.outcome import check_surface, outward
+from eval.methods.implicit.outcome import check_surface, orient_outward
 from eval.methods.protocol import Contours
 from geom_miner import SampleGrid, diagnose
 from geom_miner.extract import extract_mesh_dense
@@ -61,11 +61,11 @@ def dense(function, grid: SampleGrid) -> np.ndarray:
 @pytest.mark.parametrize("resolution", [40, 100])
 def test_band_gives_the_dense_surface(function, resolution) -> None:
     grid = grid_of((0.9, 0.9, 0.8), resolution)
-    found = extract_level_set(function, grid, "cpu")
+    mesh = extract_level_set(function, grid, "cpu")
     expected = extract_mesh_dense(-dense(function, grid), grid, iso_level=0.0)
-    np.testing.assert_array_equal(found.vertices, expected.vertices)
-    assert set(map(tuple, found.faces.tolist())) == set(map(tuple, expected.faces.tolist()))
-    assert diagnose(found).watertight
+    np.testing.assert_array_equal(mesh.vertices, expected.vertices)
+    assert set(map(tuple, mesh.faces.tolist())) == set(map(tuple, expected.faces.tolist()))
+    assert diagnose(mesh).watertight
 
 
 def test_band_is_narrow() -> None:
@@ -75,13 +75,13 @@ def test_band_is_narrow() -> None:
 
 def test_torus_has_its_genus_and_measures() -> None:
     mesh = extract_level_set(torus, grid_of((0.9, 0.9, 0.2), 120), "cpu")
-    found = diagnose(mesh)
+    diagnosis = diagnose(mesh)
     edges = len(mesh.faces) * 3 // 2
-    assert found.watertight
+    assert diagnosis.watertight
     assert len(mesh.vertices) - edges + len(mesh.faces) == 0
     volume, area = 2 * np.pi**2 * 0.7 * 0.2**2, 4 * np.pi**2 * 0.7 * 0.2
-    assert 0.99 * volume < found.volume < volume
-    assert 0.99 * area < found.area < area
+    assert 0.99 * volume < diagnosis.volume < volume
+    assert 0.99 * area < diagnosis.area < area
 
 
 def test_grid_is_centered_on_the_box_with_its_margin() -> None:
@@ -111,9 +111,9 @@ def test_axes_of_two_dimensions_keep_their_order() -> None:
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
-def test_what_leaves_the_grid_is_closed_along_its_border(ndim) -> None:
+def test_surface_that_leaves_the_grid_is_closed_along_its_border(ndim) -> None:
     grid = grid_of((0.64,) * ndim, 24)
-    function, notes = outward(ball, grid, "cpu")
+    function, notes = orient_outward(ball, grid, "cpu")
     assert "leaves the box" in notes[0]
     surface = extract_level_set(function, grid, "cpu")
     if isinstance(surface, Contours):
@@ -123,17 +123,17 @@ def test_what_leaves_the_grid_is_closed_along_its_border(ndim) -> None:
         assert diagnose(surface).watertight
 
 
-def test_sign_is_turned_where_outside_is_negative() -> None:
+def test_sign_is_flipped_where_outside_is_negative() -> None:
     grid = grid_of((0.8, 0.8, 0.8), 32)
-    function, notes = outward(lambda points: -ball(points), grid, "cpu")
-    assert notes == ("The network was negative outside; its sign was turned.",)
+    function, notes = orient_outward(lambda points: -ball(points), grid, "cpu")
+    assert notes == ("The network was negative outside; its sign was flipped.",)
     at = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
     assert torch.equal(function(at), ball(at))
     assert diagnose(extract_level_set(function, grid, "cpu")).volume > 0
-    assert outward(ball, grid, "cpu") == (ball, ())
+    assert orient_outward(ball, grid, "cpu") == (ball, ())
 
 
-def test_failures_are_told() -> None:
+def test_failures_are_reported() -> None:
     cloud = shapes.sphere(0.8).vertices
     grid = grid_of((0.8, 0.8, 0.8), 32)
     nothing = extract_level_set(lambda points: ball(points) + 9, grid, "cpu")

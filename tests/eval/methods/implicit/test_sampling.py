@@ -1,17 +1,16 @@
-"""Normalization and sampling: exact inverses, brute-force neighbors, the right spread."""
+"""Normalization and neighbor distances: exact inverses, and brute force."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eval.clouds.point_cloud import PointCloud
 from eval.errors import MethodError
 from eval.methods.implicit.normalization import Normalization
-from eval.methods.implicit.sampling import CloudSampler, SampleCounts, neighbor_distances
+from eval.methods.implicit.sampling import neighbor_distances
 from eval.methods.protocol import Contours
 from tests import shapes
 
@@ -44,7 +43,7 @@ def test_surfaces_are_restored() -> None:
     np.testing.assert_array_equal(line, [[1, 2], [5, -2]])
 
 
-def test_a_single_place_is_refused() -> None:
+def test_a_single_position_is_refused() -> None:
     with pytest.raises(MethodError, match="span a shape"):
         Normalization.of(PointCloud(np.ones((5, 3))))
 
@@ -56,33 +55,3 @@ def test_neighbor_distances_by_brute_force(count, ndim) -> None:
     all_distances = np.sort(np.linalg.norm(points[:, None] - points, axis=2), axis=1)
     expected = all_distances[:, min(50, count - 1)]
     np.testing.assert_allclose(neighbor_distances(points), expected, rtol=1e-12)
-
-
-def test_batches_come_from_the_cloud() -> None:
-    rng = np.random.default_rng(0)
-    points = rng.normal(size=(500, 3))
-    normals = points / np.linalg.norm(points, axis=1, keepdims=True)
-    sampler = CloudSampler(points, normals, SampleCounts(surface=4000, anywhere=3000, box=1.5))
-    batch = sampler.draw(torch.Generator().manual_seed(0))
-    rows = {tuple(row): index for index, row in enumerate(points.astype(np.float32).tolist())}
-    chosen = [rows[tuple(row)] for row in batch.surface.tolist()]
-    assert len(set(chosen)) > 490
-    torch.testing.assert_close(batch.normals, torch.from_numpy(normals[chosen]).float())
-    # Moves over reach are standard normal: mean 0, deviation 1, in each of 12,000 numbers.
-    moves = (batch.near - batch.surface).numpy() / neighbor_distances(points)[chosen, None]
-    assert abs(moves.mean()) < 4 / np.sqrt(moves.size)
-    assert abs(moves.std() - 1) < 4 / np.sqrt(2 * moves.size)
-    assert batch.anywhere.shape == (3000, 3)
-    assert float(batch.anywhere.abs().max()) <= 1.5
-    # Uniform in [-1.5, 1.5]: deviation 1.5 / sqrt 3.
-    assert float(batch.anywhere.std()) == pytest.approx(1.5 / np.sqrt(3), rel=0.03)
-
-
-def test_batches_repeat_with_the_seed() -> None:
-    points = np.random.default_rng(0).normal(size=(60, 2))
-    sampler = CloudSampler(points, None, SampleCounts(surface=8, anywhere=4, box=1.0))
-    one, two, other = (sampler.draw(torch.Generator().manual_seed(s)) for s in (1, 1, 2))
-    assert one.normals is None
-    for name in ("surface", "near", "anywhere"):
-        assert torch.equal(getattr(one, name), getattr(two, name))
-        assert not torch.equal(getattr(one, name), getattr(other, name))

@@ -10,37 +10,43 @@ import pytest
 import torch
 
 from eval.errors import MethodError
-from eval.methods.igr import IGRObjective
+from eval.methods.igr import IGRLoss
 from eval.methods.implicit import training
 from eval.methods.implicit.checkpoint import Checkpoint
 from eval.methods.implicit.networks import ImplicitNetwork, NetworkSettings
-from eval.methods.implicit.sampling import CloudSampler, SampleCounts
-from eval.methods.implicit.training import Loss, Schedule, Trained, train
+from eval.methods.implicit.sampling import CloudTensors, SampleCounts
+from eval.methods.implicit.training import Loss, Schedule, TrainingSummary, train
 from eval.methods.protocol import Budget
 
-FACTS = {"method": "test", "seed": 0}
+METADATA = {"method": "test", "seed": 0}
 SCHEDULE = Schedule(steps=8, rate=1e-3, halve_every=3, floor=1e-4)
 
 
 class Run:
-    """A tiny run, always the same one."""
+    """A tiny run, always the same."""
 
-    def __init__(self, path: Path | None = None, facts: dict = FACTS) -> None:
+    def __init__(self, path: Path | None = None, metadata: dict = METADATA) -> None:
         points = np.random.default_rng(0).normal(size=(80, 3))
         normals = points / np.linalg.norm(points, axis=1, keepdims=True)
         counts = SampleCounts(surface=16, anywhere=4, box=1.2)
-        self.draw = CloudSampler(normals * 0.9, normals, counts).draw
+        self.sampler = IGRLoss().sampler(CloudTensors(normals * 0.9, normals), counts)
         settings = NetworkSettings(depth=2, width=12, skip=1)
         self.network = ImplicitNetwork(3, settings, torch.Generator().manual_seed(0))
         self.generator = torch.Generator().manual_seed(0)
-        self.checkpoint = None if path is None else Checkpoint(path, facts)
-        self.objective = IGRObjective()
+        self.checkpoint = None if path is None else Checkpoint(path, metadata)
+        self.objective = IGRLoss()
 
-    def train(self, progress=None, **budget) -> Trained:
+    def train(self, progress=None, **budget) -> TrainingSummary:
         return train(
-            self.network, self.draw, self.objective, SCHEDULE, self.generator,
-            budget=Budget(**budget), checkpoint=self.checkpoint, progress=progress,
-        )  # fmt: skip
+            self.network,
+            self.sampler,
+            self.objective,
+            SCHEDULE,
+            self.generator,
+            budget=Budget(**budget),
+            checkpoint=self.checkpoint,
+            progress=progress,
+        )
 
     @property
     def weights(self) -> list[torch.Tensor]:
@@ -48,17 +54,17 @@ class Run:
 
 
 def interrupt_at(step: int):
-    """Progress that interrupts the process as the user would."""
+    """A progress function that interrupts the process as the user would."""
 
-    def progress(share: float, words: str) -> None:
-        if words.startswith(f"step {step},"):
+    def progress(share: float, status: str) -> None:
+        if status.startswith(f"step {step},"):
             signal.raise_signal(signal.SIGINT)
 
     return progress
 
 
 @pytest.fixture
-def told_every_step(monkeypatch) -> None:
+def report_every_step(monkeypatch) -> None:
     monkeypatch.setattr(training, "_REPORT_SECONDS", 0.0)
 
 
@@ -86,11 +92,11 @@ def test_seconds_end_a_run_with_the_lowest_rate(monkeypatch) -> None:
     assert rates == [step / 20 for step in range(20)]
 
 
-def test_loss_goes_down_and_progress_is_told(told_every_step) -> None:
-    told = []
-    Run().train(lambda share, words: told.append((share, words)), steps=150)
-    assert [share for share, _ in told] == [(step + 1) / 150 for step in range(150)]
-    first, last = (float(words.split("normals ")[1]) for _, words in (told[0], told[-1]))
+def test_loss_goes_down_and_progress_is_reported(report_every_step) -> None:
+    reports = []
+    Run().train(lambda share, status: reports.append((share, status)), steps=150)
+    assert [share for share, _ in reports] == [(step + 1) / 150 for step in range(150)]
+    first, last = (float(status.split("normals ")[1]) for _, status in (reports[0], reports[-1]))
     assert last < 0.5 * first
 
 
@@ -101,20 +107,20 @@ def test_same_seed_same_weights() -> None:
     assert all(map(torch.equal, one.weights, two.weights))
 
 
-def test_interrupted_run_goes_on_as_if_nothing_had_happened(tmp_path, told_every_step) -> None:
+def test_interrupted_run_continues_as_if_nothing_had_happened(tmp_path, report_every_step) -> None:
     whole = Run()
     whole.train()
     path = tmp_path / "run.npz"
     for step in (3, 5):
         with pytest.raises(KeyboardInterrupt):
             Run(path).train(interrupt_at(step))
-        # The step that has begun is finished first.
+        # The current step is finished first.
         assert int(np.load(path)["step 0"]) == step + 1
     resumed = Run(path)
     assert resumed.train().steps == 8
     assert all(map(torch.equal, whole.weights, resumed.weights))
     assert torch.equal(whole.generator.get_state(), resumed.generator.get_state())
-    # Finished, it is only read; what is left is one file.
+    # The checkpoint of a finished run is only read, and it is the only file.
     finished = Run(path)
     assert finished.train().steps == 8
     assert all(map(torch.equal, whole.weights, finished.weights))
@@ -127,23 +133,19 @@ def test_interrupts_work_as_before_afterwards() -> None:
         signal.raise_signal(signal.SIGINT)
 
 
-def test_checkpoint_is_written_now_and_then(tmp_path, monkeypatch) -> None:
+def test_checkpoint_is_written_at_intervals(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(training, "_SAVE_SECONDS", 0.0)
-    path, seen = tmp_path / "run.npz", []
-    run = Run(path)
-    save = run.checkpoint.save
-    monkeypatch.setattr(
-        run.checkpoint, "save", lambda state: (seen.append(state.steps), save(state))
-    )
+    run, saved = Run(tmp_path / "run.npz"), []
+    monkeypatch.setattr(run.checkpoint, "save", lambda training: saved.append(training.steps))
     run.train(steps=4)
-    assert seen == [1, 2, 3, 4]
+    assert saved == [1, 2, 3, 4]
 
 
 def test_checkpoint_of_another_run_is_refused(tmp_path) -> None:
     path = tmp_path / "run.npz"
     Run(path).train(steps=2)
     with pytest.raises(MethodError, match=r"another run, which differs in seed; delete it"):
-        Run(path, {**FACTS, "seed": 1}).train(steps=2)
+        Run(path, {**METADATA, "seed": 1}).train(steps=2)
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "text", "empty", "folder"])
@@ -156,29 +158,30 @@ def test_damaged_checkpoint_is_refused(tmp_path, damage) -> None:
         path.unlink()
         path.mkdir()
     else:
-        path.write_bytes({
+        damaged = {
             "cut": content[:middle],
             "flipped": content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :],
             "text": b"no checkpoint",
             "empty": b"",
-        }[damage])  # fmt: skip
-    with pytest.raises(MethodError, match="damaged or no checkpoint; delete it"):
+        }
+        path.write_bytes(damaged[damage])
+    with pytest.raises(MethodError, match="damaged or not a checkpoint; delete it"):
         Run(path).train(steps=2)
 
 
 def test_pickles_are_not_read(tmp_path) -> None:
     path = tmp_path / "run.npz"
     np.savez(path, head=np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(MethodError, match="damaged or no checkpoint"):
+    with pytest.raises(MethodError, match="damaged or not a checkpoint"):
         Run(path).train(steps=2)
 
 
-def test_place_that_cannot_be_written_is_told(tmp_path) -> None:
+def test_path_that_cannot_be_written_is_refused(tmp_path) -> None:
     with pytest.raises(MethodError, match="cannot write"):
         Run(tmp_path / "missing" / "run.npz").train(steps=2)
 
 
-def test_divergence_is_told_and_not_kept(tmp_path) -> None:
+def test_divergence_is_an_error_and_is_not_kept(tmp_path) -> None:
     run = Run(tmp_path / "run.npz")
 
     def objective(network: ImplicitNetwork, batch: object) -> Loss:

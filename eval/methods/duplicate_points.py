@@ -1,4 +1,4 @@
-"""Clouds without repeated points, which scanners and merged files have and solvers stumble over."""
+"""Remove duplicate points, which scanners and merged files produce and solvers cannot handle."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import numpy as np
 from eval.clouds.point_cloud import PointCloud
 
 
-def distinct(cloud: PointCloud) -> PointCloud:
-    """The first of every set of equal points, with its normal, in the order given."""
+def remove_duplicates(cloud: PointCloud) -> PointCloud:
+    """Keep the first of each set of equal points, with its normal, in the original order."""
     _, first = np.unique(cloud.points, axis=0, return_index=True)
     first.sort()
     normals = None if cloud.normals is None else cloud.normals[first]

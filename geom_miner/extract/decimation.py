@@ -13,7 +13,7 @@ from types import ModuleType
 import numpy as np
 
 from geom_miner.errors import MeshError, SettingsError, missing_extra
-from geom_miner.mesh.diagnose import Diagnosis, diagnose
+from geom_miner.mesh.diagnosis import Diagnosis, diagnose
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from geom_miner.mesh.weld import merge_identical_vertices
 

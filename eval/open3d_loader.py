@@ -1,4 +1,4 @@
-"""Open3D, loaded so that it needs no system library: a second opinion, never a main path."""
+"""Load Open3D, an optional baseline and second opinion, without any system library."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from geom_miner.errors import missing_extra
 
 
 def load_open3d() -> ModuleType:
-    """Import Open3D; it brings its own threads' library, so do it in a process of its own.
+    """Import Open3D. It brings its own thread library, so load it in a process of its own.
 
     Raises
     ------
@@ -19,11 +19,11 @@ def load_open3d() -> ModuleType:
     try:
         import libusb_package
     except ImportError:
-        # The system may have libusb; if not, the import below says so.
+        # The system may have libusb; if not, the import below fails with a message.
         pass
     else:
-        # Open3D's wheel names libusb's soname without bringing the library. It is found once it
-        # is loaded for all to see.
+        # Open3D's wheel links to libusb without bringing it. Loading it with global visibility
+        # first lets the linker find it.
         ctypes.CDLL(str(libusb_package.get_library_path()), mode=ctypes.RTLD_GLOBAL)
     try:
         import open3d

@@ -1,4 +1,4 @@
-"""Guarded processes: results come back whole, every bad end is one sentence, nothing is left."""
+"""Guarded processes: results come back complete, every failure is one sentence, nothing stays."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ import numpy as np
 import pytest
 
 from eval.errors import MethodError
-from eval.guarded.process import Facts, Outcome, Work, run_guarded
-from tests.eval.guarded import misbehaving
+from eval.isolation import GuardedResult, JsonValues, Work, run_guarded
+from tests.eval.isolation import misbehaving
 
 
-def guarded(work: Work, facts: Facts | None = None, seconds: float = 60.0) -> Outcome:
-    return run_guarded(work, {}, facts or {}, name="the trial", seconds=seconds)
+def guarded(work: Work, values: JsonValues | None = None, seconds: float = 60.0) -> GuardedResult:
+    return run_guarded(work, {}, values or {}, name="the trial", seconds=seconds)
 
 
 def is_running(pid: int) -> bool:
-    """Whether there is such a process, other than one that is dead and not buried."""
+    """Whether the process exists and is no zombie."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
@@ -32,7 +32,7 @@ def is_running(pid: int) -> bool:
     return state != "Z"
 
 
-def ends(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+def becomes_false(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
     deadline = time.monotonic() + seconds
     while condition() and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -40,50 +40,50 @@ def ends(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
 
 
 def children() -> list[int]:
-    """Processes that this one has started and not buried."""
-    found = []
+    """Processes that this one has started and not yet waited for."""
+    pids = []
     for task in Path("/proc/self/task").iterdir():
-        found += [int(word) for word in (task / "children").read_text().split()]
-    return found
+        pids += [int(word) for word in (task / "children").read_text().split()]
+    return pids
 
 
-def test_arrays_facts_and_progress_come_back() -> None:
-    told: list[tuple[float, str]] = []
+def test_arrays_values_and_progress_come_back() -> None:
+    reports: list[tuple[float, str]] = []
     numbers = np.arange(6, dtype=np.float32).reshape(2, 3)
     before = children()
-    outcome = run_guarded(
+    result = run_guarded(
         misbehaving.double,
         {"numbers": numbers},
         {"word": "Grüße"},
         name="doubling",
         seconds=60,
-        progress=lambda share, words: told.append((share, words)),
+        progress=lambda share, status: reports.append((share, status)),
     )
-    np.testing.assert_array_equal(outcome.arrays["twice"], 2 * numbers)
-    assert outcome.arrays["twice"].dtype == np.float32
-    assert outcome.facts["said"] == "Grüße"
-    assert outcome.facts["pid"] != os.getpid()
-    assert told == [(0.5, "doubling"), (1.0, 'done, with "quotes"\nand a line')]
-    assert 0 < outcome.seconds < 60
+    np.testing.assert_array_equal(result.arrays["twice"], 2 * numbers)
+    assert result.arrays["twice"].dtype == np.float32
+    assert result.values["word"] == "Grüße"
+    assert result.values["pid"] != os.getpid()
+    assert reports == [(0.5, "doubling"), (1.0, 'done, with "quotes"\nand a line')]
+    assert 0 < result.seconds < 60
     # An interpreter with NumPy takes about 40 MB, PyTorch 200 more.
-    assert 10e6 < outcome.peak_rss_bytes < 100e6
+    assert 10e6 < result.peak_rss_bytes < 100e6
     assert children() == before
 
 
-def test_libraries_work_with_as_many_threads_as_they_are_told() -> None:
-    outcome = run_guarded(misbehaving.thread_numbers, {}, {}, name="it", seconds=60, threads=1)
-    assert outcome.facts == {"threads": [1, 1]}
+def test_libraries_work_with_as_many_threads_as_they_are_reports() -> None:
+    result = run_guarded(misbehaving.thread_numbers, {}, {}, name="it", seconds=60, threads=1)
+    assert result.values == {"threads": [1, 1]}
 
 
 def test_a_large_result_comes_back() -> None:
     count = 20_000_000
-    outcome = guarded(misbehaving.many_numbers, {"count": count})
-    np.testing.assert_array_equal(outcome.arrays["numbers"], np.arange(count))
-    assert outcome.peak_rss_bytes > 8 * count
+    result = guarded(misbehaving.many_numbers, {"count": count})
+    np.testing.assert_array_equal(result.arrays["numbers"], np.arange(count))
+    assert result.peak_rss_bytes > 8 * count
 
 
 @pytest.mark.parametrize(
-    ("work", "facts", "sentence"),
+    ("work", "values", "sentence"),
     [
         (
             misbehaving.abort,
@@ -106,45 +106,50 @@ def test_a_large_result_comes_back() -> None:
         ),
     ],
 )
-def test_every_bad_end_is_one_sentence(work: Work, facts: Facts, sentence: str) -> None:
+def test_every_failure_is_one_sentence(work: Work, values: JsonValues, sentence: str) -> None:
     before = children()
     with pytest.raises(MethodError) as caught:
-        guarded(work, facts)
+        guarded(work, values)
     assert str(caught.value) == sentence
     assert children() == before
 
 
-def test_a_hang_ends_in_time_with_all_that_it_started() -> None:
-    told: list[str] = []
+def test_a_hang_ends_in_time_with_all_processes_that_it_started() -> None:
+    reports: list[str] = []
     before, start = children(), time.monotonic()
     with pytest.raises(MethodError, match=r"^the trial took longer than 3 seconds and was ended$"):
         run_guarded(
-            misbehaving.hangs, {}, {}, name="the trial", seconds=3,
-            progress=lambda _, words: told.append(words),
-        )  # fmt: skip
+            misbehaving.hangs,
+            {},
+            {},
+            name="the trial",
+            seconds=3,
+            progress=lambda _, status: reports.append(status),
+        )
     assert 3 <= time.monotonic() - start < 10
-    (pids,) = told
-    assert not [pid for pid in map(int, pids.split()) if not ends(lambda pid=pid: is_running(pid))]
+    (pids,) = reports
+    for pid in map(int, pids.split()):
+        assert becomes_false(lambda pid=pid: is_running(pid))
     assert children() == before
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds processes to a data limit")
-def test_a_memory_limit_is_kept_to() -> None:
+def test_a_memory_limit_is_enforced() -> None:
     limit = 400_000_000
 
-    def take(wanted: int) -> Outcome:
-        facts = {"bytes": wanted}
+    def allocate(size: int) -> GuardedResult:
+        values = {"bytes": size}
         return run_guarded(
-            misbehaving.touch, {}, facts, name="the trial", seconds=60, memory_bytes=limit
+            misbehaving.touch, {}, values, name="the trial", seconds=60, memory_bytes=limit
         )
 
-    assert take(100_000_000).peak_rss_bytes > 100_000_000
+    assert allocate(100_000_000).peak_rss_bytes > 100_000_000
     with pytest.raises(MethodError, match=r"ran out of memory of the 400,000,000 bytes"):
-        take(1_000_000_000)
+        allocate(1_000_000_000)
 
 
 def test_an_error_in_progress_ends_the_process() -> None:
-    def interrupt(share: float, words: str) -> None:
+    def interrupt(share: float, status: str) -> None:
         raise KeyboardInterrupt
 
     before = children()
@@ -154,13 +159,13 @@ def test_an_error_in_progress_ends_the_process() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_the_process_ends_with_the_one_that_started_it(blow: signal.Signals) -> None:
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_the_process_ends_with_the_one_that_started_it(signal_number: signal.Signals) -> None:
     script = """
-        from eval.guarded.process import run_guarded
-        from tests.eval.guarded.misbehaving import hangs
+        from eval.isolation import run_guarded
+        from tests.eval.isolation.misbehaving import hangs
         run_guarded(hangs, {}, {}, name="trial", seconds=60,
-                    progress=lambda _, words: print(words, flush=True))
+                    progress=lambda _, pids: print(pids, flush=True))
     """
     starter = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(script)],
@@ -173,9 +178,9 @@ def test_the_process_ends_with_the_one_that_started_it(blow: signal.Signals) -> 
     with starter:
         worker, left = map(int, starter.stdout.readline().split())
         try:
-            starter.send_signal(blow)
+            starter.send_signal(signal_number)
             starter.wait(timeout=10)
-            assert ends(lambda: is_running(worker))
+            assert becomes_false(lambda: is_running(worker))
         finally:
             for pid in (worker, left):
                 if is_running(pid):

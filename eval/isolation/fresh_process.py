@@ -1,4 +1,4 @@
-"""Work in a process of its own, so that its peak of memory is its own."""
+"""Call a function in a fresh interpreter, so that its peak of memory is its own."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import ParamSpec, TypeVar
 
-Given = ParamSpec("Given")
+Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
 def in_own_process(
-    work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
+    work: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
 ) -> Result:
-    """Call a function of a module in a fresh interpreter; its errors are raised here."""
+    """Call a module-level function in a fresh interpreter; its errors are raised here."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=context) as pool:
         return pool.submit(work, *args, **kwargs).result()

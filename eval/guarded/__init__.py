@@ -1,1 +1,0 @@
-"""Work kept apart from the program that asks for it; the package itself loads nothing heavy."""

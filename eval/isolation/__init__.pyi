@@ -1,0 +1,9 @@
+from .fresh_process import in_own_process as in_own_process
+from .guarded_process import GuardedResult as GuardedResult
+from .guarded_process import run_guarded as run_guarded
+from .threads import limit_threads as limit_threads
+from .threads import thread_environment as thread_environment
+from .work import Arrays as Arrays
+from .work import JsonValues as JsonValues
+from .work import Work as Work
+from .work import WorkOutput as WorkOutput
