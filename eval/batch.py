@@ -10,8 +10,6 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from eval.runs.config_file import load_config
-
 
 @dataclass(frozen=True)
 class BatchSettings:
@@ -35,6 +33,7 @@ class BatchSettings:
         from eval.benchmark.run import run_batch
         from eval.benchmark.settings import BatchRun
         from eval.report.write import write_report
+        from eval.runs.config_file import load_config
 
         overrides = {"output": self.output, "resolution": self.resolution, "jobs": self.jobs}
         run = load_config(self.config, BatchRun, overrides)
