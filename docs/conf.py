@@ -118,9 +118,9 @@ def on_signature(
     result: str | None,
 ) -> tuple[str | None, str | None] | None:
     """Write aliases of types by their names in unions, too."""
-    if arguments is None:
+    if arguments is None and result is None:
         return None
-    return ALIAS.sub(r"\1", arguments), result and ALIAS.sub(r"\1", result)
+    return arguments and ALIAS.sub(r"\1", arguments), result and ALIAS.sub(r"\1", result)
 
 
 def check_doors(app: Any, env: Any) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from eval.metrics.image import psnr_sparse
+from eval.metrics.matches import match_clouds
 from eval.metrics.occupancy import iou_off_grid, iou_voxel_sparse
 from eval.metrics.sampling import SurfaceSamples, sample_surface
 from eval.metrics.source_error import source_errors
-from eval.metrics.surface import match_clouds
 from geom_miner import (
     TriangleMesh,
     VoxelizeSettings,

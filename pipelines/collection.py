@@ -53,8 +53,10 @@ def run_collection(
         write_json(folder / "metrics.json", rows)
     facts = manifest(
         config=portable(run, fit=asdict(settings)),
-        seed=settings.seed, device="cpu", backend="reference",
-    )  # fmt: skip
+        seed=settings.seed,
+        device="cpu",
+        backend="reference",
+    )
     write_json(folder / "manifest.json", facts)
     write_text(folder / "report.md", collection_report(rows, resolution=run.resolution))
     return rows

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from eval.runs import parse_values
 from geom_miner import FitSettings, preset
+from geom_miner.fit import ReleasedCode
 
 
 class ChecksItsFit:
@@ -96,9 +98,14 @@ class CollectionRun(ChecksItsFit):
 
 
 def fit_settings(run: ChecksItsFit) -> FitSettings:
-    """The preset with the run's own settings on top."""
+    """The preset with the run's own settings on top; so for those of the released code."""
     base = preset(run.preset).settings
-    return replace(base, **parse_values(FitSettings, run.fit, "fit"))
+    changes = parse_values(FitSettings, run.fit, "fit")
+    released = run.fit.get("released")
+    if isinstance(released, Mapping):
+        names = parse_values(ReleasedCode, released, "fit's released")
+        changes["released"] = replace(base.released, **names)
+    return replace(base, **changes)
 
 
 def target_name(run: ShapeRun | CollectionRun) -> str:

@@ -89,8 +89,9 @@ def _draw(folder: Path, image: ImageSignal, levels: list[ImageLevel]) -> None:
         samples = representation.decode(level.scale).to_dense(level.shape).numpy()
         write_image(folder / f"lod_{level.scale}.png", samples, bits=image.bits)
         sheet.append(_thumbnail(samples, shape))
-        captions.append(f"LoD {level.scale}: {level.shape[1]} x {level.shape[0]}\n"
-                        f"{level.psnr:.2f} dB")  # fmt: skip
+        captions.append(
+            f"LoD {level.scale}: {level.shape[1]} x {level.shape[0]}\n{level.psnr:.2f} dB"
+        )
     write_picture(folder / "lods.png", contact_sheet(sheet, captions))
 
     finest = representation.scales[-1]

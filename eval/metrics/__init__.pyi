@@ -14,17 +14,7 @@ from .sampling import SurfaceSamples as SurfaceSamples
 from .sampling import sample_surface as sample_surface
 from .source_error import SourceErrors as SourceErrors
 from .source_error import source_errors as source_errors
-from .surface import acc as acc
-from .surface import chamfer_l1 as chamfer_l1
-from .surface import chamfer_l2 as chamfer_l2
-from .surface import chamfer_sum_sq as chamfer_sum_sq
 from .surface import cloud_metrics as cloud_metrics
-from .surface import comp as comp
-from .surface import fscore as fscore
-from .surface import hausdorff as hausdorff
-from .surface import normal_consistency as normal_consistency
-from .surface import one_sided_scan_chamfer as one_sided_scan_chamfer
-from .surface import one_sided_scan_hausdorff as one_sided_scan_hausdorff
 from .surface import scan_metrics as scan_metrics
 from .surface import surface_metrics as surface_metrics
 from .winding_reference import WindingReference as WindingReference

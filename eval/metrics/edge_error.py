@@ -1,4 +1,4 @@
-"""How far a reconstruction stays from the sharp edges of its source."""
+"""Distances from the sharp edges of a source to its reconstruction."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ Floats = npt.NDArray[np.float64]
 
 
 def sharp_edges(mesh: TriangleMesh, angle: float = 30.0) -> Floats:
-    """Ends (e, 2, 3) of the edges at which exactly two faces meet whose normals differ by more.
+    """Ends (e, 2, 3) of the edges at which two faces meet with normals that differ by more.
+
+    Edges with one face, or with more than two, do not count.
 
     Parameters
     ----------
-    angle : degrees, in (0, 180). Bends of scans and of coarsely cut curves count as well.
+    angle : degrees, in (0, 180). Edges of noisy scans and of coarsely faceted curves may exceed it.
     """
     if not 0 < angle < 180:
         raise MetricError(f"angle must be in (0, 180) degrees, got {angle}")
@@ -47,15 +49,15 @@ def edge_errors(
 ) -> dict[str, float] | None:
     """Distances, in voxels, from the sharp edges of a source to a reconstruction.
 
-    A rounded edge stays away from the one it was: for a fillet of radius r between two planes at
-    a right angle by .41 r. A reconstruction without faces has nothing near, so None; a source
-    without sharp edges has nothing to ask for, so None as well.
+    A rounded edge keeps a distance from the sharp edge: a fillet of radius r between two planes at
+    a right angle is 0.41 r away. The result is None if the reconstruction has no faces or the
+    source has no sharp edges.
 
     Parameters
     ----------
-    voxel : edge of a voxel, world units.
+    voxel : edge length of a voxel, world units.
     angle : degrees; see ``sharp_edges``.
-    samples, seed : points on the edges, uniform in length.
+    samples, seed : points drawn on the edges, uniform in length.
 
     Returns
     -------
@@ -71,8 +73,9 @@ def edge_errors(
     if not lengths.sum() > 0 or not len(reconstruction.faces):
         return None
     rng = np.random.default_rng(seed)
-    along = np.sort(rng.random(samples)) * lengths.sum()
-    edge = np.minimum(np.searchsorted(np.cumsum(lengths), along, side="right"), len(ends) - 1)
+    position = np.sort(rng.random(samples)) * lengths.sum()
+    edge = np.searchsorted(np.cumsum(lengths), position, side="right")
+    edge = np.minimum(edge, len(ends) - 1)
     share = rng.random((samples, 1))
     points = (1 - share) * ends[edge, 0] + share * ends[edge, 1]
     faces = np.ascontiguousarray(reconstruction.faces, dtype=np.int64)

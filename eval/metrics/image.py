@@ -1,4 +1,4 @@
-"""Errors of images and videos whose values lie in [0, 1]."""
+"""Errors of images, or other sampled signals, with values in [0, 1]."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def mse(prediction: npt.ArrayLike, target: npt.ArrayLike) -> float:
     for name, values in (("prediction", p), ("target", g)):
         if not np.issubdtype(values.dtype, np.floating):
             raise MetricError(f"{name} must be floating point in [0, 1], got {values.dtype}")
-    with np.errstate(invalid="ignore"):  # infinity minus infinity: refused just below
+    with np.errstate(invalid="ignore"):  # infinity minus infinity is refused below
         error = float(np.mean(np.square(np.subtract(p, g, dtype=np.float64))))
-    return _checked(error)
+    return _check_finite(error)
 
 
 def mse_sparse(prediction: SparseBlocks, target: SparseBlocks, *, shape: tuple[int, ...]) -> float:
-    """The same mean for sparse signals of one layout, never built densely.
+    """The same mean for sparse signals of one layout, without building dense arrays.
 
     Parameters
     ----------
-    prediction, target : equal channel counts.
-    shape : true samples per axis; what lies beyond is padding and does not count.
+    prediction, target : signals with the same number of channels.
+    shape : samples per axis without padding, which does not count.
     """
     if prediction.channels != target.channels:
         raise MetricError(
@@ -57,7 +57,7 @@ def mse_sparse(prediction: SparseBlocks, target: SparseBlocks, *, shape: tuple[i
         count += int(weight.sum())
     if not count:
         raise MetricError("prediction and target must hold at least one value")
-    return _checked(total / (count * target.channels))
+    return _check_finite(total / (count * target.channels))
 
 
 def psnr(prediction: npt.ArrayLike, target: npt.ArrayLike) -> float:
@@ -74,7 +74,7 @@ def _decibels(error: float) -> float:
     return -10 * math.log10(error) if error > 0 else math.inf
 
 
-def _checked(error: float) -> float:
+def _check_finite(error: float) -> float:
     if not math.isfinite(error):
         raise MetricError("prediction and target must be finite, got NaN or infinity")
     return error

@@ -1,7 +1,12 @@
-"""Nearest neighbors of two point sets in both directions, and the distances that follow.
+"""Nearest neighbors of two point sets in both directions, and the metrics that follow from them.
 
 A is the reconstruction's point set, B the reference's; d(p, S) is the Euclidean distance from p
-to the nearest point of S. Points have two coordinates or three; NaN and infinite ones are refused.
+to the nearest point of S. The names say which convention holds: ``_l1`` means the unsquared and
+``_l2`` the squared distance, each averaged over the two directions; ``_sum_sq`` is the sum instead.
+
+Empty sets: if exactly one set is empty, every distance is infinite and every score is 0. If both
+are empty, every distance is 0 and every score is 1, as for intersection over union. Points have
+two or three coordinates; NaN and infinite coordinates are refused. No input is changed.
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CloudMatches:
-    """Nearest neighbors of two point sets in both directions, and what follows from them.
+    """Nearest neighbors of two point sets in both directions; the metrics are its properties.
 
     Parameters
     ----------
@@ -46,57 +51,71 @@ class CloudMatches:
 
     @property
     def acc(self) -> float:
+        """Accuracy: mean d(a, B) over the reconstruction's points."""
         return self._distance(self.to_reference)
 
     @property
     def comp(self) -> float:
+        """Completeness: mean d(b, A) over the reference's points."""
         return self._distance(self.to_reconstruction)
 
     @property
     def chamfer_l1(self) -> float:
+        """Half the sum of ``acc`` and ``comp``; unsquared."""
         return 0.5 * (self.acc + self.comp)
 
     @property
     def chamfer_sum_sq(self) -> float:
+        """Sum, not half the sum, of the two mean squared distances, as in ACORN and DeepSDF."""
         squares = self._distance(np.square(self.to_reference))
         return squares + self._distance(np.square(self.to_reconstruction))
 
     @property
     def chamfer_l2(self) -> float:
+        """Half the sum of the two mean squared distances; in squared units."""
         return 0.5 * self.chamfer_sum_sq
 
     @property
     def hausdorff(self) -> float:
+        """Largest distance of any point to the other set."""
         if any(self._empty):
             return 0.0 if all(self._empty) else float("inf")
         return float(max(self.to_reference.max(), self.to_reconstruction.max()))
 
     def fscore(self, threshold: float) -> float:
-        """Harmonic mean of the shares of A within ``threshold`` of B and of B within it of A."""
+        """Harmonic mean of the shares of points at most ``threshold`` from the other set."""
         check_threshold(threshold)
         if any(self._empty):
             return float(all(self._empty))
         precision = float((self.to_reference <= threshold).mean())
         recall = float((self.to_reconstruction <= threshold).mean())
-        both = precision + recall
-        return 2 * precision * recall / both if both else 0.0
+        total = precision + recall
+        return 2 * precision * recall / total if total else 0.0
 
     def normal_consistency(
         self, reconstruction_normals: Floats, reference_normals: Floats
     ) -> float:
-        """Mean absolute cosine between the normals of nearest points, both ways averaged."""
+        """Mean absolute cosine between nearest points' normals, averaged over both directions.
+
+        Flipped normals are not penalized.
+
+        Raises
+        ------
+        MetricError
+            A set does not have one normal for every point.
+        """
+        a = _check_normals("reconstruction", reconstruction_normals, len(self.to_reference))
+        b = _check_normals("reference", reference_normals, len(self.to_reconstruction))
         if any(self._empty):
             return float(all(self._empty))
-        there = reconstruction_normals * reference_normals[self.in_reference]
-        back = reference_normals * reconstruction_normals[self.in_reconstruction]
-        cosines = (float(np.abs(pairs.sum(axis=1)).mean()) for pairs in (there, back))
-        return 0.5 * sum(cosines)
+        products = a * b[self.in_reference], b * a[self.in_reconstruction]
+        return 0.5 * sum(float(np.abs(product.sum(axis=1)).mean()) for product in products)
 
 
 def match_clouds(
     reconstruction: npt.ArrayLike, reference: npt.ArrayLike, *, device: str = "cpu"
 ) -> CloudMatches:
-    """Find nearest neighbors both ways; use it to get several metrics for one search.
+    """Find nearest neighbors in both directions; one search serves all metrics.
 
     Parameters
     ----------
@@ -108,33 +127,20 @@ def match_clouds(
     MetricError
         A shape is not (n, 2) or (n, 3), they differ in d, or a coordinate is NaN or infinite.
     """
-    first, second = checked_pair("reconstruction", reconstruction, "reference", reference)
+    first = _check_points("reconstruction", reconstruction)
+    second = _check_points("reference", reference)
+    if first.shape[1] != second.shape[1]:
+        raise MetricError(
+            "reconstruction and reference must have equally many coordinates, "
+            f"got {first.shape[1]} and {second.shape[1]}"
+        )
     to_reference, in_reference = find_nearest(first, second, device=device)
     to_reconstruction, in_reconstruction = find_nearest(second, first, device=device)
     return CloudMatches(to_reference, to_reconstruction, in_reference, in_reconstruction)
 
 
-def checked_pair(
-    name: str, values: npt.ArrayLike, other_name: str, other_values: npt.ArrayLike
-) -> tuple[Floats, Floats]:
-    """Two point sets as (n, d) and (m, d) float64, d 2 or 3; the names are for what is wrong.
-
-    Raises
-    ------
-    MetricError
-        See ``match_clouds``.
-    """
-    first, second = checked_points(name, values), checked_points(other_name, other_values)
-    if first.shape[1] != second.shape[1]:
-        raise MetricError(
-            f"{name} and {other_name} must have equally many coordinates, "
-            f"got {first.shape[1]} and {second.shape[1]}"
-        )
-    return first, second
-
-
-def checked_points(name: str, values: npt.ArrayLike) -> Floats:
-    """A point set as (n, d) float64, d 2 or 3; errors as ``checked_pair``."""
+def _check_points(name: str, values: npt.ArrayLike) -> Floats:
+    """A point set as (n, d) float64, d 2 or 3, finite."""
     points = np.asarray(values, dtype=np.float64)
     if points.ndim != 2 or points.shape[1] not in (2, 3):
         raise MetricError(f"{name} must have shape (n, 2) or (n, 3), got {points.shape}")
@@ -143,7 +149,14 @@ def checked_points(name: str, values: npt.ArrayLike) -> Floats:
     return points
 
 
+def _check_normals(name: str, normals: Floats, count: int) -> Floats:
+    checked = _check_points(f"{name} normals", normals)
+    if len(checked) != count:
+        raise MetricError(f"{name} must have one normal per point, got {len(checked)} for {count}")
+    return checked
+
+
 def check_threshold(threshold: float) -> None:
-    """Refuse a distance, for ``fscore``, that is not positive and finite."""
+    """Refuse a distance for ``fscore`` that is not positive and finite."""
     if not 0 < threshold < float("inf"):
         raise MetricError(f"threshold must be positive and finite, got {threshold}")

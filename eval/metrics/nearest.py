@@ -1,7 +1,7 @@
-"""Nearest neighbors between point sets of any dimension, on the processor or on a GPU.
+"""Nearest neighbors between point sets of any dimension, on the CPU or on a GPU.
 
-The search on the processor is exact in float64. The one on a GPU compares every pair of points in
-float32, which is enough to choose a neighbor; its distance is then computed in float64.
+The search on the CPU is exact in float64. The search on a GPU compares every pair of points in
+float32, which suffices to choose a neighbor; its distance is then computed in float64.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
-# From points (n, d) and a cloud (m, d), float32 in [-1, 1], to the index of the nearest, (n,).
-Pick = Callable[["Tensor", "Tensor"], "Tensor"]
+NeighborChooser = Callable[["Tensor", "Tensor"], "Tensor"]
+"""From points (n, d) and a cloud (m, d), float32 in [-1, 1], to the index (n,) of the nearest."""
 
-# Distances that are held at once: 64 MB of float32, twice.
+# Distances in memory at once: 64 MB of float32, twice.
 TILE = 1 << 24
 
 
 def find_nearest(points: Floats, cloud: Floats, *, device: str = "cpu") -> tuple[Floats, Indices]:
-    """Find for each point the nearest of a cloud; of several equally near ones any.
+    """Find for each point the nearest point of a cloud; any of them if several are equally near.
 
     Parameters
     ----------
-    points, cloud : (n, d) and (m, d), one unit of length, finite: who calls has seen to it.
-    device : cpu, or cuda: Kaolin's search if it is installed, else ``pick_by_differences``.
+    points, cloud : (n, d) and (m, d) in one unit of length, finite; this is not checked.
+    device : cpu, or cuda: Kaolin's search if it is installed, else ``choose_by_differences``.
 
     Returns
     -------
@@ -44,9 +44,9 @@ def find_nearest(points: Floats, cloud: Floats, *, device: str = "cpu") -> tuple
     Raises
     ------
     MetricError
-        ``device`` is another word.
+        ``device`` is neither cpu nor cuda.
     SettingsError
-        ``device`` is cuda and there is none.
+        ``device`` is cuda and there is no CUDA GPU.
     """
     if device not in ("cpu", "cuda"):
         raise MetricError(f"device must be cpu or cuda, got {device!r}")
@@ -54,46 +54,46 @@ def find_nearest(points: Floats, cloud: Floats, *, device: str = "cpu") -> tuple
         return np.full(len(points), np.inf), np.full(len(points), -1, dtype=np.int64)
     if device == "cpu":
         return nearest_by_tree(points, cloud)
-    # PyTorch is imported on first use.
+    # Importing PyTorch takes seconds, so only a GPU search does.
     from geom_miner.kernels import choose_device
 
-    chosen = choose_device(device)
-    return nearest_by_pick(points, cloud, kaolin_pick() or pick_by_differences, chosen)
+    chooser = kaolin_chooser() or choose_by_differences
+    return nearest_on_device(points, cloud, chooser, choose_device(device))
 
 
 def nearest_by_tree(points: Floats, cloud: Floats) -> tuple[Floats, Indices]:
-    """The nearest by a k-d tree on all cores; for the arguments see ``find_nearest``.
+    """Search by a k-d tree on all cores; for the arguments see ``find_nearest``.
 
-    Time grows with the distance: many points are about equally far from a far one.
+    The search takes longer for distant points: many points of the cloud are about equally far.
     """
-    # In the order of a tree's leaves neighbors are close in memory, which makes the search among
-    # points that come in a random order three to five times as fast.
-    order, inner = _tree(points).indices, _tree(cloud).indices
-    found, at = _tree(cloud[inner]).query(points[order], workers=-1)
+    # Sorted in the order of a tree's leaves, neighbors are close in memory. This makes the search
+    # among points in random order three to five times as fast.
+    order, cloud_order = _tree(points).indices, _tree(cloud).indices
+    sorted_distances, positions = _tree(cloud[cloud_order]).query(points[order], workers=-1)
     distances, indices = np.empty(len(points)), np.empty(len(points), dtype=np.int64)
-    distances[order], indices[order] = found, inner[at]
+    distances[order], indices[order] = sorted_distances, cloud_order[positions]
     return distances, indices
 
 
 def _tree(points: Floats) -> cKDTree:
-    # Plain midpoint splits build twice as fast as balanced, tightened ones; they and large leaves
-    # answer as fast for near surfaces and several times as fast for far ones.
+    # Midpoint splits and large leaves build twice as fast as balanced, compact trees. Queries are
+    # as fast for close surfaces and several times as fast for distant ones.
     return cKDTree(points, leafsize=64, balanced_tree=False, compact_nodes=False)
 
 
-def nearest_by_pick(
-    points: Floats, cloud: Floats, pick: Pick, device: str
+def nearest_on_device(
+    points: Floats, cloud: Floats, chooser: NeighborChooser, device: str
 ) -> tuple[Floats, Indices]:
-    """The nearest as chosen in float32 on a device; its distance in float64.
+    """Choose neighbors in float32 on a device; compute their distances in float64.
 
-    What is chosen is farther than the nearest by at most 2**-18 of half the longest side of the
-    box around both sets: coordinates are centered, and scaled by a power of two to at most 1,
-    before they and then their differences are rounded to float32.
+    The chosen neighbor is farther than the nearest one by at most 2**-18 of half the longest side
+    of the box around both sets: coordinates are centered, and scaled by a power of two to at most
+    1, before they and then their differences are rounded to float32.
 
     Parameters
     ----------
-    points, cloud : as ``find_nearest``; at least one point in the cloud.
-    pick : on tensors of that device.
+    points, cloud : as for ``find_nearest``; at least one point in the cloud.
+    chooser : works on tensors on that device.
     """
     import torch
 
@@ -102,33 +102,33 @@ def nearest_by_pick(
     center = low + (high - low) / 2
     exponent = np.frexp(float((high - center).max()))[1]
     first, second = (
-        torch.from_numpy(np.ldexp(each - center, -exponent).astype(np.float32)).to(device)
-        for each in (points, cloud)
+        torch.from_numpy(np.ldexp(positions - center, -exponent).astype(np.float32)).to(device)
+        for positions in (points, cloud)
     )
-    indices: Indices = pick(first, second).cpu().numpy().astype(np.int64)
+    indices: Indices = chooser(first, second).cpu().numpy().astype(np.int64)
     return np.linalg.norm(points - cloud[indices], axis=1), indices
 
 
-def pick_by_differences(points: Tensor, cloud: Tensor, *, tile: int = TILE) -> Tensor:
+def choose_by_differences(points: Tensor, cloud: Tensor, *, tile: int = TILE) -> Tensor:
     """Compare all pairs, ``tile`` of them at once, by sums of squared differences.
 
-    The product form |p|^2 - 2 p.q + |q|^2 would be faster and is not taken: of near points it
-    leaves nothing but rounding.
+    The product form |p|^2 - 2 p.q + |q|^2 would be faster, but for close points only rounding
+    errors remain of it.
     """
     import torch
 
     columns = min(len(cloud), tile, 1 << 14)
     rows = tile // columns
-    picked = torch.zeros(len(points), dtype=torch.int64, device=points.device)
+    chosen = torch.zeros(len(points), dtype=torch.int64, device=points.device)
     for first in range(0, len(points), rows):
-        part, at = points[first : first + rows], picked[first : first + rows]
-        least = torch.full((len(part),), torch.inf, device=points.device)
+        tile_points, tile_chosen = points[first : first + rows], chosen[first : first + rows]
+        least = torch.full((len(tile_points),), torch.inf, device=points.device)
         for start in range(0, len(cloud), columns):
-            squares = _squared_distances(part, cloud[start : start + columns])
+            squares = _squared_distances(tile_points, cloud[start : start + columns])
             smallest, where = squares.min(dim=1)
-            at.copy_(torch.where(smallest < least, where + start, at))
+            tile_chosen.copy_(torch.where(smallest < least, where + start, tile_chosen))
             least = torch.minimum(least, smallest)
-    return picked
+    return chosen
 
 
 def _squared_distances(points: Tensor, cloud: Tensor) -> Tensor:
@@ -139,22 +139,22 @@ def _squared_distances(points: Tensor, cloud: Tensor) -> Tensor:
     return squares
 
 
-def kaolin_pick() -> Pick | None:
-    """The same choice by Kaolin's CUDA kernel, which knows three dimensions; None without Kaolin.
+def kaolin_chooser() -> NeighborChooser | None:
+    """The same choice by Kaolin's three-dimensional CUDA kernel; None if it is not installed.
 
-    A package of that name that lacks the kernel, such as a place holder, counts as none.
+    A package of that name without the kernel, such as a placeholder, does not count.
     """
     try:
         sided_distance = importlib.import_module("kaolin.metrics.pointcloud").sided_distance
     except (ImportError, OSError, AttributeError):
         return None
 
-    def pick(points: Tensor, cloud: Tensor) -> Tensor:
+    def choose(points: Tensor, cloud: Tensor) -> Tensor:
         from torch.nn.functional import pad
 
-        first, second = (pad(each, (0, 3 - each.shape[1]))[None] for each in (points, cloud))
+        first, second = (pad(p, (0, 3 - p.shape[1]))[None] for p in (points, cloud))
         _, indices = sided_distance(first.contiguous(), second.contiguous())
-        picked: Tensor = indices[0]
-        return picked
+        chosen: Tensor = indices[0]
+        return chosen
 
-    return pick
+    return choose

@@ -49,12 +49,12 @@ def iou_voxel(prediction: npt.ArrayLike, target: npt.ArrayLike, *, threshold: fl
 def iou_voxel_sparse(
     prediction: SparseBlocks, target: SparseBlocks, *, shape: tuple[int, ...], threshold: float
 ) -> float:
-    """The same ratio for sparse occupancies of one layout, never built densely.
+    """The same ratio for sparse occupancies of one layout, without building dense arrays.
 
     Parameters
     ----------
-    prediction, target : one channel each.
-    shape : true samples per axis; what lies beyond is padding and does not count.
+    prediction, target : occupancies with one channel each.
+    shape : samples per axis without padding, which does not count.
     threshold : cuts the prediction.
     """
     _check_threshold(threshold)
@@ -80,14 +80,14 @@ def iou_off_grid(
     threshold: float = 0.5,
     chunk: int = 256,
 ) -> float:
-    """IoU between the samples: of a prediction, interpolated to half its spacing, with a truth.
+    """IoU between the samples: a prediction, interpolated to half its spacing, against the truth.
 
     Parameters
     ----------
-    prediction, truth : one channel each; the truth on twice as many samples along every axis.
-    shape : true samples of the truth per axis.
+    prediction, truth : one channel each; the truth has twice as many samples along every axis.
+    shape : samples of the truth per axis, without padding.
     threshold : cuts the prediction.
-    chunk : blocks that are interpolated at once.
+    chunk : number of blocks that are interpolated at once.
     """
     _check_threshold(threshold)
     ndim = prediction.layout.ndim
@@ -97,10 +97,10 @@ def iou_off_grid(
     truth = truth.extended(layout)
     varying = torch.cat([varying_when_upsampled(prediction), truth.ids]).sort().values
     varying = torch.unique_consecutive(varying)
-    # Blocks of nothing but padding have no weight.
+    # Blocks that contain only padding have no weight.
     varying = varying[(layout.starts_of(varying) < torch.tensor(shape)).all(dim=1)]
     inside, true = doubled(prediction.constants) >= threshold, truth.constants >= 0.5
-    weight = _true_samples(layout, shape)
+    weight = _samples_without_padding(layout, shape)
     weight[tuple(layout.coordinates_of(varying).T)] = 0
     intersection = int(weight[(inside & true)[..., 0]].sum())
     union = int(weight[(inside | true)[..., 0]].sum())
@@ -115,8 +115,8 @@ def iou_off_grid(
     return _ratio(intersection, union)
 
 
-def _true_samples(layout: BlockGrid, shape: tuple[int, ...]) -> Tensor:
-    """For each block, (*counts), how many of its samples are not padding."""
+def _samples_without_padding(layout: BlockGrid, shape: tuple[int, ...]) -> Tensor:
+    """Number of samples of each block, (*counts), that are not padding."""
     weight = torch.ones((), dtype=torch.int64)
     for count, size, n in zip(layout.counts, layout.block_shape, shape, strict=True):
         along = (n - torch.arange(count) * size).clamp(0, size)

@@ -1,4 +1,4 @@
-"""Points spread evenly over a triangle mesh, with the normals of the triangles they lie on."""
+"""Points drawn uniformly on a triangle mesh, with the normals of their triangles."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class SurfaceSamples:
 def sample_surface(
     mesh: TriangleMesh, count: int, seed: int | np.random.SeedSequence
 ) -> SurfaceSamples:
-    """Draw independent points, uniform in area: a triangle by its area, then a point in it.
+    """Draw independent points, uniform in area: first a triangle by its area, then a point in it.
 
-    The points come in the order of the faces, which keeps neighbors close in memory. Faces
-    without area are never drawn; a mesh without area (or without faces) gives no points.
+    The points are sorted by face, which keeps neighbors close in memory. Faces without area are
+    never drawn; a mesh without area (or without faces) gives no points.
 
     Parameters
     ----------
@@ -57,10 +57,10 @@ def sample_surface(
     if not len(cumulative) or not cumulative[-1] > 0:
         return SurfaceSamples(np.zeros((0, 3)), np.zeros((0, 3)))
     rng = np.random.default_rng(seed)
-    # The search to the right skips faces of zero area: they add nothing to the cumulative sum.
-    target = np.sort(rng.random(count)) * cumulative[-1]
+    # side="right" skips faces of zero area: they add nothing to the cumulative sum.
+    position = np.sort(rng.random(count)) * cumulative[-1]
     last = int(np.flatnonzero(double_area)[-1])
-    face = np.minimum(np.searchsorted(cumulative, target, side="right"), last)
+    face = np.minimum(np.searchsorted(cumulative, position, side="right"), last)
     # Folding the unit square over its diagonal keeps the density uniform in the triangle.
     u, v = rng.random((2, count))
     folded = u + v > 1

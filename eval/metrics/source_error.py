@@ -1,7 +1,7 @@
-"""How far a mesh lies from its source: exact distances to triangles, and angles of normals.
+"""Exact distances from a mesh to the triangles of its source, and angles between normals.
 
-Chamfer distances compare two samplings and cannot fall below the spacing of their points. Here
-points of the reconstruction are held against the source's triangles themselves.
+Chamfer distances compare two samplings, so they cannot fall below the spacing of the points. Here
+points of the reconstruction are compared with the source's triangles themselves.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class SourceErrors:
-    """Errors at points spread evenly over a reconstruction; no points where it has no area.
+    """Errors at points drawn uniformly on a reconstruction; no points if it has no area.
 
     Parameters
     ----------
-    distances : (n,) to the nearest point of the source, world units.
-    angles : (n,) between the reconstruction's normal and that of the nearest source face, degrees
-        in [0, 180].
-    points : (n, 3), where.
+    distances : (n,) distances to the nearest point of the source, world units.
+    angles : (n,) angles between the reconstruction's normal and the normal of the nearest source
+        face, degrees in [0, 180].
+    points : (n, 3) positions of the points.
     """
 
     distances: Floats
@@ -35,11 +35,15 @@ class SourceErrors:
     points: Floats
 
     def summary(self, voxel: float) -> dict[str, dict[str, float] | None]:
-        """``surface_error_voxels`` and ``normal_error_degrees``: mean, 95 % and more of each.
+        """The ``spread`` of the distances and of the angles.
 
         Parameters
         ----------
-        voxel : edge of a voxel, world units.
+        voxel : edge length of a voxel, world units.
+
+        Returns
+        -------
+        dict with surface_error_voxels and normal_error_degrees.
         """
         if not len(self.distances):
             return {"surface_error_voxels": None, "normal_error_degrees": None}
@@ -56,7 +60,7 @@ def source_errors(
 
     Parameters
     ----------
-    samples, seed : points on the reconstruction, uniform in area.
+    samples, seed : points drawn on the reconstruction, uniform in area.
 
     Raises
     ------
@@ -67,7 +71,7 @@ def source_errors(
     corners = source.triangles
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     length = np.linalg.norm(normals, axis=1)
-    # A face without area has no normal to compare with, and its edges are other faces' too.
+    # A face without area has no normal, and its edges belong to other faces as well.
     faces = np.ascontiguousarray(source.faces[length > 0], dtype=np.int64)
     if not len(cloud) or not len(faces):
         return SourceErrors(np.zeros(0), np.zeros(0), np.zeros((0, 3)))
@@ -80,7 +84,7 @@ def source_errors(
 def nearest_faces(
     points: Floats, vertices: Floats, faces: npt.NDArray[np.int64]
 ) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Distance of each point (n, 3) to the nearest of some triangles, and which that is.
+    """Distance of each point (n, 3) to the nearest triangle, and the index of that triangle.
 
     Raises
     ------
@@ -97,7 +101,7 @@ def nearest_faces(
 
 
 def spread(values: Floats) -> dict[str, float]:
-    """Mean, median, 95 % and largest of at least one value."""
+    """Mean, median, 95 % quantile and maximum of one or more values."""
     return {
         "mean": float(values.mean()),
         "median": float(np.median(values)),

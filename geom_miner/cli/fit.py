@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from geom_miner.fit.file_fit import FitResult
     from geom_miner.grid.target import Target
 
-IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
-
 Backend = Literal["auto", "reference", "cpu", "gpu"]
 
 
@@ -125,7 +123,12 @@ class Fit:
 
 def is_image(source: Path) -> bool:
     """Whether a source is an image, by its suffix."""
-    return source.suffix.lower() in IMAGES
+    if not source.suffix:
+        return False
+    # Loaded only for a file that is named: --help has to answer at once.
+    from geom_miner.media.images import IMAGE_SUFFIXES
+
+    return source.suffix.lower() in IMAGE_SUFFIXES
 
 
 def choose_preset(preset: str, source: Path, target: str) -> str:

@@ -161,9 +161,13 @@ def _history_of(path: Path, levels: Sequence[BlockMLPs], grid: SampleGrid) -> li
 
 def _counts(entry: ScaleHistory) -> tuple[object, ...]:
     return (
-        entry.scale, entry.shape, entry.blocks, entry.varying_blocks, entry.fitted_blocks,
+        entry.scale,
+        entry.shape,
+        entry.blocks,
+        entry.varying_blocks,
+        entry.fitted_blocks,
         entry.parameters,
-    )  # fmt: skip
+    )
 
 
 def _unknown_history(blocks: BlockMLPs, grid: SampleGrid) -> ScaleHistory:

@@ -174,9 +174,14 @@ def _write_answers(occupancy: Occupancy, samples: int, path: Path) -> None:
         ]
     )
     np.savez(
-        path, index=index.astype(np.int32), inside=inside, near=near, resolution=n,
-        spacing=grid.spacing, origin=grid.origin,
-    )  # fmt: skip
+        path,
+        index=index.astype(np.int32),
+        inside=inside,
+        near=near,
+        resolution=n,
+        spacing=grid.spacing,
+        origin=grid.origin,
+    )
 
 
 def _chunks(index: Ints) -> Iterator[Ints]:

@@ -189,9 +189,11 @@ def measure(run: ScalingConfig, resolution: int) -> dict[str, Any]:
     row["fit_peak_rss_bytes"] = peak_rss_bytes()
     decoded = timed("decode", lambda: model.decode(0))
     row["iou"] = iou_voxel_sparse(
-        decoded, occupancy.blocks.extended(decoded.layout),
-        shape=occupancy.grid.shape, threshold=0.5,
-    )  # fmt: skip
+        decoded,
+        occupancy.blocks.extended(decoded.layout),
+        shape=occupancy.grid.shape,
+        threshold=0.5,
+    )
     del decoded
     surface = timed("extract", lambda: extract_level(model, 0))
     row["faces"] = len(surface.faces)
@@ -216,8 +218,11 @@ _COLUMNS = (
 )
 # Entries that the limit is for: whole runs, of which some have no fit.
 _LIMITED = (
-    "voxels_and_pyramid_seconds", "voxels_peak_rss_bytes", "all_seconds", "all_peak_rss_bytes",
-)  # fmt: skip
+    "voxels_and_pyramid_seconds",
+    "voxels_peak_rss_bytes",
+    "all_seconds",
+    "all_peak_rss_bytes",
+)
 _STAGES = [name for _, name, _ in _COLUMNS if name not in _LIMITED]
 
 

@@ -87,9 +87,17 @@ def run_speed(run: SpeedConfig, *, console: Console) -> dict[str, Any]:
             rows = {}
             for name, preset_name, backend in entries:
                 job = FitJob(
-                    job_of, signal, resolution, scales, preset_name, backend, device,
-                    tuple(targets), run.every, run.patience,
-                )  # fmt: skip
+                    job_of,
+                    signal,
+                    resolution,
+                    scales,
+                    preset_name,
+                    backend,
+                    device,
+                    tuple(targets),
+                    run.every,
+                    run.patience,
+                )
                 with console.status(f"{title}: {name}"):
                     try:
                         rows[name] = run_alone(job)
@@ -129,9 +137,13 @@ def _fits_table(title: str, rows: dict[str, dict[str, Any]]) -> Table:
     table = Table(title=f"{title}: seconds to a quality (how many times sooner than the first)")
     table.add_column("")
     for column in (
-        *goals, *(f"best {m}" for m in measures),
-        "seconds", "in kernel", "peak GiB", "parameters",
-    ):  # fmt: skip
+        *goals,
+        *(f"best {m}" for m in measures),
+        "seconds",
+        "in kernel",
+        "peak GiB",
+        "parameters",
+    ):
         table.add_column(column, justify="right")
     for name, row in rows.items():
         cells = []
@@ -146,10 +158,14 @@ def _fits_table(title: str, rows: dict[str, dict[str, Any]]) -> Table:
             cells.append("-" if own is None else f"{own:.2f}{ratio}")
         bests = [f"{row['best'][m]:.5g}" if m in row["best"] else "-" for m in measures]
         table.add_row(
-            name, *cells, *bests, f"{row['seconds']:.1f}{'+' if row['given_up'] else ''}",
-            f"{row['kernel_share']:.0%}", f"{row['peak_rss_bytes'] / 2**30:.2f}",
+            name,
+            *cells,
+            *bests,
+            f"{row['seconds']:.1f}{'+' if row['given_up'] else ''}",
+            f"{row['kernel_share']:.0%}",
+            f"{row['peak_rss_bytes'] / 2**30:.2f}",
             f"{row['parameters']:,}",
-        )  # fmt: skip
+        )
     return table
 
 

@@ -64,9 +64,14 @@ def _kernel(name: str) -> _Make:
         state = TrainingState.start(start)
         rates, tolerances = torch.full((_STEPS,), 1e-3), torch.zeros_like(state.losses)
         return lambda: kernel.train(
-            architecture, state, coordinates, targets, targets,
-            learning_rates=rates, tolerances=tolerances,
-        )  # fmt: skip
+            architecture,
+            state,
+            coordinates,
+            targets,
+            targets,
+            learning_rates=rates,
+            tolerances=tolerances,
+        )
 
     return make
 

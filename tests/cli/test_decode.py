@@ -224,8 +224,10 @@ def test_exports_stay_well_below_the_dense_size(tmp_path: Path) -> None:
     targets = [tmp_path / name for name in ("a.npy", "a.nrrd", "a.zarr")]
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, model, *targets],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     *exports, whole = json.loads(done.stdout)
     size = 256**3 * 4
     assert whole > size

@@ -100,8 +100,10 @@ def test_help_is_quick_and_light(arguments: list[str]) -> None:
         begun = time.perf_counter()
         done = subprocess.run(
             [sys.executable, "-m", "geom_miner", *arguments],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         seconds.append(time.perf_counter() - begun)
     assert "geom-miner" in done.stdout
     assert min(seconds) < 0.5

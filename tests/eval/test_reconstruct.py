@@ -208,11 +208,14 @@ def test_a_real_method_by_the_command_line(mesh: Path, tmp_path: Path) -> None:
     arguments = command(mesh, output, "--resolution", "32", "--steps", "100", method="miner")
     done = subprocess.run(
         [sys.executable, "-m", "eval", *arguments, "--device", "cpu", "--json"],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
         cwd=Path(__file__).parents[2],
         # Threads that wait for one another cost more than they bring here.
         env={**os.environ, "OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     facts = json.loads(done.stdout)
     assert facts["steps"] == 100

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,15 @@ def test_values_and_defaults(tmp_path: Path) -> None:
     assert (run.shape, run.fill, run.up, run.resolution) == ("lucy", 1, "z", None)
     assert fit_settings(run).scales == 2
     assert fit_settings(run).width == preset("surface").settings.width
+
+
+def test_settings_of_the_released_code_change_one_by_one(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, "shape: lucy\npreset: miner-release-volume\nfit: {released: {plateau: 0}}\n"
+    )
+    expected = preset("miner-release-volume").settings.released
+    found = fit_settings(load_config(path, ShapeRun)).released
+    assert found == replace(expected, plateau=0)
 
 
 def test_overrides_win_where_they_are_given(tmp_path: Path) -> None:

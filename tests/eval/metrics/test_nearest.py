@@ -16,11 +16,11 @@ from hypothesis.extra.numpy import arrays
 from eval.errors import MetricError
 from eval.metrics import nearest
 from eval.metrics.nearest import (
+    choose_by_differences,
     find_nearest,
-    kaolin_pick,
-    nearest_by_pick,
+    kaolin_chooser,
     nearest_by_tree,
-    pick_by_differences,
+    nearest_on_device,
 )
 from geom_miner.errors import SettingsError
 
@@ -77,10 +77,10 @@ def test_the_tree_finds_the_nearest(pair: tuple[Floats, Floats]) -> None:
 @settings(max_examples=50)
 @given(pair=pairs, tile=st.integers(1, 100))
 def test_differences_find_the_nearest(pair: tuple[Floats, Floats], tile: int) -> None:
-    def pick(points: torch.Tensor, cloud: torch.Tensor) -> torch.Tensor:
-        return pick_by_differences(points, cloud, tile=tile)
+    def choose(points: torch.Tensor, cloud: torch.Tensor) -> torch.Tensor:
+        return choose_by_differences(points, cloud, tile=tile)
 
-    check(nearest_by_pick(*pair, pick, "cpu"), *pair, FLOAT32 * half_side(*pair))
+    check(nearest_on_device(*pair, choose, "cpu"), *pair, FLOAT32 * half_side(*pair))
 
 
 @pytest.mark.parametrize("d", [2, 3])
@@ -89,7 +89,7 @@ def test_the_tensor_search_equals_the_tree(d: int) -> None:
     points, cloud = (np.round(scattered(2000, d, seed) * 2**20) / 2**20 for seed in (0, 1))
     by_tree, by_tensor = (
         nearest_by_tree(points, cloud),
-        nearest_by_pick(points, cloud, pick_by_differences, "cpu"),
+        nearest_on_device(points, cloud, choose_by_differences, "cpu"),
     )
     np.testing.assert_array_equal(by_tree[1], by_tensor[1])
     np.testing.assert_allclose(by_tree[0], by_tensor[0], rtol=1e-14, atol=0)
@@ -100,23 +100,23 @@ def test_the_tensor_search_equals_the_tree(d: int) -> None:
 def test_near_points_far_from_the_origin_keep_their_distances(d: int, scale: float) -> None:
     cloud = (scattered(500, d, 0) + 1e4) * scale
     points = cloud[::-1] + scattered(500, d, 1) * 1e-5 * scale
-    found = nearest_by_pick(points, cloud, pick_by_differences, "cpu")
+    found = nearest_on_device(points, cloud, choose_by_differences, "cpu")
     np.testing.assert_array_equal(found[1], np.arange(500)[::-1])
     np.testing.assert_allclose(found[0], nearest_by_tree(points, cloud)[0], rtol=1e-12, atol=0)
 
 
 def test_clouds_larger_than_a_tile() -> None:
     points, cloud = scattered(30, 3, 2), scattered(40_000, 3, 3)
-    found = nearest_by_pick(points, cloud, pick_by_differences, "cpu")
+    found = nearest_on_device(points, cloud, choose_by_differences, "cpu")
     assert found[1].max() > 1 << 14  # the nearest of some are not among the first columns
     check(found, points, cloud, FLOAT32 / 2)
 
 
-def test_one_place_for_all_points() -> None:
+def test_one_position_for_all_points() -> None:
     points = np.full((4, 2), 3.25)
     for found in (
         nearest_by_tree(points, points),
-        nearest_by_pick(points, points, pick_by_differences, "cpu"),
+        nearest_on_device(points, points, choose_by_differences, "cpu"),
     ):
         assert found[0].tolist() == [0.0] * 4
 
@@ -128,10 +128,10 @@ def test_an_empty_cloud_is_infinitely_far() -> None:
 
 
 def test_no_points_have_no_neighbors() -> None:
-    none, some = np.zeros((0, 3)), np.zeros((5, 3))
+    none, five = np.zeros((0, 3)), np.zeros((5, 3))
     for found in (
-        find_nearest(none, some),
-        nearest_by_pick(some[:0], some, pick_by_differences, "cpu"),
+        find_nearest(none, five),
+        nearest_on_device(none, five, choose_by_differences, "cpu"),
     ):
         assert [len(each) for each in found] == [0, 0]
 
@@ -140,7 +140,7 @@ def test_inputs_are_left_alone() -> None:
     points, cloud = scattered(50, 3, 4), scattered(60, 3, 5)
     copies = points.copy(), cloud.copy()
     nearest_by_tree(points, cloud)
-    nearest_by_pick(points, cloud, pick_by_differences, "cpu")
+    nearest_on_device(points, cloud, choose_by_differences, "cpu")
     assert np.array_equal(points, copies[0])
     assert np.array_equal(cloud, copies[1])
 
@@ -151,7 +151,7 @@ def test_unknown_devices_are_refused() -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-def test_a_missing_gpu_is_said() -> None:
+def test_a_missing_gpu_is_refused() -> None:
     with pytest.raises(SettingsError, match="no CUDA GPU"):
         find_nearest(np.zeros((1, 3)), np.zeros((1, 3)), device="cuda")
 
@@ -167,44 +167,42 @@ def _sided_distance(first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Te
 
 
 @pytest.mark.parametrize("d", [2, 3])
-def test_kaolin_is_called_as_it_wants_to_be(d: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kaolin_is_called_by_its_signature(d: int, monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType(KAOLIN)
     module.sided_distance = _sided_distance  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, KAOLIN, module)
-    pick = kaolin_pick()
-    assert pick is not None
+    chooser = kaolin_chooser()
+    assert chooser is not None
     points, cloud = scattered(70, d, 6), scattered(80, d, 7)
-    check(nearest_by_pick(points, cloud, pick, "cpu"), points, cloud, FLOAT32 / 2)
+    check(nearest_on_device(points, cloud, chooser, "cpu"), points, cloud, FLOAT32 / 2)
 
 
-def test_a_place_holder_is_not_kaolin(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_placeholder_is_not_kaolin(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("kaolin", "kaolin.metrics"):
         monkeypatch.setitem(sys.modules, name, ModuleType(name))
     monkeypatch.setitem(sys.modules, KAOLIN, ModuleType(KAOLIN))
-    assert kaolin_pick() is None
+    assert kaolin_chooser() is None
     monkeypatch.setitem(sys.modules, KAOLIN, None)
-    assert kaolin_pick() is None
+    assert kaolin_chooser() is None
 
 
-@pytest.mark.parametrize("found", [True, False])
-def test_the_switch_takes_kaolin_where_it_is(found: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    import geom_miner.kernels
+@pytest.mark.parametrize("installed", [True, False])
+def test_kaolin_is_used_if_installed(installed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    used = []
 
-    taken = []
+    def recorder(name: str) -> nearest.NeighborChooser:
+        def choose(points: torch.Tensor, cloud: torch.Tensor) -> torch.Tensor:
+            used.append(name)
+            return choose_by_differences(points, cloud)
 
-    def noted(name: str) -> nearest.Pick:
-        def pick(points: torch.Tensor, cloud: torch.Tensor) -> torch.Tensor:
-            taken.append(name)
-            return pick_by_differences(points, cloud)
+        return choose
 
-        return pick
-
-    ours, theirs = noted("ours"), noted("theirs")
-    monkeypatch.setattr(geom_miner.kernels, "choose_device", {"cuda": "cpu"}.__getitem__)
-    monkeypatch.setattr(nearest, "pick_by_differences", ours)
-    monkeypatch.setattr(nearest, "kaolin_pick", lambda: theirs if found else None)
+    ours, kaolin = recorder("ours"), recorder("kaolin")
+    monkeypatch.setattr("geom_miner.kernels.choose_device", {"cuda": "cpu"}.__getitem__)
+    monkeypatch.setattr(nearest, "choose_by_differences", ours)
+    monkeypatch.setattr(nearest, "kaolin_chooser", lambda: kaolin if installed else None)
     find_nearest(scattered(3, 3, 0), scattered(3, 3, 1), device="cuda")
-    assert taken == ["theirs" if found else "ours"]
+    assert used == ["kaolin" if installed else "ours"]
 
 
 @pytest.mark.gpu
@@ -212,15 +210,15 @@ def test_the_switch_takes_kaolin_where_it_is(found: bool, monkeypatch: pytest.Mo
 def test_a_gpu_finds_the_nearest(d: int) -> None:
     points, cloud = scattered(3000, d, 8), scattered(4000, d, 9)
     check(find_nearest(points, cloud, device="cuda"), points, cloud, FLOAT32 / 2)
-    ours = nearest_by_pick(points, cloud, pick_by_differences, "cuda")
+    ours = nearest_on_device(points, cloud, choose_by_differences, "cuda")
     check(ours, points, cloud, FLOAT32 / 2)
 
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("d", [2, 3])
 def test_kaolin_agrees_with_ours(d: int) -> None:
-    pick = kaolin_pick()
-    if pick is None:
+    chooser = kaolin_chooser()
+    if chooser is None:
         pytest.skip("Kaolin is not installed")
     points, cloud = scattered(3000, d, 10), scattered(4000, d, 11)
-    check(nearest_by_pick(points, cloud, pick, "cuda"), points, cloud, FLOAT32 / 2)
+    check(nearest_on_device(points, cloud, chooser, "cuda"), points, cloud, FLOAT32 / 2)

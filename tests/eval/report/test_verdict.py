@@ -113,9 +113,12 @@ def test_the_last_budget_stands_for_an_entry() -> None:
 
 @pytest.mark.parametrize(
     ("poisson", "verdict", "count"),
-    [((0.4, 0.3), "holds:", "2 of 2"), ((0.4, 0.01), "holds in part", "1 of 2"),
-     ((0.01, 0.01), "does not hold", "0 of 2")],
-)  # fmt: skip
+    [
+        ((0.4, 0.3), "holds:", "2 of 2"),
+        ((0.4, 0.01), "holds in part", "1 of 2"),
+        ((0.01, 0.01), "does not hold", "0 of 2"),
+    ],
+)
 def test_the_claim_about_sharp_parts(
     poisson: tuple[float, float], verdict: str, count: str
 ) -> None:

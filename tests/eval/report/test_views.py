@@ -132,8 +132,14 @@ def test_cells_at_a_time_are_said_not_to_be_comparable() -> None:
 def test_published_means_are_those_of_the_papers() -> None:
     """The tables' means over the five scans, stated in the papers, find slips of the hand."""
     scans = ("anchor", "daratech", "dc", "gargoyle", "lord_quas")
-    means = {"IGR": (1.38, 16.33), "SIREN": (0.42, 7.67), "SAL": (0.36, 7.47),
-             "IGR+FF": (0.96, 11.06), "PHASE+FF": (0.22, 4.96), "DiGS": (0.19, 3.52)}  # fmt: skip
+    means = {
+        "IGR": (1.38, 16.33),
+        "SIREN": (0.42, 7.67),
+        "SAL": (0.36, 7.47),
+        "IGR+FF": (0.96, 11.06),
+        "PHASE+FF": (0.22, 4.96),
+        "DiGS": (0.19, 3.52),
+    }
     for system, stated in means.items():
         figures = [f for name in scans for f in published_for(name)]
         own = [f.truth for f in figures if f.system == system and not f.normals]

@@ -20,10 +20,17 @@ def test_rows_report_and_plot(tmp_path: Path, console: Console) -> None:
     source = tmp_path / "ball.ply"
     write_mesh(source, sphere(3.0, (1.0, 2.0, 3.0)))
     run = ScalingConfig(
-        shape=str(source), sections=["growth", "triangles"], fitted=[32], voxelized=[64, 128],
-        subdivisions=1, subdivided_resolution=32, whole_resolution=16, open3d_samples=0,
-        preset="fast", output=str(tmp_path / "out"),
-    )  # fmt: skip
+        shape=str(source),
+        sections=["growth", "triangles"],
+        fitted=[32],
+        voxelized=[64, 128],
+        subdivisions=1,
+        subdivided_resolution=32,
+        whole_resolution=16,
+        open3d_samples=0,
+        preset="fast",
+        output=str(tmp_path / "out"),
+    )
     out = run_scaling(run, console=console)
     small, middle, large = out["rows"]
     assert small["iou"] > 0.99

@@ -27,9 +27,13 @@ def tiny_run(folder: Path, **changes: Any) -> AblationConfig:
     write_mesh(source, sphere(3.0, (1.0, 2.0, 3.0)))
     values: dict[str, Any] = {"entries": {"10 steps": {"steps": 10}}, **changes}
     return AblationConfig(
-        shapes=[str(source)], resolution=32, fit=FIT, samples=500, output=str(folder / "runs"),
+        shapes=[str(source)],
+        resolution=32,
+        fit=FIT,
+        samples=500,
+        output=str(folder / "runs"),
         **values,
-    )  # fmt: skip
+    )
 
 
 def test_records_and_table(tmp_path: Path, console: Console) -> None:
@@ -97,10 +101,20 @@ def test_bad_entries_are_refused_before_anything_is_fitted(
 
 def test_spread_is_over_the_shapes() -> None:
     record = {
-        "cell": "default", "resolution": 8, "iou_0.5": 0.5, "iou_0.4": 0.5, "seconds": 1.0,
-        "normal_consistency": 0.9, "chamfer_l1_voxels": 0.2, "block_steps": 10, "mflop": 5.0,
-        "finest_blocks": 2, "finest_converged": 1, "parameters": 7, "hardware": "one core",
-    }  # fmt: skip
+        "cell": "default",
+        "resolution": 8,
+        "iou_0.5": 0.5,
+        "iou_0.4": 0.5,
+        "seconds": 1.0,
+        "normal_consistency": 0.9,
+        "chamfer_l1_voxels": 0.2,
+        "block_steps": 10,
+        "mflop": 5.0,
+        "finest_blocks": 2,
+        "finest_converged": 1,
+        "parameters": 7,
+        "hardware": "one core",
+    }
     records = [{**record, "shape": "a"}, {**record, "shape": "b", "iou_0.5": 1.0}]
     assert "| default | 0.75000 (0.50000-1.00000) | 0.50000 |" in report(
         AblationConfig(["a", "b"], {}), records

@@ -78,8 +78,9 @@ def test_without_mlps_there_is_only_interpolation(model: Representation) -> None
 
 def test_the_study_of_a_ball(tmp_path: Path) -> None:
     write_mesh(tmp_path / "ball.ply", sphere(1.0, subdivisions=4))
-    run = DecodersConfig([str(tmp_path / "ball.ply")], resolution=32, points=2000,
-                      output=str(tmp_path / "run"))  # fmt: skip
+    run = DecodersConfig(
+        [str(tmp_path / "ball.ply")], resolution=32, points=2000, output=str(tmp_path / "run")
+    )
     records = DECODERS.run(run, fresh=False, console=QUIET)
     found = {record["way"]: record for record in records}
 
