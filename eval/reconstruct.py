@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,50 +11,51 @@ import tyro
 from rich.console import Console
 
 from eval.errors import MethodError
+from eval.progress import StatusProgress
 from geom_miner.command_line import INTERRUPTED
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from eval.methods import Contours, Method, Reconstruction, Source
+    from eval.methods import Contours, Method, Options, Reconstruction, Source
     from geom_miner import TriangleMesh
 
-# What a surface is written as, by its dimensions.
+# File format of a surface, by its dimensions.
 SURFACE_SUFFIXES = {2: ".npz", 3: ".ply"}
 
 
 @dataclass(frozen=True)
 class ReconstructSettings:
-    """Turn points or a mesh into a surface, by any of the methods."""
+    """Turn points or a mesh into a surface with any of the methods."""
 
     source: tyro.conf.Positional[Path]
     """Points as .ply without faces, .xyz, .npy or .npz, with normals if the method needs them; or a
     mesh."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """Mesh to write, .ply; of points in two dimensions the lines, .npz: line_0, line_1, ..."""
+    """Mesh to write, .ply; for points in two dimensions .npz with the lines line_0, line_1, ..."""
     method: str
-    """miner, poisson, igr, phase or phase-ff."""
+    """miner, poisson, igr, phase or phase-ff; or package.module:NAME for another one."""
     preset: str | None = None
-    """One of the method's presets, instead of its first."""
+    """One of the method's presets; the default is its first."""
     seconds: float | None = None
-    """Longest time to optimize, meshing not included."""
+    """Time limit of the optimization, meshing not included."""
     steps: int | None = None
-    """Most optimizer steps."""
+    """Limit of optimizer steps."""
     seed: int = 0
     """The same seed, source and steps give the same surface."""
     resolution: int = 256
-    """Samples along the longest side of the grid that the surface is cut out of."""
+    """Samples along the longest side of the grid on which the surface is extracted."""
     take_as: Annotated[Literal["file", "points"], tyro.conf.arg(name="as")] = "file"
-    """What to take a mesh as: what it is, or points drawn on it."""
+    """How to use a mesh: as it is, or as points drawn on it."""
     samples: int = 200_000
-    """Points to draw on a mesh."""
+    """Number of points to draw on a mesh."""
     ignore_normals: tyro.conf.FlagCreatePairsOff[bool] = False
     """Use the points without their normals."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute."""
     checkpoint: Path | None = None
-    """File to go on from after an interrupt, kept in the end. Without it there is one beside the
-    output, which is removed in the end."""
+    """File from which an interrupted run continues; it is kept at the end. Without it there is one
+    beside the output, which is removed at the end."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print the figures as JSON instead of a table."""
 
@@ -65,12 +65,12 @@ class ReconstructSettings:
 
 
 def read_source(settings: ReconstructSettings) -> Source:
-    """The points or the mesh of the settings' file; points drawn on it if they ask for these.
+    """The points or the mesh in the settings' file, or points drawn on the mesh.
 
     Raises
     ------
     GeomMinerError
-        The file cannot be read, or is no mesh where points are to be drawn on one.
+        The file cannot be read, or holds no mesh although points are to be drawn on one.
     """
     from eval.clouds.files import holds_cloud, read_cloud
     from eval.clouds.from_mesh import sample_cloud
@@ -88,85 +88,65 @@ def read_source(settings: ReconstructSettings) -> Source:
 
 
 def _reconstruct(settings: ReconstructSettings, console: Console) -> int:
-    from eval.methods import Budget, Options, find_method
+    from eval.methods import Budget, Options, check_request, find_method
     from geom_miner.kernels import choose_device
     from geom_miner.progress_bars import WorkBar
 
     method = find_method(settings.method)
-    budget = Budget(settings.seconds, settings.steps)
-    device = choose_device(settings.device)
-    with WorkBar(console, f"reading {settings.source.name}"):
-        source = read_source(settings)
-    _check(settings, method, source)
     checkpoint = settings.checkpoint or settings.output.with_name(
         f"{settings.output.name}.{method.name}.checkpoint"
     )
+    options = Options(
+        preset=settings.preset or next(iter(method.presets)),
+        budget=Budget(settings.seconds, settings.steps),
+        resolution=settings.resolution,
+        seed=settings.seed,
+        device=choose_device(settings.device),
+        checkpoint=checkpoint,
+    )
+    with WorkBar(console, f"reading {settings.source.name}"):
+        source = read_source(settings)
+    check_request(method, source, options)
+    _check_output(settings.output, source)
     try:
         with WorkBar(console, method.title) as bar:
-            found = method.reconstruct(
-                source,
-                Options(
-                    preset=settings.preset or next(iter(method.presets)),
-                    budget=budget,
-                    resolution=settings.resolution,
-                    seed=settings.seed,
-                    device=device,
-                    checkpoint=checkpoint,
-                    progress=_teller(console, bar, method.title),
-                ),
-            )
-        write_surface(settings.output, found.surface, _comment(settings, method))
+            report = _status_reporter(console, bar, method.title)
+            result = method.reconstruct(source, replace(options, progress=report))
+        comment = f"{settings.source.name} reconstructed by {method.title}"
+        write_surface(settings.output, result.surface, comment)
     except KeyboardInterrupt:
-        console.print(_what_is_kept(checkpoint), style="yellow", soft_wrap=True, highlight=False)
+        message = _describe_kept_files(checkpoint)
+        console.print(message, style="yellow", soft_wrap=True, highlight=False)
         return INTERRUPTED
     if settings.checkpoint is None:
-        for path in _files_of(checkpoint):
+        for path in _checkpoint_files(checkpoint):
             path.unlink(missing_ok=True)
-    facts = _facts(settings, method, device, found)
-    out = Console()
-    if settings.json:
-        out.out(json.dumps(facts, indent=2), highlight=False)
-    else:
-        out.print(_table(facts, found))
-        for note in found.notes:
-            out.print(note, highlight=False, markup=False, soft_wrap=True)
+    _print_result(settings, _figures(settings, method, options, result), result)
     return 0
 
 
-def _check(settings: ReconstructSettings, method: Method, source: Source) -> None:
-    """Say no to what would fail in the end, or with a worse sentence."""
-    from eval.clouds.point_cloud import PointCloud
-    from eval.methods import kind_of
+def _check_output(output: Path, source: Source) -> None:
+    """Refuse an output that could not be written after the long work."""
+    from eval.methods.protocol import ndim_of
 
-    ndim = source.ndim if isinstance(source, PointCloud) else 3
-    if kind_of(source) == "mesh" and "mesh" not in method.takes:
-        raise MethodError(
-            f"{method.name} takes points and {settings.source} is a mesh; add --as points to draw "
-            "some on it"
-        )
-    if ndim not in method.dimensions:
-        known = " and ".join(map(str, method.dimensions))
-        raise MethodError(
-            f"{method.name} works in {known} dimensions and {settings.source} has {ndim}; take "
-            "another method"
-        )
-    if settings.output.suffix.lower() != SURFACE_SUFFIXES[ndim]:
+    ndim = ndim_of(source)
+    if output.suffix.lower() != SURFACE_SUFFIXES[ndim]:
         raise MethodError(
             f"output must end in {SURFACE_SUFFIXES[ndim]} for points in {ndim} dimensions, got "
-            f"{settings.output}"
+            f"{output}"
         )
-    if not settings.output.parent.is_dir():
-        raise MethodError(f"{settings.output.parent} is no folder; make it, or choose another")
+    if not output.parent.is_dir():
+        raise MethodError(f"{output.parent} is no folder; make it, or choose another")
 
 
-def _teller(console: Console, bar: Any, title: str) -> Callable[[float, str], None]:
-    def tell(share: float, words: str) -> None:
-        # In a log every new description would be a line of its own.
+def _status_reporter(console: Console, bar: Any, title: str) -> StatusProgress:
+    def report(share: float, status: str) -> None:
+        # In a log file every new description would be a line of its own.
         if console.is_terminal:
-            bar.describe(f"{title}: {words}")
+            bar.describe(f"{title}: {status}")
         bar(share)
 
-    return tell
+    return report
 
 
 def write_surface(path: Path, surface: TriangleMesh | Contours, comment: str) -> None:
@@ -193,12 +173,8 @@ def write_surface(path: Path, surface: TriangleMesh | Contours, comment: str) ->
         write_mesh(path, surface, comments=[comment])
 
 
-def _comment(settings: ReconstructSettings, method: Method) -> str:
-    return f"{settings.source.name} reconstructed by {method.title}"
-
-
-def _files_of(checkpoint: Path) -> list[Path]:
-    """The checkpoint, and what a method keeps beside it under longer names."""
+def _checkpoint_files(checkpoint: Path) -> list[Path]:
+    """The checkpoint, and files beside it whose names begin with its name."""
     if not checkpoint.parent.is_dir():
         return []
     return sorted(
@@ -206,52 +182,64 @@ def _files_of(checkpoint: Path) -> list[Path]:
     )
 
 
-def _what_is_kept(checkpoint: Path) -> str:
-    kept = _files_of(checkpoint)
-    if not kept:
+def _describe_kept_files(checkpoint: Path) -> str:
+    files = _checkpoint_files(checkpoint)
+    if not files:
         return "interrupted before there was anything to keep"
-    return f"interrupted; {kept[0]} has what is done, run the same command again to go on"
+    return f"interrupted; {files[0]} has what is done, run the same command again to go on"
 
 
-def _facts(
-    settings: ReconstructSettings, method: Method, device: str, found: Reconstruction
+def _figures(
+    settings: ReconstructSettings, method: Method, options: Options, result: Reconstruction
 ) -> dict[str, Any]:
     from eval.methods import Contours
 
-    if isinstance(found.surface, Contours):
-        size = {"lines": len(found.surface.lines)}
+    if isinstance(result.surface, Contours):
+        size = {"lines": len(result.surface.lines)}
     else:
-        size = {"vertices": len(found.surface.vertices), "faces": len(found.surface.faces)}
+        size = {"vertices": len(result.surface.vertices), "faces": len(result.surface.faces)}
     return {
         "source": str(settings.source),
         "output": str(settings.output),
         "method": method.name,
-        "preset": settings.preset or next(iter(method.presets)),
-        "seed": settings.seed,
-        "resolution": settings.resolution,
-        "device": device,
+        "preset": options.preset,
+        "seed": options.seed,
+        "resolution": options.resolution,
+        "device": options.device,
         **size,
-        "seconds": {**asdict(found.timings), "total": found.timings.total},
-        "peak_rss_bytes": found.peak_rss_bytes,
-        "parameters": found.parameters,
-        "bytes": found.bytes,
-        "steps": found.steps,
-        "notes": list(found.notes),
+        "seconds": {**asdict(result.timings), "total": result.timings.total},
+        "peak_rss_bytes": result.peak_rss_bytes,
+        "parameters": result.parameters,
+        "bytes": result.bytes,
+        "steps": result.steps,
+        "notes": list(result.notes),
     }
 
 
-def _table(facts: Mapping[str, Any], found: Reconstruction) -> Table:
+def _print_result(
+    settings: ReconstructSettings, figures: dict[str, Any], result: Reconstruction
+) -> None:
+    out = Console()
+    if settings.json:
+        out.out(json.dumps(figures, indent=2), highlight=False)
+        return
+    out.print(_table(figures))
+    for note in result.notes:
+        out.print(note, highlight=False, markup=False, soft_wrap=True)
+
+
+def _table(figures: dict[str, Any]) -> Table:
     from rich.table import Table
 
-    table = Table(title=f"{facts['output']}: {facts['method']}, preset {facts['preset']}")
+    table = Table(title=f"{figures['output']}: {figures['method']}, preset {figures['preset']}")
     table.add_column("figure")
     table.add_column("value", justify="right")
     for name in ("vertices", "faces", "lines"):
-        if name in facts:
-            table.add_row(name, f"{facts[name]:,}")
-    for part, seconds in facts["seconds"].items():
+        if name in figures:
+            table.add_row(name, f"{figures[name]:,}")
+    for part, seconds in figures["seconds"].items():
         table.add_row(part, f"{seconds:.1f} s")
-    table.add_row("peak memory", f"{found.peak_rss_bytes / 1e6:,.0f} MB")
+    table.add_row("peak memory", f"{figures['peak_rss_bytes'] / 1e6:,.0f} MB")
     for name in ("parameters", "bytes", "steps"):
-        table.add_row(name, "none" if facts[name] is None else f"{facts[name]:,}")
+        table.add_row(name, "none" if figures[name] is None else f"{figures[name]:,}")
     return table

@@ -55,13 +55,13 @@ def check_request(method: Method, source: Source, options: Options) -> None:
     """
     check_preset(method, options.preset)
     kind, ndim = kind_of(source), ndim_of(source)
-    if not _takes(method, kind):
-        raise MethodError(f"{method.name} {_describe_mismatch(method, kind, ndim)}")
     if ndim not in method.dimensions:
         raise MethodError(
             f"{method.name} works in {' and '.join(map(str, method.dimensions))} dimensions, got "
             f"a source of {ndim}{_suggest_methods(kind, ndim)}"
         )
+    if not _takes(method, kind):
+        raise MethodError(f"{method.name} {_describe_mismatch(method, kind, ndim)}")
 
 
 def check_preset(method: Method, name: str) -> None:
