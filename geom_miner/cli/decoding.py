@@ -19,7 +19,8 @@ from geom_miner.progress import Progress
 
 def check_output(path: Path) -> None:
     """Refuse a file that ``write_samples`` cannot write, before any work is done."""
-    known = dict.fromkeys((*WRITABLE_IMAGE_SUFFIXES, *WRITERS))
+    pictures = [suffix for suffix in WRITABLE_IMAGE_SUFFIXES if suffix not in WRITERS]
+    known = (*pictures, *WRITERS)
     if path.suffix.lower() not in known:
         raise MediaError(f"output must end in one of {', '.join(known)}, got {path}")
 
