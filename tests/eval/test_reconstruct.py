@@ -14,6 +14,7 @@ import pytest
 from eval.__main__ import main
 from eval.clouds.files import write_cloud
 from eval.clouds.point_cloud import PointCloud
+from eval.isolation import thread_environment
 from eval.methods import METHODS, Options, Source
 from geom_miner import TriangleMesh, read_mesh, write_mesh
 from tests.eval import fake_method
