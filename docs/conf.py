@@ -41,6 +41,8 @@ autodoc_type_aliases = {name: name for name in ("Floats", "npt.ArrayLike")}
 autodoc_preserve_defaults = True
 autosummary_generate = False
 add_module_names = False
+# A type such as bytes in a signature may be the name of several attributes, too.
+suppress_warnings = ["ref.python"]
 python_maximum_signature_line_length = 88
 
 
@@ -62,12 +64,19 @@ myst_substitutions = {
     ),
 }
 
+ALIAS = re.compile(r"TypeAliasForwardRef\('([\w.]+)'\)")
 LOGGER = logging.getLogger(__name__)
 SECTIONS = ("Parameters", "Attributes", "Returns", "Yields", "Raises")
 # "name : text" or "one, other : text"; an error of "Raises" is a name alone.
 ITEM = re.compile(r"(?P<names>\w+(?:, \w+)*) : (?P<text>.*)|(?P<error>[A-Z]\w+)$")
-# What reStructuredText would take for markup outside of ``literals``.
-MARKUP = re.compile(r"(``.*?``)|([*|]|(?<=\w)_(?!\w))")
+# Literals, with a letter that follows at once; and what would be markup outside of literals.
+MARKUP = re.compile(r"(?P<literal>``.*?``)(?P<letter>\w?)|(?P<sign>[*|]|(?<=\w)_(?!\w))")
+
+
+def escape(match: re.Match[str]) -> str:
+    if match["sign"]:
+        return f"\\{match['sign']}"
+    return match["literal"] + (f"\\ {match['letter']}" if match["letter"] else "")
 
 
 def to_fields(lines: list[str]) -> Iterator[str]:
@@ -76,7 +85,7 @@ def to_fields(lines: list[str]) -> Iterator[str]:
     The project's docstrings have NumPy's sections without types, which annotations give: an item is
     ``name : text``, where the usual extensions would take the text for a type.
     """
-    text = iter(MARKUP.sub(lambda match: match[1] or f"\\{match[2]}", "\n".join(lines)).split("\n"))
+    text = iter(MARKUP.sub(escape, "\n".join(lines)).split("\n"))
     for line in text:
         if line not in SECTIONS:
             yield line
@@ -99,6 +108,21 @@ def on_docstring(app: Any, what: str, name: str, obj: Any, options: Any, lines: 
     lines[:] = to_fields(lines)
 
 
+def on_signature(
+    app: Any,
+    what: str,
+    name: str,
+    obj: Any,
+    options: Any,
+    arguments: str | None,
+    result: str | None,
+) -> tuple[str | None, str | None] | None:
+    """Write aliases of types by their names in unions, too."""
+    if arguments is None and result is None:
+        return None
+    return arguments and ALIAS.sub(r"\1", arguments), result and ALIAS.sub(r"\1", result)
+
+
 def check_doors(app: Any, env: Any) -> None:
     """Warn of every class and function that a door offers and no page describes."""
     described = {name.rpartition(".")[2] for name in env.domains.python_domain.objects}
@@ -116,4 +140,5 @@ def check_doors(app: Any, env: Any) -> None:
 
 def setup(app: Any) -> None:
     app.connect("autodoc-process-docstring", on_docstring)
+    app.connect("autodoc-process-signature", on_signature)
     app.connect("env-check-consistency", check_doors)

@@ -10,8 +10,6 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from eval.runs.config_file import load_config
-
 
 @dataclass(frozen=True)
 class BatchSettings:
@@ -35,6 +33,7 @@ class BatchSettings:
         from eval.benchmark.run import run_batch
         from eval.benchmark.settings import BatchRun
         from eval.report.write import write_report
+        from eval.runs.config_file import load_config
 
         overrides = {"output": self.output, "resolution": self.resolution, "jobs": self.jobs}
         run = load_config(self.config, BatchRun, overrides)
@@ -42,7 +41,7 @@ class BatchSettings:
         # The page must not contain folders of the machine that made it.
         config = self.config.name if self.config.is_absolute() else self.config
         command = shlex.join(["python", "-m", "eval", "batch", str(config)])
-        report = write_report(result, command=command, console=console)
-        files = "index.html, report.md, results.csv, records.jsonl"
-        for sentence in [*report.summary, *report.claims, f"Wrote {result.folder}/: {files}"]:
+        report, files = write_report(result, command=command, console=console)
+        wrote = f"Wrote {result.folder}/: {', '.join(files)}, records.jsonl"
+        for sentence in [*report.summary, *report.claims, wrote]:
             console.print(str(sentence), markup=False, highlight=False, soft_wrap=True)

@@ -39,8 +39,8 @@ class ShapeRun(ChecksItsFit):
     """Where the fit's settings start."""
     fit: dict[str, Any] = field(default_factory=dict)
     """Settings of the fit that differ from the preset."""
-    backend: Literal["auto", "reference", "cpu", "gpu"] = "auto"
-    """Kernel."""
+    backend: str = "auto"
+    """Kernel, by its name; auto chooses by the device."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute."""
     memory: str = "128MiB"
@@ -69,8 +69,8 @@ class ImageRun(ChecksItsFit):
     """Where the fit's settings start."""
     fit: dict[str, Any] = field(default_factory=dict)
     """Settings of the fit that differ from the preset."""
-    backend: Literal["auto", "reference", "cpu", "gpu"] = "auto"
-    """Kernel."""
+    backend: str = "auto"
+    """Kernel, by its name; auto chooses by the device."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute."""
     output: str = "runs"

@@ -76,33 +76,33 @@ def gather(run: BatchRun, folder: Path, console: Console) -> tuple[list[Subject]
     SettingsError
         None is available.
     """
-    found: list[Subject] = []
+    subjects: list[Subject] = []
     missing: list[str] = []
     for entry in run.shapes:
         try:
             for subject in _subjects(entry, run, folder, console):
-                _add(found, subject)
+                _add(subjects, subject)
         except GeomMinerError as error:
             missing.append(str(error).rstrip("."))
             console.print(f"left out: {error}", style="yellow", markup=False, soft_wrap=True)
-    if not found:
+    if not subjects:
         raise SettingsError(f"nothing to reconstruct: {'; '.join(missing)}")
-    return found, missing
+    return subjects, missing
 
 
-def _add(found: list[Subject], subject: Subject) -> None:
+def _add(subjects: list[Subject], subject: Subject) -> None:
     """Add a subject; one and the same stand-in for two scans is one subject."""
-    for at, other in enumerate(found):
+    for at, other in enumerate(subjects):
         if (other.name, other.digest) == (subject.name, subject.digest):
             titles = tuple(dict.fromkeys(other.stands_in_for + subject.stands_in_for))
-            found[at] = replace(other, stands_in_for=titles)
+            subjects[at] = replace(other, stands_in_for=titles)
             return
-    names = {other.name for other in found}
+    names = {other.name for other in subjects}
     if subject.name in names:
         raise SettingsError(
             f"two different shapes are called {subject.name}; rename one of the files"
         )
-    found.append(subject)
+    subjects.append(subject)
 
 
 def _subjects(

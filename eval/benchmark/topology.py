@@ -20,12 +20,12 @@ def topology(mesh: TriangleMesh) -> dict[str, Any]:
     -------
     dict with watertight, parts, euler, genus.
     """
-    found = diagnose(mesh)
+    diagnosis = diagnose(mesh)
     euler = euler_characteristic(mesh)
-    genus = found.components - euler // 2 if found.watertight and euler % 2 == 0 else None
+    genus = diagnosis.components - euler // 2 if diagnosis.watertight and euler % 2 == 0 else None
     return {
-        "watertight": found.watertight,
-        "parts": found.components,
+        "watertight": diagnosis.watertight,
+        "parts": diagnosis.components,
         "euler": euler,
         # Two sheets that touch at a vertex count it once, which makes the sum meaningless.
         "genus": genus if genus is None or genus >= 0 else None,

@@ -54,8 +54,9 @@ def build_report(
     """
     quantities = all_quantities(result)
     labels = dict.fromkeys(row.entry.label for row in rows)
-    by_shape = {shape.name: own for shape in result.subjects if (own := of_subject(rows, shape))}
-    shown = {name: with_values(quantities, own) for name, own in by_shape.items()}
+    by_shape = {subject.name: of_subject(rows, subject) for subject in result.subjects}
+    by_shape = {name: of_shape for name, of_shape in by_shape.items() if of_shape}
+    shown = {name: with_values(quantities, of_shape) for name, of_shape in by_shape.items()}
     noted = list(dict.fromkeys(quantity for each in shown.values() for quantity in each))
     builder = _Builder(
         {label: color for color, label in enumerate(labels)},
@@ -65,13 +66,13 @@ def build_report(
     sections = [
         builder.section(by_shape[name], shown[name], pictures.get(name)) for name in by_shape
     ]
-    standing = standings(rows)
+    entries = standings(rows)
     return BatchReport(
         title=result.run.title,
         command=command,
         notices=tuple(notices(result)),
-        summary=tuple(summary(rows, standing)),
-        overview=builder.overview(standing),
+        summary=tuple(summary(rows, entries)),
+        overview=builder.overview(entries),
         overview_note=OVERVIEW_NOTE,
         claims=tuple(claims(rows)),
         sections=tuple(sections),
@@ -96,13 +97,13 @@ class _Builder:
     notes: Mapping[Quantity, int]
     srb: bool
 
-    def overview(self, found: Sequence[Standing]) -> Results:
+    def overview(self, entries: Sequence[Standing]) -> Results:
         """Every entry over all shapes."""
-        values = {standing.entry.label: overview_values(standing) for standing in found}
+        values = {standing.entry.label: overview_values(standing) for standing in entries}
         lines = []
-        for standing in found:
+        for standing in entries:
             label, input_kind = standing.entry.label, standing.input_kind
-            competitors = [values[s.entry.label] for s in found if s.input_kind == input_kind]
+            competitors = [values[s.entry.label] for s in entries if s.input_kind == input_kind]
             best = [
                 best_text(better, each)
                 for (_, better), each in zip(COLUMNS, zip(*competitors, strict=True), strict=True)

@@ -89,10 +89,19 @@ def standings(rows: Sequence[Row]) -> list[Standing]:
                 (wins if len(best) == 1 else ties)[row.entry.label] += 1
     result = []
     for label, entry in entries.items():
-        own = tuple(row for row in final if row.entry.label == label)
-        usable = sum(not row.failed for row in own)
-        count = kinds.count(entry.input_kind)
-        result.append(Standing(entry, count, len(own), usable, wins[label], ties[label], own))
+        of_entry = tuple(row for row in final if row.entry.label == label)
+        usable = sum(not row.failed for row in of_entry)
+        result.append(
+            Standing(
+                entry,
+                kinds.count(entry.input_kind),
+                len(of_entry),
+                usable,
+                wins[label],
+                ties[label],
+                of_entry,
+            )
+        )
     return result
 
 

@@ -19,22 +19,31 @@ from geom_miner.errors import BackendUnavailable
 from geom_miner.progress_bars import WorkBar
 
 
-def write_report(result: BatchResult, *, command: str, console: Console) -> BatchReport:
-    """Draw the pictures and write results.csv, report.md and index.html.
+def write_report(
+    result: BatchResult, *, command: str, console: Console
+) -> tuple[BatchReport, list[str]]:
+    """Draw the pictures and write index.html, report.md and results.csv.
 
-    Without the packages that draw there are no pictures, and a line says so.
+    Without the packages for pictures or pages these are left out, and a line says so.
 
     Parameters
     ----------
     command : runs the batch again.
+
+    Returns
+    -------
+    The report, and the names of its files in the folder of the batch.
     """
     rows = rows_of(result)
     report = build_report(result, rows, _draw(result, rows, console), command)
-    folder = result.folder
-    write_text(folder / "results.csv", report.runs.csv())
-    write_text(folder / "report.md", markdown_report(report, folder))
-    write_text(folder / "index.html", html_page(report))
-    return report
+    views = {"report.md": markdown_report(report, result.folder), "results.csv": report.runs.csv()}
+    try:
+        views = {"index.html": html_page(report), **views}
+    except BackendUnavailable as error:
+        console.print(f"no page: {error}", style="yellow", markup=False)
+    for name, text in views.items():
+        write_text(result.folder / name, text)
+    return report, list(views)
 
 
 def html_page(report: BatchReport) -> str:

@@ -26,9 +26,9 @@ _RUN = "the run"
 
 
 def load_config(
-    path: Path | str, kind: type[Run], overrides: Mapping[str, Any] | None = None
+    path: Path | str, settings_type: type[Run], overrides: Mapping[str, Any] | None = None
 ) -> Run:
-    """Read a YAML file into ``kind``; overrides that are not None win.
+    """Read a YAML file into ``settings_type``; overrides that are not None win.
 
     Raises
     ------
@@ -47,12 +47,12 @@ def load_config(
         raise SettingsError(f"{path} must hold settings as `name: value` lines")
     given = {key: value for key, value in (overrides or {}).items() if value is not None}
     try:
-        return parse_settings(kind, {**values, **given})
+        return parse_settings(settings_type, {**values, **given})
     except GeomMinerError as error:
         raise SettingsError(f"{path}: {error}") from error
 
 
-def parse_settings(kind: type[Run], values: Any, name: str = _RUN) -> Run:
+def parse_settings(settings_type: type[Run], values: Any, name: str = _RUN) -> Run:
     """Make a dataclass of its settings, names and types checked.
 
     Parameters
@@ -64,10 +64,10 @@ def parse_settings(kind: type[Run], values: Any, name: str = _RUN) -> Run:
     SettingsError
         A setting is unknown, missing or of the wrong type.
     """
-    return typing.cast(Run, _parse_dataclass(kind, values, name, {}))
+    return typing.cast(Run, _parse_dataclass(settings_type, values, name, {}))
 
 
-def parse_values(kind: type, values: Mapping[str, Any], name: str) -> dict[str, Any]:
+def parse_values(settings_type: type, values: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Some settings of a dataclass, names and types checked, nested ones made dataclasses.
 
     Raises
@@ -75,13 +75,13 @@ def parse_values(kind: type, values: Mapping[str, Any], name: str) -> dict[str, 
     SettingsError
         A setting is unknown or of the wrong type.
     """
-    entries = {entry.name: entry for entry in dataclasses.fields(kind)}
+    entries = {entry.name: entry for entry in dataclasses.fields(settings_type)}
     unknown = sorted(set(map(str, values)) - entries.keys())
     if unknown:
         raise SettingsError(
             f"{name} has no setting {unknown[0]!r}; there are {', '.join(sorted(entries))}"
         )
-    hints = typing.get_type_hints(kind)
+    hints = typing.get_type_hints(settings_type)
     parsed: dict[str, Any] = {}
     # What is inherited is parsed before what inherits it.
     for key in sorted(values, key=lambda key: INHERITS in entries[key].metadata):
@@ -91,17 +91,19 @@ def parse_values(kind: type, values: Mapping[str, Any], name: str) -> dict[str, 
     return parsed
 
 
-def _parse_dataclass(kind: type, value: Any, name: str, inherited: Mapping[str, Any]) -> Any:
-    if isinstance(value, kind):
+def _parse_dataclass(
+    settings_type: type, value: Any, name: str, inherited: Mapping[str, Any]
+) -> Any:
+    if isinstance(value, settings_type):
         return value
-    shorthand = getattr(kind, "SHORTHAND", None)
+    shorthand = getattr(settings_type, "SHORTHAND", None)
     if shorthand is not None and isinstance(value, str):
         value = {shorthand: value}
     if not isinstance(value, Mapping):
         expected = "a mapping" if shorthand is None else "a name or a mapping"
         raise SettingsError(f"{name} must be {expected}, got {value!r}")
-    parsed = parse_values(kind, {**inherited, **value}, name)
-    for entry in dataclasses.fields(kind):
+    parsed = parse_values(settings_type, {**inherited, **value}, name)
+    for entry in dataclasses.fields(settings_type):
         required = entry.default is entry.default_factory is dataclasses.MISSING
         if required and entry.name not in parsed:
             place = "" if name == _RUN else f" in {name}"
@@ -109,7 +111,7 @@ def _parse_dataclass(kind: type, value: Any, name: str, inherited: Mapping[str, 
                 f"the setting {entry.name} is missing{place}; add `{entry.name}: ...`"
             )
     try:
-        return kind(**parsed)
+        return settings_type(**parsed)
     except GeomMinerError as error:
         if name == _RUN:
             raise

@@ -10,18 +10,17 @@ import numpy as np
 from geom_miner import __version__
 from geom_miner.cli.region import Region
 from geom_miner.errors import MediaError, SettingsError
-from geom_miner.media.images import write_image
+from geom_miner.media.images import WRITABLE_IMAGE_SUFFIXES, write_image
 from geom_miner.media.sample_stream import SampleStream
 from geom_miner.media.samples import WRITERS
 from geom_miner.model.representation import Representation
 from geom_miner.progress import Progress
 
-PICTURES = (".png", ".tif", ".tiff")
-
 
 def check_output(path: Path) -> None:
     """Refuse a file that ``write_samples`` cannot write, before any work is done."""
-    known = (*PICTURES, *WRITERS)
+    pictures = [suffix for suffix in WRITABLE_IMAGE_SUFFIXES if suffix not in WRITERS]
+    known = (*pictures, *WRITERS)
     if path.suffix.lower() not in known:
         raise MediaError(f"output must end in one of {', '.join(known)}, got {path}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 from rich.console import Console
@@ -16,16 +16,13 @@ from geom_miner.cli.voxelizing import target_of_image_file, target_of_mesh_file
 from geom_miner.errors import SettingsError
 from geom_miner.fit.presets import PRESETS, default_preset, preset
 from geom_miner.fit.settings import FitSettings
+from geom_miner.kernels.registry import BACKENDS
 from geom_miner.targets.registry import targets_of
 from geom_miner.voxelize.settings import VoxelizeSettings
 
 if TYPE_CHECKING:
     from geom_miner.fit.file_fit import FitResult
     from geom_miner.grid.target import Target
-
-IMAGES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
-
-Backend = Literal["auto", "reference", "cpu", "gpu"]
 
 
 def _preset_help() -> str:
@@ -34,6 +31,11 @@ def _preset_help() -> str:
         "Where the fit's options start: auto (surface or image, by the source; volume if the "
         f"target is occupancy or coverage) or one of these. {names}."
     )
+
+
+def _backend_help() -> str:
+    names = "; ".join(f"{name}: {entry.summary}" for name, entry in BACKENDS.items())
+    return f"Kernel to compute with: auto (by the device) or one of these. {names}."
 
 
 def _target_help() -> str:
@@ -53,8 +55,7 @@ class Fit:
     settings: tyro.conf.OmitArgPrefixes[FitSettings]
     preset: Annotated[str, tyro.conf.arg(help=_preset_help())] = "auto"
     target: Annotated[str, tyro.conf.arg(help=_target_help())] = "auto"
-    backend: Backend = "auto"
-    """Kernel to compute with."""
+    backend: Annotated[str, tyro.conf.arg(help=_backend_help())] = "auto"
     device: Device = "auto"
     """Where to compute; auto takes a CUDA GPU if there is one."""
     memory: str = "128MiB"
@@ -125,7 +126,12 @@ class Fit:
 
 def is_image(source: Path) -> bool:
     """Whether a source is an image, by its suffix."""
-    return source.suffix.lower() in IMAGES
+    if not source.suffix:
+        return False
+    # Loaded only for a file that is named: --help has to answer at once.
+    from geom_miner.media.images import IMAGE_SUFFIXES
+
+    return source.suffix.lower() in IMAGE_SUFFIXES
 
 
 def choose_preset(preset: str, source: Path, target: str) -> str:

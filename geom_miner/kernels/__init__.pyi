@@ -1,9 +1,9 @@
 from .architecture import MLPArchitecture as MLPArchitecture
 from .backends import Backend as Backend
-from .backends import BackendName as BackendName
 from .backends import choose_device as choose_device
 from .backends import load_backend as load_backend
 from .backends import resolve_backend as resolve_backend
+from .registry import BACKENDS as BACKENDS
 from .simd import LANES as LANES
 from .simd import fma as fma
 from .simd import load as load

@@ -6,22 +6,15 @@ Every backend offers ``evaluate`` and ``train`` with the signatures of ``referen
 from __future__ import annotations
 
 import importlib
-from typing import Literal, Protocol, cast
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor
 
 from geom_miner.errors import SettingsError
 from geom_miner.kernels.architecture import MLPArchitecture
+from geom_miner.kernels.registry import BACKENDS
 from geom_miner.kernels.training import TrainingState
-
-BackendName = Literal["auto", "reference", "cpu", "gpu"]
-
-_MODULES = {
-    "reference": "geom_miner.kernels.reference",
-    "cpu": "geom_miner.kernels.cpu",
-    "gpu": "geom_miner.kernels.gpu",
-}
 
 
 class Backend(Protocol):
@@ -54,14 +47,14 @@ def resolve_backend(name: str, device: torch.device) -> str:
     """
     if name == "auto":
         return "cpu" if device.type == "cpu" else "reference"
-    if name not in _MODULES:
-        raise SettingsError(f"backend must be auto or one of {sorted(_MODULES)}, got {name!r}")
+    if name not in BACKENDS:
+        raise SettingsError(f"backend must be auto or one of {', '.join(BACKENDS)}, got {name!r}")
     return name
 
 
 def load_backend(name: str, device: torch.device) -> Backend:
     """The kernel module of that name; it works where the tensors it is given lie."""
-    return cast(Backend, importlib.import_module(_MODULES[resolve_backend(name, device)]))
+    return cast(Backend, importlib.import_module(BACKENDS[resolve_backend(name, device)].module))
 
 
 def choose_device(name: str) -> str:

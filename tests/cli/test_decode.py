@@ -20,7 +20,8 @@ from geom_miner.progress_bars import WorkBar
 from geom_miner.storage.reader import load_model
 from geom_miner.storage.writer import save_model
 from tests.cli.conftest import Run
-from tests.cli.test_bad_input import OLD, assert_one_sentence, largest_file
+from tests.cli.test_bad_input import OLD, assert_one_sentence
+from tests.cli.test_full_disk import largest_file
 from tests.media.test_sample_files import contents, read_back, read_nrrd
 from tests.signals import as_target, ball
 
