@@ -103,7 +103,7 @@ def test_transform_of_the_plane_is_the_distance() -> None:
     u = torch.sign(x[:, 0]) * (1 - torch.exp(-x[:, 0].abs() / 0.1))
     slope = torch.exp(-x.abs() / 0.1) / 0.1
     torch.testing.assert_close(losses.distance(u, epsilon=epsilon), x[:, 0], rtol=0, atol=1e-10)
-    near = x[:, 0].abs() < -0.1 * math.log(losses.STEEPEST)
+    near = x[:, 0].abs() < -0.1 * math.log(losses.SMALLEST_GRADIENT_GAP)
     computed = losses.distance_gradient(u[near], slope[near], epsilon=epsilon)
     torch.testing.assert_close(computed, torch.ones_like(computed), rtol=1e-12, atol=0)
     assert not near.all()  # farther away the gradient is bounded instead
@@ -319,7 +319,7 @@ def test_transforms_are_inverse(w, epsilon) -> None:
     back = losses.distance_gradient(
         u, losses.density_gradient(given_w, slope, epsilon=epsilon), epsilon=epsilon
     )
-    near = u.abs() < 1 - losses.STEEPEST
+    near = u.abs() < 1 - losses.SMALLEST_GRADIENT_GAP
     torch.testing.assert_close(back[near], slope[near], rtol=1e-10, atol=1e-12)
 
 
