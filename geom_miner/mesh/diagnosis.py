@@ -86,7 +86,7 @@ def diagnose(mesh: TriangleMesh) -> Diagnosis:
     # Numba is imported on first use.
     from geom_miner.mesh.components import count_components
     from geom_miner.mesh.edges import count_edges
-    from geom_miner.mesh.measures import measure
+    from geom_miner.mesh.measures import measure_mesh
 
     merged = merge_identical_vertices(mesh)
     num_vertices = len(merged.vertices)
@@ -94,7 +94,7 @@ def diagnose(mesh: TriangleMesh) -> Diagnosis:
         # Counting components keeps one core busy while the other cores count edges.
         components = pool.submit(count_components, merged.faces, num_vertices)
         edges = count_edges(merged.faces, num_vertices)
-        measures = measure(merged.vertices, merged.faces)
+        measures = measure_mesh(merged.vertices, merged.faces)
     closed = measures.proper_faces > 0 and not edges.odd_edges
     return Diagnosis(
         vertices=len(mesh.vertices),

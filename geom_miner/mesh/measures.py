@@ -31,7 +31,7 @@ class Measures(NamedTuple):
     """Faces with three different corners."""
 
 
-def measure(vertices: Floats, faces: Ints) -> Measures:
+def measure_mesh(vertices: Floats, faces: Ints) -> Measures:
     """Sum the areas and volumes of all faces, and count degenerate faces.
 
     Parameters

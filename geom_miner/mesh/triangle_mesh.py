@@ -93,6 +93,6 @@ class TriangleMesh:
 
     def _measures(self) -> Measures:
         # Numba is imported on first use.
-        from geom_miner.mesh.measures import measure
+        from geom_miner.mesh.measures import measure_mesh
 
-        return measure(self.vertices, self.faces)
+        return measure_mesh(self.vertices, self.faces)

@@ -1,3 +1,3 @@
 from .distance_field import occupancy_of as occupancy_of
-from .distance_field import signed_distance as signed_distance
+from .distance_field import point_cloud_distance as point_cloud_distance
 from .surface import PointSurface as PointSurface

@@ -31,7 +31,7 @@ _COVERED = 2.0
 _PARTS = 2
 
 
-def signed_distance(
+def point_cloud_distance(
     surface: PointSurface, grid: SampleGrid, *, band: float, block_size: int
 ) -> SparseBlocks:
     """Distances to the surface at a grid's samples, in samples, positive inside.

@@ -11,7 +11,7 @@ from geom_miner.grid.signal_info import SignalInfo, SourceInfo
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.grid.target import Target
 from geom_miner.mesh.normalize import grid_around_box
-from geom_miner.points.distance_field import occupancy_of, signed_distance
+from geom_miner.points.distance_field import occupancy_of, point_cloud_distance
 from geom_miner.points.surface import PointSurface
 from geom_miner.progress import Progress, silent
 from geom_miner.targets.truncated_distance import truncated_distance_target
@@ -53,7 +53,7 @@ def points_target(
     info = SignalInfo(kind="occupancy", target=values, iso_level=0.5, source=source or SourceInfo())
 
     def distance_at(scale: int, band: float) -> SparseBlocks:
-        return signed_distance(surface, grid.at_scale(scale), band=band, block_size=block_size)
+        return point_cloud_distance(surface, grid.at_scale(scale), band=band, block_size=block_size)
 
     if values == "distance":
         target = truncated_distance_target(

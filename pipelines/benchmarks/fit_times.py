@@ -37,7 +37,7 @@ Quality = Callable[[SparseBlocks], dict[str, float]]
 
 
 @dataclass(frozen=True)
-class FitJob:
+class TimedFit:
     """One contender on one signal."""
 
     kind: str
@@ -58,12 +58,12 @@ class FitJob:
     """Seconds after which the fit is given up."""
 
 
-def run_alone(job: FitJob) -> dict[str, Any]:
+def run_alone(job: TimedFit) -> dict[str, Any]:
     """``time_to_quality`` in a process of its own."""
     return in_own_process(time_to_quality, job)
 
 
-def time_to_quality(job: FitJob) -> dict[str, Any]:
+def time_to_quality(job: TimedFit) -> dict[str, Any]:
     """Fit and note when each goal is reached at the finest scale; looking is not timed.
 
     Ends at the last goal, at the settings' own limit, or when patience ends.
@@ -97,7 +97,7 @@ class _Watch(Observer):
     watches_rounds = True
 
     def __init__(
-        self, job: FitJob, grid: SampleGrid, settings: FitSettings, quality: Quality
+        self, job: TimedFit, grid: SampleGrid, settings: FitSettings, quality: Quality
     ) -> None:
         self._job, self._grid, self._settings, self._quality = job, grid, settings, quality
         self._scales: list[BlockMLPs] = []
@@ -132,7 +132,7 @@ class _Watch(Observer):
         self.history.append(history)
 
 
-def _volume(job: FitJob, settings: FitSettings) -> tuple[Target, Quality]:
+def _volume(job: TimedFit, settings: FitSettings) -> tuple[Target, Quality]:
     mesh = find_shape(job.signal, offline=True, console=Console(quiet=True)).mesh
     made = mesh_target(
         mesh,
@@ -155,7 +155,7 @@ def _volume(job: FitJob, settings: FitSettings) -> tuple[Target, Quality]:
     return made.target, quality
 
 
-def _image(job: FitJob, settings: FitSettings) -> tuple[Target, Quality]:
+def _image(job: TimedFit, settings: FitSettings) -> tuple[Target, Quality]:
     image = _resized(read_image(find_data_file(job.signal)), job.resolution)
     target = image_target(image, scales=settings.scales, block_size=settings.block_size)
     truth = image_to_blocks(image, settings.block_size)[0].to(job.device)

@@ -35,7 +35,7 @@ KEPT_BATCHES = 2
 
 
 @dataclass(frozen=True)
-class FitJob:
+class RepeatedFit:
     """One fit of a shape."""
 
     shape: str
@@ -86,7 +86,7 @@ def compare_files(
     pairs += [(memories[0], count) for count in sorted(threads)[:-1]]
     rows = []
     for memory, count in pairs:
-        job = FitJob(shape, resolution, preset_name, memory)
+        job = RepeatedFit(shape, resolution, preset_name, memory)
         with tempfile.TemporaryDirectory() as scratch, limit_threads(count):
             row = in_own_process(fit_once, job, Path(scratch) / "model.miner")
         rows.append({"threads": count, **row})
@@ -103,7 +103,7 @@ def compare_after_kill(
     SettingsError
         The finest scale has too few batches for the kill to be amid it.
     """
-    job = FitJob(shape, resolution, preset_name, memory)
+    job = RepeatedFit(shape, resolution, preset_name, memory)
     with tempfile.TemporaryDirectory() as scratch, limit_threads(threads):
         whole = in_own_process(fit_once, job, Path(scratch) / "whole.miner")
         if whole["batches"] <= KEPT_BATCHES:
@@ -133,7 +133,7 @@ def compare_after_kill(
     }
 
 
-def fit_once(job: FitJob, path: Path) -> dict[str, Any]:
+def fit_once(job: RepeatedFit, path: Path) -> dict[str, Any]:
     """Fit, or go on, in this process; facts of the file and of the work done for it."""
     import torch
 
@@ -154,7 +154,7 @@ def fit_once(job: FitJob, path: Path) -> dict[str, Any]:
     }
 
 
-def fit_until_killed(job: FitJob, path: Path, note: Path) -> None:
+def fit_until_killed(job: RepeatedFit, path: Path, note: Path) -> None:
     """Fit and die without warning in the batch after those to keep; a note says when."""
     target, settings = _prepared(job)
     killer = _Killer(note)
@@ -199,7 +199,7 @@ def same_file_report(rows: Sequence[dict[str, Any]], kill: dict[str, Any] | None
     return lines
 
 
-def _prepared(job: FitJob) -> tuple[Target, FitSettings]:
+def _prepared(job: RepeatedFit) -> tuple[Target, FitSettings]:
     warm_up(job.preset)
     mesh = find_shape(job.shape, offline=True, console=Console(quiet=True)).mesh
     settings = settings_at(job.resolution, job.preset)

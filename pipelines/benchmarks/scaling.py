@@ -109,7 +109,7 @@ def run_scaling(run: ScalingConfig, *, console: Console) -> dict[str, Any]:
         for resolution in sorted({*run.voxelized, *run.fitted}):
             stages = "fit and meshes" if resolution in run.fitted else "voxels and pyramid"
             with console.status(f"{run.shape} {resolution}^3: {stages}"):
-                row = in_own_process(measure, run, resolution)
+                row = in_own_process(measure_growth, run, resolution)
             out["rows"].append(row)
             save()
             console.print(_row(row), markup=False, highlight=False)
@@ -154,7 +154,7 @@ def compare_triangles(run: ScalingConfig) -> dict[str, dict[str, Any]]:
     return found
 
 
-def measure(run: ScalingConfig, resolution: int) -> dict[str, Any]:
+def measure_growth(run: ScalingConfig, resolution: int) -> dict[str, Any]:
     """One resolution, stage by stage; the memory of voxels and pyramid apart from the fit's."""
     base = warm_up(run.preset)
     mesh = shape_mesh(run.shape)

@@ -17,7 +17,7 @@ from geom_miner import GeomMinerError
 from geom_miner.atomic_files import make_folder
 from geom_miner.errors import SettingsError
 from geom_miner.kernels import MLPArchitecture, choose_device
-from pipelines.benchmarks.fit_times import FitJob, run_alone
+from pipelines.benchmarks.fit_times import TimedFit, run_alone
 from pipelines.benchmarks.peak import fma_peak
 from pipelines.benchmarks.step_times import AUTOGRAD, time_steps
 from pipelines.command import run_pipeline
@@ -86,7 +86,7 @@ def run_speed(run: SpeedConfig, *, console: Console) -> dict[str, Any]:
             title = f"{signal} {resolution}"
             rows = {}
             for name, preset_name, backend in entries:
-                job = FitJob(
+                job = TimedFit(
                     job_of,
                     signal,
                     resolution,

@@ -74,13 +74,13 @@ def trials(config: AblationConfig, folder: Path, console: Console) -> Iterator[T
                     "samples": config.samples,
                     "settings": asdict(settings),
                 },
-                measure=partial(measure, shape, settings, config),
+                measure=partial(measure_fit, shape, settings, config),
                 title=f"{shape.name}: {name}",
                 label={"cell": name},
             )
 
 
-def measure(shape: Shape, settings: FitSettings, config: AblationConfig) -> Record:
+def measure_fit(shape: Shape, settings: FitSettings, config: AblationConfig) -> Record:
     """Fit the occupancy to a file and evaluate what the file holds."""
     fitted = fit_shape(shape.mesh, "occupancy", settings, config.resolution)
     decoded, mesh, grid = fitted.model.decode(0), extract_level(fitted.model, 0), fitted.model.grid

@@ -10,7 +10,7 @@ import torch
 from eval.clouds.point_cloud import PointCloud
 from geom_miner import SampleGrid, diagnose
 from geom_miner.extract import extract_mesh
-from geom_miner.points.distance_field import occupancy_of, signed_distance
+from geom_miner.points.distance_field import occupancy_of, point_cloud_distance
 from geom_miner.points.surface import PointSurface
 from tests.eval.methods.clouds import plate_cloud, sphere_cloud, surface_of
 
@@ -32,7 +32,9 @@ def test_a_sphere_is_at_every_sample_as_deep_as_it_is(
     resolution: int, block_size: int, band: float
 ) -> None:
     grid = grid_of(resolution)
-    blocks = signed_distance(surface_of(sphere_cloud(8000)), grid, band=band, block_size=block_size)
+    blocks = point_cloud_distance(
+        surface_of(sphere_cloud(8000)), grid, band=band, block_size=block_size
+    )
     found = blocks.to_dense(grid.shape)[..., 0].numpy()
     depth = (1 - np.linalg.norm(places_of(grid), axis=-1)) / grid.spacing[0]
     # The sphere's sample that is nearest to it may be taken for one on the other side.
@@ -56,7 +58,7 @@ def test_every_side_is_the_spheres_and_beyond_its_points_that_of_winding_numbers
     bowl: PointSurface,
 ) -> None:
     grid = grid_of(48)
-    found = signed_distance(bowl, grid, band=1.0, block_size=16).to_dense(grid.shape)[..., 0]
+    found = point_cloud_distance(bowl, grid, band=1.0, block_size=16).to_dense(grid.shape)[..., 0]
     places = places_of(grid)
     inside, height = found.numpy() > 0, places[..., 2]
     covered = height < 0.55
@@ -70,7 +72,7 @@ def test_every_side_is_the_spheres_and_beyond_its_points_that_of_winding_numbers
 
 def test_a_hole_is_closed_over(bowl: PointSurface) -> None:
     grid = grid_of(48)
-    blocks = signed_distance(bowl, grid, band=1.0, block_size=16)
+    blocks = point_cloud_distance(bowl, grid, band=1.0, block_size=16)
     mesh = extract_mesh(blocks, grid, iso_level=0.0)
     assert diagnose(mesh).watertight
     # A ball without the cap above z = .6, give or take the dome over the hole.
@@ -82,7 +84,7 @@ def test_a_hole_is_closed_over(bowl: PointSurface) -> None:
 def test_a_thin_plate_is_solid() -> None:
     cloud = plate_cloud(0.04, spacing=0.02)
     grid = SampleGrid((32, 32, 32), (1 / 32,) * 3, (0.0, 0.0, -0.5 + 1 / 64))
-    found = signed_distance(surface_of(cloud), grid, band=1.0, block_size=16)
+    found = point_cloud_distance(surface_of(cloud), grid, band=1.0, block_size=16)
     inner = found.to_dense(grid.shape)[8:24, 8:24, :, 0]
     z = (np.arange(32) + 0.5) / 32 - 0.5 + 1 / 64
     expected = np.clip((0.02 - np.abs(z)) * 32, -1, 1)
@@ -91,7 +93,7 @@ def test_a_thin_plate_is_solid() -> None:
 
 def test_occupancy_is_the_sign() -> None:
     grid = grid_of(48)
-    distance = signed_distance(surface_of(sphere_cloud(2000)), grid, band=2.0, block_size=8)
+    distance = point_cloud_distance(surface_of(sphere_cloud(2000)), grid, band=2.0, block_size=8)
     occupancy = occupancy_of(distance)
     assert torch.equal(occupancy.to_dense(), (distance.to_dense() > 0).float())
     # What the band alone opened is constant again.

@@ -16,11 +16,11 @@ import pipelines.benchmarks.fit_times
 from eval.shapes.data_folders import find_data_file
 from geom_miner import preset, write_mesh
 from geom_miner.errors import MediaError, SettingsError
-from pipelines.benchmarks.fit_times import FitJob, run_alone, time_to_quality
+from pipelines.benchmarks.fit_times import TimedFit, run_alone, time_to_quality
 from pipelines.benchmarks.speed import SpeedConfig, run_speed
 from tests.shapes import sphere
 
-JOB = FitJob("volume", "", 32, 1, "fast", "cpu", "cpu", (0.9, 0.99, 2.0), 1, 60.0)
+JOB = TimedFit("volume", "", 32, 1, "fast", "cpu", "cpu", (0.9, 0.99, 2.0), 1, 60.0)
 
 
 @pytest.fixture

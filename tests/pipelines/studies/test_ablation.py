@@ -64,13 +64,13 @@ def test_a_rerun_measures_only_what_is_missing(
     lines = book.read_text().splitlines()
     book.write_text(lines[0] + "\n" + lines[1][:50])
     measured: list[int] = []
-    real = pipelines.studies.ablation.measure
+    real = pipelines.studies.ablation.measure_fit
 
     def counted(shape: Any, settings: Any, config: Any) -> Any:
         measured.append(settings.steps)
         return real(shape, settings, config)
 
-    monkeypatch.setattr(pipelines.studies.ablation, "measure", counted)
+    monkeypatch.setattr(pipelines.studies.ablation, "measure_fit", counted)
     again = ABLATION.run(run, fresh=False, console=console)
     assert measured == [10]
     assert again[0] == first[0]
