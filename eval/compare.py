@@ -24,21 +24,22 @@ class CompareSettings:
     reconstruction: tyro.conf.Positional[Path]
     """Mesh or image file to evaluate."""
     reference: tyro.conf.Positional[Path]
-    """File that counts as true, of the same kind; or the scan that a mesh was made from, as .xyz,
-    .npy, .npz or a .ply without faces: distances are then from the scan to the mesh only."""
+    """True mesh or image; or the scan that a mesh was made from, as .xyz, .npy, .npz or a .ply
+    without faces: then distances are measured from the scan to the mesh only."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Write JSON instead of a table; infinite values are the text "inf"."""
     samples: int = 1_000_000
-    """Points drawn on each mesh."""
+    """Number of points drawn on each mesh."""
     seed: int = 0
-    """Seed of the drawing."""
+    """Seed of the random points."""
     threshold: Annotated[float, tyro.conf.arg(name="fscore-threshold")] = 0.005
-    """Distance that counts as hit for the F-score, as a share of the reference's diagonal."""
+    """Largest distance that counts as a hit for the F-score, as a share of the reference's
+    diagonal."""
     iou_mesh: int = 128
-    """Points along each side of the cube on which the insides of two closed meshes are compared;
-    0 leaves that out."""
+    """Points along each side of the cube in which the insides of two closed meshes are compared;
+    0 skips this comparison."""
     device: Literal["cpu", "cuda"] = "cpu"
-    """Where nearest points are searched; on a GPU by Kaolin if it is installed."""
+    """Where nearest points are searched; a GPU uses Kaolin if it is installed."""
 
     def run(self, console: Console) -> None:
         """Compare the files and print the result to standard output."""
@@ -51,7 +52,7 @@ class CompareSettings:
 
 
 def compare(settings: CompareSettings) -> dict[str, Any]:
-    """Choose by the files what is compared, and do it.
+    """Compare two files in the way that suits their kinds.
 
     Returns
     -------
@@ -61,9 +62,9 @@ def compare(settings: CompareSettings) -> dict[str, Any]:
     Raises
     ------
     GeomMinerError
-        A file cannot be read, the kinds do not go together, or the images differ in size.
+        A file cannot be read, the kinds do not fit each other, or the images differ in size.
     """
-    kinds = _kind(settings.reconstruction), _kind(settings.reference)
+    kinds = _file_kind(settings.reconstruction), _file_kind(settings.reference)
     comparisons = {
         ("mesh", "mesh"): compare_meshes,
         ("mesh", "cloud"): compare_with_scan,
@@ -71,7 +72,7 @@ def compare(settings: CompareSettings) -> dict[str, Any]:
     }
     if kinds not in comparisons:
         raise MetricError(
-            "both files must be meshes or both images, or the reference of a mesh a cloud, got "
+            "both files must be meshes or both images, or a mesh and its scan, got "
             f"{kinds[0]} {settings.reconstruction} and {kinds[1]} {settings.reference}"
         )
     return comparisons[kinds](settings)
@@ -83,9 +84,9 @@ def compare_meshes(settings: CompareSettings) -> dict[str, Any]:
     Returns
     -------
     ``world`` and ``relative`` hold acc, comp, chamfer_l1, hausdorff, sampling_distance,
-    chamfer_l2 and chamfer_sum_sq (the last two in squared units, or over the squared diagonal);
-    beside them the scores, and the volume and watertightness of each mesh. iou_mesh is None if a
-    mesh is not closed or none was asked for.
+    chamfer_l2 and chamfer_sum_sq (the last two in squared units, or divided by the squared
+    diagonal). The other entries are the scores, and the volume and watertightness of each mesh.
+    iou_mesh is None if a mesh is not closed or the comparison was skipped.
     """
     import numpy as np
 
@@ -94,7 +95,7 @@ def compare_meshes(settings: CompareSettings) -> dict[str, Any]:
     from geom_miner import VoxelizeSettings, diagnose, read_mesh
 
     if settings.iou_mesh:
-        VoxelizeSettings(settings.iou_mesh)  # refuses what is out of range before the long work
+        VoxelizeSettings(settings.iou_mesh)  # refuses a value out of range before the long work
     reconstruction = read_mesh(settings.reconstruction)
     reference = read_mesh(settings.reference)
     low, high = reference.bounds
@@ -110,10 +111,9 @@ def compare_meshes(settings: CompareSettings) -> dict[str, Any]:
         seed=settings.seed,
         device=settings.device,
     )
-    found = {"reconstruction": diagnose(reconstruction), "reference": diagnose(reference)}
-    closed = all(diagnosis.closed for diagnosis in found.values())
+    diagnoses = {"reconstruction": diagnose(reconstruction), "reference": diagnose(reference)}
     iou = None
-    if settings.iou_mesh and closed:
+    if settings.iou_mesh and all(diagnosis.closed for diagnosis in diagnoses.values()):
         iou = iou_mesh(reconstruction, reference, resolution=settings.iou_mesh)
     relative = {name: metrics[name] / diagonal for name in LENGTHS}
     relative |= {name: metrics[name] / diagonal**2 for name in SQUARES}
@@ -131,8 +131,8 @@ def compare_meshes(settings: CompareSettings) -> dict[str, Any]:
         "fscore_threshold": {"world": threshold, "relative": settings.threshold},
         "iou_mesh": iou,
         "iou_mesh_resolution": settings.iou_mesh,
-        "volume": {name: diagnosis.volume for name, diagnosis in found.items()},
-        "watertight": {name: diagnosis.watertight for name, diagnosis in found.items()},
+        "volume": {name: diagnosis.volume for name, diagnosis in diagnoses.items()},
+        "watertight": {name: diagnosis.watertight for name, diagnosis in diagnoses.items()},
     }
 
 
@@ -142,7 +142,7 @@ def compare_with_scan(settings: CompareSettings) -> dict[str, Any]:
     Returns
     -------
     ``world`` and ``relative`` hold one_sided_scan_chamfer, one_sided_scan_hausdorff and
-    sampling_distance; beside them the volume and watertightness of the mesh.
+    sampling_distance. The other entries are the volume and watertightness of the mesh.
     """
     from eval.clouds.files import read_cloud
     from eval.metrics.surface import scan_metrics
@@ -194,19 +194,19 @@ def compare_images(settings: CompareSettings) -> dict[str, Any]:
 
 
 def to_json(result: dict[str, Any]) -> str:
-    """JSON text; infinite numbers become the text "inf", which JSON has no number for."""
+    """The result as JSON; an infinite number, which JSON lacks, becomes the text "inf"."""
     import json
 
-    def finite(value: Any) -> Any:
+    def encode(value: Any) -> Any:
         if isinstance(value, dict):
-            return {key: finite(entry) for key, entry in value.items()}
+            return {key: encode(entry) for key, entry in value.items()}
         return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
-    return json.dumps(finite(result), indent=2, allow_nan=False)
+    return json.dumps(encode(result), indent=2, allow_nan=False)
 
 
 def to_table(result: dict[str, Any]) -> Any:
-    """The same as a rich table."""
+    """The result as a table of rich."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -244,11 +244,11 @@ def _add_scores(table: Any, result: dict[str, Any]) -> None:
     table.add_row("normal_consistency", f"{result['normal_consistency']:.4f}", "")
     if result["iou_mesh_resolution"]:
         iou = result["iou_mesh"]
-        said = "a mesh is open" if iou is None else f"{iou:.6f}"
-        table.add_row(f"iou_mesh({result['iou_mesh_resolution']})", said, "")
+        value = "a mesh is open" if iou is None else f"{iou:.6f}"
+        table.add_row(f"iou_mesh({result['iou_mesh_resolution']})", value, "")
 
 
-def _kind(path: Path) -> str:
+def _file_kind(path: Path) -> str:
     from eval.clouds.files import CLOUD_SUFFIXES, holds_cloud
     from geom_miner.media import IMAGE_SUFFIXES
     from geom_miner.mesh import MESH_SUFFIXES

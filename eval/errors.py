@@ -1,4 +1,4 @@
-"""Errors of judging; one sentence each, like those of geom_miner."""
+"""Errors of the evaluation; the message of each is one sentence, as in geom_miner."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ class MetricError(GeomMinerError):
 
 
 class CloudError(GeomMinerError):
-    """A point cloud that is damaged, empty or of another kind than asked for."""
+    """A point cloud that is damaged or empty, or lacks what is needed."""
 
 
 class MethodError(GeomMinerError):
-    """A method that cannot do what is asked of it, or that failed at it."""
+    """A method that does not exist, cannot do what is requested, or failed."""

@@ -1,9 +1,10 @@
-"""How good each level of detail of a model file is, measured on what the files hold."""
+"""Evaluate every level of detail of a model file, on what the file and its meshes hold."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,53 +25,65 @@ from geom_miner.grid import SparseBlocks, downsample, upsample
 from geom_miner.storage import scale_bytes
 from geom_miner.voxelize import Occupancy
 
+# Entries of ``ShapeLevel`` for a scale that is too coarse for a thin shape and has no mesh.
+NO_SURFACE: dict[str, Any] = {
+    "chamfer_l1_voxels": None,
+    "normal_consistency": None,
+    "surface_error_voxels": None,
+    "normal_error_degrees": None,
+    "watertight": False,
+    "vertices": 0,
+    "faces": 0,
+}
+
 
 @dataclass(frozen=True)
-class LevelFacts:
-    """What every kind of signal has: size and cost of one scale."""
+class LevelCost:
+    """Size and cost of one scale, of any kind of signal."""
 
     scale: int
     shape: tuple[int, ...]
     active_blocks: int
     parameters: int
     bytes: int
-    """Of this scale's section of the file."""
+    """Size of this scale's sections in the file."""
     seconds: float
-    """Of this scale's fit."""
+    """Time that the fit of this scale took."""
 
 
 @dataclass(frozen=True)
-class ShapeLevel(LevelFacts):
+class ShapeLevel(LevelCost):
     """One level of detail of an occupancy, and its mesh."""
 
     iou_voxel: float
-    """On the full-resolution grid, a coarser scale upsampled to it (methods' definition)."""
+    """On the full-resolution grid, to which a coarser scale is upsampled (as in the paper)."""
     iou_voxel_own_grid: float
-    """On the scale's own samples, against the mean-pooled target cut at one half."""
+    """On the scale's own samples, against the mean-pooled target, thresholded at 1/2."""
     iou_threshold: float
     chamfer_l1_voxels: float | None
-    """Between samples of mesh and source, in voxels of the finest scale; None without a mesh."""
+    """Distance between samples of mesh and source, in voxels of the finest scale; None without a
+    mesh."""
     sampling_floor_voxels: float
-    """What ``chamfer_l1_voxels`` would be between two samplings of the source itself."""
+    """``chamfer_l1_voxels`` between two samplings of the source itself."""
     normal_consistency: float | None
     surface_error_voxels: dict[str, float] | None
-    """Distance of points on the mesh to the source's triangles, in voxels of the finest scale:
+    """Distances from points on the mesh to the source's triangles, in voxels of the finest scale:
     mean, median, p95 and max; None without a mesh."""
     normal_error_degrees: dict[str, float] | None
-    """Angles between the mesh's normals there and the source's."""
+    """Angles between the normals of mesh and source at these points."""
     iou_offgrid_2x: float
-    """Of the scale's field, interpolated to half its spacing, with the source voxelized there."""
+    """IoU of the scale's field, interpolated to half its spacing, and the source there."""
     watertight: bool
     vertices: int
     faces: int
 
 
 @dataclass(frozen=True)
-class ImageLevel(LevelFacts):
+class ImageLevel(LevelCost):
     """One level of detail of an image."""
 
     psnr: float
-    """On the full-resolution grid, a coarser scale upsampled to it; decibels."""
+    """On the full-resolution grid, to which a coarser scale is upsampled; decibels."""
     psnr_own_grid: float
     """On the scale's own samples, against the mean-pooled target."""
 
@@ -87,48 +100,46 @@ def evaluate_shape_levels(
     seed: int = 0,
     on_level: Callable[[int], None] | None = None,
 ) -> list[ShapeLevel]:
-    """Judge every scale of a model and its mesh against the source, coarsest first.
+    """Evaluate every scale of a model, and its mesh, against the source; coarsest first.
 
     Parameters
     ----------
     model : a complete model file of the occupancy.
-    meshes : the mesh file of each scale to judge; None where a scale has no surface.
-    seconds : fitting time of each scale, for the record.
-    samples, seed : points on each surface and their seed.
-    on_level : called with each scale before it is judged.
+    meshes : the mesh file of each scale to evaluate; None if a scale has no surface.
+    seconds : fitting time of each scale, which the result repeats.
+    samples, seed : number of points on each surface, and their seed.
+    on_level : called with each scale before it is evaluated.
     """
-    facts = _facts(model, seconds)
-    target, shape = occupancy.blocks, occupancy.grid.shape
+    costs = _level_costs(model, seconds)
+    grid, voxel = occupancy.grid, occupancy.grid.spacing[0]
     reference = sample_surface(source, samples, seed + 1)
-    voxel = occupancy.grid.spacing[0]
-    twin = sample_surface(source, samples, seed + 2)
-    floor = match_clouds(twin.points, reference.points).chamfer_l1 / voxel
+    second_reference = sample_surface(source, samples, seed + 2)
+    floor = match_clouds(second_reference.points, reference.points).chamfer_l1 / voxel
     levels = []
     for scale in sorted(meshes, reverse=True):
         if on_level is not None:
             on_level(scale)
-        own, pooled, full, whole = _decoded(model, scale, target)
         path = meshes[scale]
-        surface = _no_surface()
+        surface = dict(NO_SURFACE)
         if path is not None:
             mesh = read_mesh(path)
-            surface = _surface_facts(mesh, reference, samples, seed, voxel)
+            surface = _evaluate_surface(mesh, reference, samples, seed, voxel)
             surface |= source_errors(mesh, source, seed=seed).summary(voxel)
+        decoded, pooled, upsampled, full_target = _decode(model, scale, occupancy.blocks)
         between = voxelize_mesh(
             source,
             VoxelizeSettings(inside=occupancy.report.requested),
-            block_size=own.layout.block_shape[0],
-            grid=occupancy.grid.at_scale(scale).refined(2),
+            block_size=decoded.layout.block_shape[0],
+            grid=grid.at_scale(scale).refined(2),
         )
+        iou_voxel = partial(iou_voxel_sparse, threshold=iou_threshold)
         levels.append(
             ShapeLevel(
-                **facts[scale],
-                iou_voxel=iou_voxel_sparse(full, whole, shape=shape, threshold=iou_threshold),
-                iou_voxel_own_grid=iou_voxel_sparse(
-                    own, pooled, shape=occupancy.grid.at_scale(scale).shape, threshold=iou_threshold
-                ),
+                **costs[scale],
+                iou_voxel=iou_voxel(upsampled, full_target, shape=grid.shape),
+                iou_voxel_own_grid=iou_voxel(decoded, pooled, shape=grid.at_scale(scale).shape),
                 iou_threshold=iou_threshold,
-                iou_offgrid_2x=iou_off_grid(own, between.blocks, shape=between.grid.shape),
+                iou_offgrid_2x=iou_off_grid(decoded, between.blocks, shape=between.grid.shape),
                 sampling_floor_voxels=floor,
                 **surface,
             )
@@ -139,23 +150,23 @@ def evaluate_shape_levels(
 def evaluate_image_levels(
     model: Path, target: SparseBlocks, *, seconds: Mapping[int, float]
 ) -> list[ImageLevel]:
-    """Judge every scale of an image's model file, coarsest first."""
-    facts = _facts(model, seconds)
+    """Evaluate every scale of an image's model file; coarsest first."""
+    costs = _level_costs(model, seconds)
     grid = load_model(model).grid
     levels = []
-    for scale in sorted(facts, reverse=True):
-        own, pooled, full, whole = _decoded(model, scale, target)
+    for scale in sorted(costs, reverse=True):
+        decoded, pooled, upsampled, full_target = _decode(model, scale, target)
         levels.append(
             ImageLevel(
-                **facts[scale],
-                psnr=psnr_sparse(full, whole, shape=grid.shape),
-                psnr_own_grid=psnr_sparse(own, pooled, shape=grid.at_scale(scale).shape),
+                **costs[scale],
+                psnr=psnr_sparse(upsampled, full_target, shape=grid.shape),
+                psnr_own_grid=psnr_sparse(decoded, pooled, shape=grid.at_scale(scale).shape),
             )
         )
     return levels
 
 
-def _surface_facts(
+def _evaluate_surface(
     mesh: TriangleMesh, reference: SurfaceSamples, samples: int, seed: int, voxel: float
 ) -> dict[str, Any]:
     cloud = sample_surface(mesh, samples, seed)
@@ -169,20 +180,7 @@ def _surface_facts(
     }
 
 
-def _no_surface() -> dict[str, Any]:
-    """For a scale too coarse for a thin shape: nothing there to measure a distance to."""
-    return {
-        "chamfer_l1_voxels": None,
-        "normal_consistency": None,
-        "surface_error_voxels": None,
-        "normal_error_degrees": None,
-        "watertight": False,
-        "vertices": 0,
-        "faces": 0,
-    }
-
-
-def _facts(model: Path, seconds: Mapping[int, float]) -> dict[int, dict[str, Any]]:
+def _level_costs(model: Path, seconds: Mapping[int, float]) -> dict[int, dict[str, Any]]:
     representation, sizes = load_model(model), scale_bytes(model)
     return {
         blocks.scale: {
@@ -197,19 +195,19 @@ def _facts(model: Path, seconds: Mapping[int, float]) -> dict[int, dict[str, Any
     }
 
 
-def _decoded(
+def _decode(
     model: Path, scale: int, target: SparseBlocks
 ) -> tuple[SparseBlocks, SparseBlocks, SparseBlocks, SparseBlocks]:
-    """A scale as decoded from the file and its target; both again at full resolution.
+    """A scale as decoded from the file and its target; then both at full resolution.
 
     Only the file's sections down to ``scale`` are read.
     """
-    own = load_model(model, finest=scale).decode(scale)
-    full = own
+    decoded = load_model(model, finest=scale).decode(scale)
+    upsampled = decoded
     for _ in range(scale):
-        full = upsample(full)
-    whole = target.extended(full.layout)
-    pooled = whole
+        upsampled = upsample(upsampled)
+    full_target = target.extended(upsampled.layout)
+    pooled = full_target
     for _ in range(scale):
         pooled = downsample(pooled)
-    return own, pooled, full, whole
+    return decoded, pooled, upsampled, full_target

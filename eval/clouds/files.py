@@ -1,6 +1,6 @@
 """Point cloud files: PLY, text columns, and NumPy arrays.
 
-Nothing is guessed and nothing unpickled; what is written keeps every digit of float64.
+No content is guessed and nothing is unpickled. Written files keep every digit of float64.
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ from geom_miner.mesh import count_ply_rows, read_ply_vertices
 Floats = npt.NDArray[np.float64]
 StrPath = str | os.PathLike[str]
 
-# Columns of a table, and how many of them are the position; the others are the normal.
-_POSITIONS = {2: 2, 3: 3, 4: 2, 6: 3}
+# Number of columns of a table: how many of them are the position. The others are the normal.
+_POSITION_COLUMNS = {2: 2, 3: 3, 4: 2, 6: 3}
 _COMMENTS = ("#", "//")
 
 
 def read_cloud(path: StrPath) -> PointCloud:
     """Read a point cloud in the format of the file's extension.
 
-    ``.ply``: the vertices, by x, y and, if there is one, z, with normals if nx, ny (and nz) are
-    there; of a mesh its vertices, whatever its faces. ``.xyz``: a point a line, numbers parted by
-    blanks or commas; lines that begin with # or // are comments. ``.npy``: an array of numbers.
-    These two have 3 columns (x y z) or 6 (x y z nx ny nz), in two dimensions 2 (x y) or 4
-    (x y nx ny). ``.npz``: arrays ``points`` (n, 2) or (n, 3) and, if there are any, ``normals``.
+    ``.ply``: the vertices x, y and optionally z, with normals if it has nx, ny (and nz); faces are
+    ignored. ``.xyz``: one point per line, numbers separated by blanks or commas; lines that begin
+    with # or // are comments. ``.npy``: an array of numbers. These two have 3 columns (x y z) or 6
+    (x y z nx ny nz), in two dimensions 2 (x y) or 4 (x y nx ny). ``.npz``: an array ``points``
+    (n, 2) or (n, 3) and optionally an array ``normals``.
 
     Raises
     ------
     CloudError
-        The file is missing, empty, damaged, of unknown format or columns, or what it holds is no
-        ``PointCloud``; one sentence that names the file and what to do.
+        The file is missing, empty, damaged, of unknown format or columns, or its content is no
+        ``PointCloud``. The message is one sentence that names the file and what to do.
     """
     path = Path(path)
-    # Normals too long for float64 are refused as infinite ones.
-    with _told_of(path), np.errstate(over="ignore"):
-        return _READERS[_known_suffix(path)](path)
+    # Normals that overflow float64 become infinite and are refused.
+    with _errors_that_name(path), np.errstate(over="ignore"):
+        return READERS[_check_suffix(path)](path)
 
 
 def write_cloud(path: StrPath, cloud: PointCloud) -> None:
-    """Write a point cloud as ``read_cloud`` reads it, completely or not at all.
+    """Write a point cloud in a format that ``read_cloud`` reads, completely or not at all.
 
     Raises
     ------
@@ -62,13 +62,13 @@ def write_cloud(path: StrPath, cloud: PointCloud) -> None:
         left as it was.
     """
     path = Path(path)
-    write = _WRITERS[_known_suffix(path)]
+    writer = WRITERS[_check_suffix(path)]
     with new_file(path, CloudError) as stream:
-        write(stream, cloud)
+        writer(stream, cloud)
 
 
 def holds_cloud(path: StrPath) -> bool:
-    """Whether a file is a point cloud by its extension; PLY, if its header promises no faces.
+    """Whether a file is a point cloud: by its suffix, and a PLY file if its header has no faces.
 
     Raises
     ------
@@ -77,14 +77,14 @@ def holds_cloud(path: StrPath) -> bool:
     """
     path = Path(path)
     if path.suffix.lower() != ".ply":
-        return path.suffix.lower() in CLOUD_SUFFIXES
-    with _told_of(path):
+        return path.suffix.lower() in READERS
+    with _errors_that_name(path):
         return not count_ply_rows(path).get("face", 0)
 
 
 @contextlib.contextmanager
-def _told_of(path: Path) -> Iterator[None]:
-    """Turn whatever reading a file raises into one sentence that names it."""
+def _errors_that_name(path: Path) -> Iterator[None]:
+    """Turn any error of reading a file into one sentence that names the file."""
     try:
         if path.is_dir():
             raise CloudError(f"{path} is a folder; give a point cloud file inside it")
@@ -98,17 +98,14 @@ def _told_of(path: Path) -> Iterator[None]:
     except MemoryError as error:
         raise CloudError(f"{path} does not fit into memory; take fewer of its points") from error
     except (CloudError, MeshError) as error:
-        named = str(path) in str(error)
-        raise CloudError(str(error) if named else f"{path}: {error}") from error
+        is_named = str(path) in str(error)
+        raise CloudError(str(error) if is_named else f"{path}: {error}") from error
 
 
-def _known_suffix(path: Path) -> str:
+def _check_suffix(path: Path) -> str:
     suffix = path.suffix.lower()
-    if suffix not in CLOUD_SUFFIXES:
-        raise CloudError(
-            f"{path} has the extension {suffix or '(none)'}; point clouds are "
-            f"{', '.join(CLOUD_SUFFIXES)}"
-        )
+    if suffix not in READERS:
+        raise CloudError(f"point cloud files must end in one of {', '.join(READERS)}, got {path}")
     return suffix
 
 
@@ -123,86 +120,86 @@ def _read_ply(path: Path) -> PointCloud:
 
 
 def _read_xyz(path: Path) -> PointCloud:
-    with _text(path) as stream, warnings.catch_warnings():
-        # Of no lines at all NumPy gives no rows, and a warning.
+    with _open_text(path) as stream, warnings.catch_warnings():
+        # For an empty table NumPy warns and returns no rows.
         warnings.simplefilter("ignore", UserWarning)
         try:
-            table = np.loadtxt((words for _, words in _rows(stream)), comments=None, ndmin=2)
+            table = np.loadtxt((row for _, row in _rows(stream)), comments=None, ndmin=2)
         except ValueError as error:
-            raise _bad_line(path) from error
+            raise _describe_bad_line(path) from error
     if not np.isfinite(table).all():
-        raise _bad_line(path)
+        raise _describe_bad_line(path)
     return _from_table(table)
 
 
-def _text(path: Path) -> IO[str]:
+def _open_text(path: Path) -> IO[str]:
     return open(path, encoding="utf-8-sig", errors="replace")
 
 
 def _rows(stream: IO[str]) -> Iterator[tuple[int, str]]:
-    """Numbers of the lines that hold a point, from 1, and their words parted by blanks."""
+    """The lines that hold a point, separated by blanks, with their line numbers from 1."""
     for number, line in enumerate(stream, 1):
         if line.strip() and not line.lstrip().startswith(_COMMENTS):
             yield number, line.replace(",", " ")
 
 
-def _bad_line(path: Path) -> CloudError:
-    """What is wrong with the first line that is not as the others."""
+def _describe_bad_line(path: Path) -> CloudError:
+    """The error for the first line that differs from the lines before it."""
     columns = None
-    with _text(path) as stream:
+    with _open_text(path) as stream:
         for number, line in _rows(stream):
-            where, words = f"{path}, line {number},", line.split()
+            where, entries = f"{path}, line {number},", line.split()
             try:
-                values = [float(word) for word in words]
+                values = [float(entry) for entry in entries]
             except ValueError:
-                what = line.strip()[:40]
-                return CloudError(f"{where} is no row of numbers: {what!r}; correct or remove it")
+                text = line.strip()[:40]
+                return CloudError(f"{where} is no row of numbers: {text!r}; correct or remove it")
             if not all(map(math.isfinite, values)):
                 return CloudError(f"{where} holds NaN or infinity; remove that point")
-            columns = columns or len(words)
-            if len(words) != columns:
+            columns = columns or len(values)
+            if len(values) != columns:
                 return CloudError(
-                    f"{where} has {len(words)} numbers where the lines before have {columns}; "
+                    f"{where} has {len(values)} numbers where the lines before have {columns}; "
                     "the file is cut short or damaged, copy or export it again"
                 )
     return CloudError(f"{path} is no table of numbers; export it again")
 
 
 def _read_npy(path: Path) -> PointCloud:
-    with _parsed(path, "NPY", "numpy.save"):
-        # Mapped, so that nothing is allocated on the word of the header.
+    with _errors_of_parsing(path, "NPY", "numpy.save"):
+        # Mapped into memory, so that a wrong header cannot cause a huge allocation.
         table = np.lib.format.open_memmap(path, mode="r")
-    return _from_table(_numbers(path, "the array", table))
+    return _from_table(_to_float64(path, "the array", table))
 
 
 def _read_npz(path: Path) -> PointCloud:
     arrays = {}
-    with _parsed(path, "NPZ", "numpy.savez"), zipfile.ZipFile(path) as archive:
+    with _errors_of_parsing(path, "NPZ", "numpy.savez"), zipfile.ZipFile(path) as archive:
         for name in ("points", "normals"):
             if f"{name}.npy" in archive.namelist():
                 with archive.open(f"{name}.npy") as stream:
                     arrays[name] = np.lib.format.read_array(stream, allow_pickle=False)
     if "points" not in arrays:
         raise CloudError(f"{path} has no array named points; save it with points=")
-    return PointCloud(**{name: _numbers(path, name, array) for name, array in arrays.items()})
+    return PointCloud(**{name: _to_float64(path, name, array) for name, array in arrays.items()})
 
 
 @contextlib.contextmanager
-def _parsed(path: Path, kind: str, remedy: str) -> Iterator[None]:
-    """Turn whatever parsing a file of arrays raises into one sentence."""
+def _errors_of_parsing(path: Path, file_format: str, remedy: str) -> Iterator[None]:
+    """Turn any error of parsing a file of arrays into one sentence."""
     try:
         yield
     except (OSError, MemoryError):
         raise
     except Exception as error:
-        # NumPy and zipfile let errors of every kind out of their parsers; they all mean this.
+        # The parsers of NumPy and zipfile raise many types of errors; all mean the same.
         raise CloudError(
-            f"{path} is no whole {kind} file of numbers (damaged, cut short, or Python objects, "
-            f"which are not unpickled); save it again with {remedy}"
+            f"{path} is no complete {file_format} file of numbers (damaged, cut short, or Python "
+            f"objects, which are not unpickled); save it again with {remedy}"
         ) from error
 
 
-def _numbers(path: Path, name: str, array: npt.NDArray[np.generic]) -> Floats:
+def _to_float64(path: Path, name: str, array: npt.NDArray[np.generic]) -> Floats:
     if array.dtype.kind not in "fiu":
         raise CloudError(f"{path}: {name} must hold real numbers, got {array.dtype}")
     return np.array(array, dtype=np.float64)
@@ -211,7 +208,7 @@ def _numbers(path: Path, name: str, array: npt.NDArray[np.generic]) -> Floats:
 def _from_table(table: Floats) -> PointCloud:
     if not table.size:
         raise CloudError("there are no points; export it again")
-    positions = _POSITIONS.get(table.shape[1]) if table.ndim == 2 else None
+    positions = _POSITION_COLUMNS.get(table.shape[1]) if table.ndim == 2 else None
     if positions is None:
         raise CloudError(
             "points must have 2 (x y), 3 (x y z), 4 (x y nx ny) or 6 (x y z nx ny nz) columns, "
@@ -247,6 +244,6 @@ def _write_npz(stream: IO[bytes], cloud: PointCloud) -> None:
     np.savez(stream, allow_pickle=False, points=cloud.points, **normals)
 
 
-_READERS = {".ply": _read_ply, ".xyz": _read_xyz, ".npy": _read_npy, ".npz": _read_npz}
-_WRITERS = {".ply": _write_ply, ".xyz": _write_xyz, ".npy": _write_npy, ".npz": _write_npz}
-CLOUD_SUFFIXES = tuple(_READERS)
+READERS = {".ply": _read_ply, ".xyz": _read_xyz, ".npy": _read_npy, ".npz": _read_npz}
+WRITERS = {".ply": _write_ply, ".xyz": _write_xyz, ".npy": _write_npy, ".npz": _write_npz}
+CLOUD_SUFFIXES = tuple(READERS)

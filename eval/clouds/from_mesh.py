@@ -1,4 +1,4 @@
-"""Point clouds drawn on a mesh, as a scanner without blind spots would see it."""
+"""Point clouds drawn on a mesh, as a scanner that sees the whole surface would measure them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from geom_miner import TriangleMesh
 
 
 def sample_cloud(mesh: TriangleMesh, count: int, seed: int, noise: float = 0.0) -> PointCloud:
-    """Draw points on a mesh, uniform in area, with the normals of the triangles they lie on.
+    """Draw points on a mesh, uniform in area, with the normals of their triangles.
 
     Parameters
     ----------
-    mesh : faces counter-clockwise seen from outside, so that the normals point outward.
+    mesh : its faces are counter-clockwise seen from outside, so that the normals point outward.
     count : number of points, >= 1.
-    seed : the same seed and mesh give the same points and the same noise of length 1.
-    noise : standard deviation of what is added to each coordinate, world units; the normals stay
+    seed : the same seed and mesh give the same points, and the same noise up to its scale.
+    noise : standard deviation of the noise on each coordinate, world units; the normals remain
         those of the mesh.
 
     Raises
@@ -35,7 +35,7 @@ def sample_cloud(mesh: TriangleMesh, count: int, seed: int, noise: float = 0.0) 
     samples = sample_surface(mesh, count, seed)
     if not len(samples):
         raise CloudError("the mesh has no area, so no points lie on it; give a mesh with faces")
-    # A stream beside that of the drawing: without noise and with it the same points are drawn.
-    (apart,) = np.random.SeedSequence(seed).spawn(1)
-    shift = np.random.default_rng(apart).standard_normal(samples.points.shape)
+    # A random stream of its own: with and without noise the same points are drawn.
+    (noise_seed,) = np.random.SeedSequence(seed).spawn(1)
+    shift = np.random.default_rng(noise_seed).standard_normal(samples.points.shape)
     return PointCloud(samples.points + noise * shift, samples.normals)

@@ -1,4 +1,4 @@
-"""Points of a surface, with the directions in which it faces outward if they are known."""
+"""Points of a surface, with outward normals if they are known."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class PointCloud:
-    """Points in two or three dimensions, one unit of length.
+    """Points in two or three dimensions.
 
     Parameters
     ----------
     points : (n, d) float64, d 2 or 3, finite; at least one.
-    normals : (n, d) float64 of length 1 pointing outward, or None where none are known. Given
-        normals of any other length but 0 are brought to length 1.
+    normals : (n, d) float64 of length 1 that point outward, or None if they are not known. Normals
+        of another length than 0 are scaled to length 1.
 
     Raises
     ------
     CloudError
-        No points, other shapes, values that are not finite, normals of length 0.
+        There is no point, a shape is wrong, a value is not finite, or a normal has length 0.
     """
 
     points: Floats
@@ -39,7 +39,7 @@ class PointCloud:
             raise CloudError("points must be finite, got NaN or infinity; remove those points")
         object.__setattr__(self, "points", points)
         if self.normals is not None:
-            object.__setattr__(self, "normals", _unit(points, self.normals))
+            object.__setattr__(self, "normals", _unit_normals(points, self.normals))
 
     def __len__(self) -> int:
         return len(self.points)
@@ -61,13 +61,13 @@ class PointCloud:
         return float(np.linalg.norm(high - low))
 
 
-def _unit(points: Floats, normals: npt.ArrayLike) -> Floats:
-    given = np.asarray(normals, dtype=np.float64)
-    if given.shape != points.shape:
-        raise CloudError(f"normals must be {points.shape} like the points, got {given.shape}")
-    lengths = np.linalg.norm(given, axis=1, keepdims=True)
+def _unit_normals(points: Floats, normals: npt.ArrayLike) -> Floats:
+    vectors = np.asarray(normals, dtype=np.float64)
+    if vectors.shape != points.shape:
+        raise CloudError(f"normals must be {points.shape} like the points, got {vectors.shape}")
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not np.isfinite(lengths).all() or not (lengths > 0).all():
         raise CloudError(
             "normals must be finite and longer than 0; remove those points or drop the normals"
         )
-    return np.asarray(given / lengths)
+    return np.asarray(vectors / lengths)

@@ -1,4 +1,4 @@
-"""MINER, ours, as one method among others: from a mesh, a grid or oriented points."""
+"""MINER as one of the methods: from a mesh, a grid or oriented points."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from geom_miner.points import PointSurface
 from geom_miner.progress import Progress
 from geom_miner.targets import grid_around_points, points_target
 
-# Shares of the whole, about, that preparing and fitting take.
+# Approximate shares of the work that are done after preparing and after fitting.
 _PREPARED, _FITTED = 0.15, 0.9
 
 
@@ -87,7 +87,7 @@ _PRESETS = {
 
 @dataclass(frozen=True)
 class _Job:
-    """What is to be fitted, and what a reader of the figures has to know about it."""
+    """The target to fit, and notes for a reader of the figures."""
 
     target: Target
     notes: tuple[str, ...]
@@ -103,16 +103,16 @@ class Miner:
     dimensions = (3,)
 
     def reconstruct(self, source: Source, options: Options) -> Reconstruction:
-        """Turn a source into a surface; see ``Method``. All that is told is of the file.
+        """Turn a source into a surface; see ``Method``. All figures refer to the model file.
 
-        A budget of steps is shared among the scales as the preset's steps are, so that every scale
-        has its whole schedule. A budget in seconds cuts: the scale that it ends in stops as it is,
-        and finer ones get one round of 5 or 20 steps each. What is fitted under it is written once,
-        at its end, so there is nothing to go on from.
+        A budget in steps is divided among the scales in proportion to the preset's steps, so every
+        scale has its complete schedule. A budget in seconds interrupts the fit: the current scale
+        stops as it is, and each finer scale gets one round of 5 or 20 steps. Such a fit is written
+        only at its end, so it has no checkpoint.
         """
 
         def on_mesh(share: float) -> None:
-            _tell(options, _FITTED + (1 - _FITTED) * share, "meshing")
+            _report(options, _FITTED + (1 - _FITTED) * share, "meshing")
 
         start = time.monotonic()
         check_request(self, source, options)
@@ -127,7 +127,7 @@ class Miner:
             path = options.checkpoint or Path(folder) / "model.miner"
             history, cut = _fit(job, settings, path, device, options)
             meshing = time.monotonic()
-            # What counts is the file.
+            # Extract from the file, not from the fit in memory.
             representation = load_model(path).to(device)
             mesh = extract_level(
                 representation,
@@ -184,7 +184,7 @@ def _within(settings: FitSettings, steps: int | None) -> FitSettings:
 
 
 def _prepare(source: Source, name: str, settings: FitSettings, options: Options) -> _Job:
-    """Build the target of that name from a mesh or points, or take a grid's own values."""
+    """Build the target of that name from a mesh or points, or use the values of a grid."""
     if isinstance(source, GridSignal):
         info = SignalInfo(kind="occupancy", target="occupancy", iso_level=source.iso_level)
         return _Job(Target.pooled(source.blocks, settings.scales, source.grid, info), ())
@@ -197,7 +197,7 @@ def _from_mesh(mesh: TriangleMesh, name: str, settings: FitSettings, options: Op
     shares = iter([(0.0, 0.5), (0.5, 1.0)])
 
     def stages(description: str) -> AbstractContextManager[Progress]:
-        return nullcontext(_part(options, *next(shares), description))
+        return nullcontext(_preparation_progress(options, *next(shares), description))
 
     made = mesh_target(
         mesh,
@@ -213,7 +213,7 @@ def _from_mesh(mesh: TriangleMesh, name: str, settings: FitSettings, options: Op
 
 
 def _from_points(cloud: PointCloud, name: str, settings: FitSettings, options: Options) -> _Job:
-    _tell(options, 0, "looking at the points")
+    _report(options, 0, "analyzing the points")
     cloud = remove_duplicates(cloud)
     try:
         surface = PointSurface(cloud.points, cloud.normals)
@@ -224,7 +224,7 @@ def _from_points(cloud: PointCloud, name: str, settings: FitSettings, options: O
             values=name,
             scales=settings.scales,
             block_size=settings.block_size,
-            progress=_part(options, 0.2, 1, "measuring distances"),
+            progress=_preparation_progress(options, 0.2, 1, "measuring distances"),
         )
     except PointsError as error:
         raise MethodError(str(error)) from error
@@ -232,7 +232,7 @@ def _from_points(cloud: PointCloud, name: str, settings: FitSettings, options: O
 
 
 class _FitObserver(Observer):
-    """Hands on the progress of a fit, and ends scales once a deadline has passed."""
+    """Forwards the progress of a fit, and ends scales after a deadline."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -241,11 +241,11 @@ class _FitObserver(Observer):
         self.watches_rounds = seconds is not None
         self.history: list[ScaleHistory] = []
         self.cut_at: int | None = None
-        """The scale that the time ended in; None if it sufficed."""
+        """The scale at which the time ran out; None if it did not."""
 
     def on_progress(self, status: FitStatus) -> None:
         share = _PREPARED + (_FITTED - _PREPARED) * status.done
-        _tell(self._options, share, f"fitting scale {status.scale}")
+        _report(self._options, share, f"fitting scale {status.scale}")
 
     def on_scale(self, blocks: BlockMLPs, history: ScaleHistory) -> None:
         self.history.append(history)
@@ -261,7 +261,7 @@ class _FitObserver(Observer):
 def _fit(
     job: _Job, settings: FitSettings, path: Path, device: str, options: Options
 ) -> tuple[Sequence[ScaleHistory], tuple[str, ...]]:
-    """Leave the fitted model at the path; its history, and a note if time ran out."""
+    """Write the fitted model to the path; returns its history, and a note if time ran out."""
     target, seconds = job.target.to(device), options.budget.seconds
     observer = _FitObserver(options)
     if seconds is None:
@@ -270,28 +270,28 @@ def _fit(
     save_model(path, representation)
     if observer.cut_at is None:
         return observer.history, ()
-    return observer.history, (_what_was_cut(seconds, observer.history, observer.cut_at),)
+    return observer.history, (_describe_interruption(seconds, observer.history, observer.cut_at),)
 
 
-def _what_was_cut(seconds: float, history: Sequence[ScaleHistory], scale: int) -> str:
+def _describe_interruption(seconds: float, history: Sequence[ScaleHistory], scale: int) -> str:
     steps = ", ".join(f"{_steps_of(entry)} at scale {entry.scale}" for entry in history)
     return f"The budget of {seconds:g} seconds ended at scale {scale}; steps done: {steps}."
 
 
 def _steps_of(entry: ScaleHistory) -> int:
-    """Optimizer steps of a scale; its blocks are independent, so those of one batch or all."""
+    """Optimizer steps of a scale: of each of its blocks, which are independent."""
     return max((step for _, step, _, _ in entry.curve), default=0)
 
 
-def _part(options: Options, first: float, last: float, words: str) -> Progress:
-    """Progress of a part of the preparation, from its own shares in (0, 1]."""
-    return lambda share: _tell(options, _PREPARED * (first + (last - first) * share), words)
+def _preparation_progress(options: Options, first: float, last: float, status: str) -> Progress:
+    """Progress of a part of the preparation, from ``first`` to ``last`` of the preparation."""
+    return lambda share: _report(options, _PREPARED * (first + (last - first) * share), status)
 
 
-def _tell(options: Options, share: float, words: str) -> None:
+def _report(options: Options, share: float, status: str) -> None:
     if options.progress is not None:
         # The protocol's shares begin above 0.
-        options.progress(min(max(share, 1e-3), 1.0), words)
+        options.progress(min(max(share, 1e-3), 1.0), status)
 
 
 MINER = Miner()

@@ -1,4 +1,4 @@
-"""What is judged: shapes by name or path, found, downloaded, or loudly stood in for."""
+"""Shapes by name or path: found, downloaded, or replaced by a stand-in, which is announced."""
 
 import lazy_loader
 

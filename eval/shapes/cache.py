@@ -1,4 +1,4 @@
-"""The folder that keeps downloaded meshes, and the hashes that say they are still the same."""
+"""The folder of downloaded meshes, and the hashes that detect a changed file."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ HASHES = "hashes.json"
 
 def cache_folder() -> Path:
     """GEOM_MINER_CACHE, or geom_miner in the user's cache folder (XDG_CACHE_HOME)."""
-    named = os.environ.get("GEOM_MINER_CACHE")
-    if named:
-        return Path(named)
+    folder = os.environ.get("GEOM_MINER_CACHE")
+    if folder:
+        return Path(folder)
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "geom_miner"
 
 
-def remember_or_check(path: Path, *, known_as: str | None = None) -> None:
-    """Compare a cached file with the SHA-256 remembered for it; remember it at first use.
+def check_hash(path: Path, *, known_as: str | None = None) -> None:
+    """Compare a cached file with its stored SHA-256; store the hash at first use.
 
     Parameters
     ----------
-    known_as : name under which the hash is kept, where it differs from the file's.
+    known_as : name under which the hash is stored; the default is the file's name.
 
     Raises
     ------
     DownloadError
-        The content is not the one remembered, or ``hashes.json`` cannot be read.
+        The content has changed, or ``hashes.json`` cannot be read.
     """
     name = known_as or path.name
-    book = path.parent / HASHES
+    hash_file = path.parent / HASHES
     try:
-        hashes = json.loads(book.read_text(encoding="utf-8")) if book.exists() else {}
+        hashes = json.loads(hash_file.read_text(encoding="utf-8")) if hash_file.exists() else {}
         if not isinstance(hashes, dict):
             raise TypeError
     except (OSError, ValueError, TypeError):
@@ -47,9 +47,9 @@ def remember_or_check(path: Path, *, known_as: str | None = None) -> None:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if name not in hashes:
         hashes[name] = digest
-        draft = book.with_name(HASHES + ".part")
+        draft = hash_file.with_name(HASHES + ".part")
         draft.write_text(json.dumps(hashes, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        draft.replace(book)
+        draft.replace(hash_file)
     elif hashes[name] != digest:
         raise DownloadError(
             f"{name} is not the file that was first downloaded (SHA-256 {digest[:12]}..., "

@@ -1,4 +1,4 @@
-"""The shapes that have a name: where the scans live, who made them, how to look at them."""
+"""The named shapes: where their scans are published, who made them, how to view them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from eval import View
 class Scan:
     """One named shape as its authors publish it.
 
-    ``vertices`` and ``faces`` are the counts of the original, None where the source states none.
-    ``limit`` bounds the bytes of the download and, separately, of what it unpacks to.
+    ``vertices`` and ``faces`` are the numbers of the original, None if the source states none.
+    ``limit`` bounds the bytes of the download and, separately, of the unpacked file.
     """
 
     name: str

@@ -14,7 +14,7 @@ DATA_VARIABLE = "GEOM_MINER_DATA"
 
 
 def data_folders() -> list[Path]:
-    """The folders that GEOM_MINER_DATA names, in its order; they need not exist."""
+    """The folders that GEOM_MINER_DATA lists, in its order; they need not exist."""
     entries = os.environ.get(DATA_VARIABLE, "").split(os.pathsep)
     return [Path(entry).expanduser() for entry in entries if entry]
 
@@ -25,7 +25,7 @@ def find_data_file(name: str) -> Path:
     Raises
     ------
     MediaError
-        There is none.
+        There is no such file.
     """
     for path in (Path(name).expanduser(), *(folder / name for folder in data_folders())):
         if path.is_file():
@@ -36,34 +36,34 @@ def find_data_file(name: str) -> Path:
 
 
 def mesh_files(folder: str) -> dict[str, Path]:
-    """Mesh files of a folder, or of the folders that GEOM_MINER_DATA names, by their stems.
+    """Mesh files of a folder, or of the folders that GEOM_MINER_DATA lists, by their stems.
 
-    A file whose stem is taken goes by its whole name, and then by a number.
+    If a stem is taken, the key is the file's whole name, and then the stem with a number.
 
     Raises
     ------
     SettingsError
-        There is no such folder, or no mesh in it.
+        There is no such folder, or it has no mesh.
     """
-    named: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     for path in _mesh_paths(folder):
         numbered = (f"{path.stem}_{number}" for number in itertools.count(2))
         candidates = itertools.chain([path.stem, path.name], numbered)
-        named[next(name for name in candidates if name not in named)] = path
-    return named
+        files[next(name for name in candidates if name not in files)] = path
+    return files
 
 
 def _mesh_paths(folder: str) -> Iterator[Path]:
     folders = [Path(folder).expanduser()] if folder else data_folders()
     if not folders:
         raise SettingsError(f"give a folder of meshes, or name one in {DATA_VARIABLE}")
-    found = False
-    for place in folders:
-        if not place.is_dir():
-            raise SettingsError(f"{place} is no folder; give one that holds meshes")
-        for path in sorted(place.iterdir()):
+    is_empty = True
+    for directory in folders:
+        if not directory.is_dir():
+            raise SettingsError(f"{directory} is no folder; give one that holds meshes")
+        for path in sorted(directory.iterdir()):
             if path.suffix.lower() in WRITABLE_MESH_SUFFIXES:
-                found = True
+                is_empty = False
                 yield path
-    if not found:
+    if is_empty:
         raise SettingsError(f"no mesh files in {', '.join(map(str, folders))}")

@@ -1,4 +1,4 @@
-"""Download one file over a connection that may break, lie or never answer."""
+"""Download one file over a connection that may break, never answer, or send something else."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from rich.progress import (
 from geom_miner import GeomMinerError
 
 TIMEOUT = 10.0  # seconds to connect, and to wait for the next bytes
-ATTEMPTS = 4  # a cut connection is resumed, as long as each attempt brings something
+ATTEMPTS = 4  # a broken download is resumed as long as each attempt brings some bytes
 _CHUNK = 1 << 18
 
 
 class DownloadError(GeomMinerError):
-    """A file that could not be fetched, or is not what was asked for."""
+    """A file that could not be downloaded, or is not the file that was requested."""
 
 
-class _Cut(Exception):
-    """The connection ended before the announced number of bytes had come."""
+class _ConnectionLost(Exception):
+    """The connection ended before the announced number of bytes had arrived."""
 
 
 def fetch(
@@ -46,8 +46,8 @@ def fetch(
 ) -> None:
     """Download ``address`` to ``target``; the file appears only when it is complete.
 
-    Bytes gather in ``<target>.part``, which a later call goes on from where the server supports
-    ranges. An existing target is replaced.
+    The bytes are collected in ``<target>.part``, from which a later call continues if the server
+    supports ranges. An existing target is replaced.
 
     Parameters
     ----------
@@ -57,13 +57,13 @@ def fetch(
     Raises
     ------
     DownloadError
-        No connection, a refusal, a size over the limit, a connection cut again and again, a web
-        page in place of the file, or a disk that takes no more.
+        There is no connection, the server refuses, the file is larger than the limit, the
+        connection breaks repeatedly, a web page comes instead of the file, or the disk is full.
     """
     part = target.with_name(target.name + ".part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _bar(target.name, console) as (progress, task):
+        with _progress_bar(target.name, console) as (progress, task):
             _fetch_in_attempts(address, part, limit, timeout, progress, task)
         part.replace(target)
     except urllib.error.HTTPError as error:
@@ -86,11 +86,11 @@ def _fetch_in_attempts(
         before = _size(part)
         try:
             _fetch_once(address, part, limit, timeout, progress, task)
-        except _Cut as cut:
+        except _ConnectionLost as lost:
             if attempt == ATTEMPTS - 1 or _size(part) <= before:
                 raise DownloadError(
-                    f"the connection to {_host(address)} was cut ({cut}); "
-                    "what has come is kept, run the command again to go on"
+                    f"the connection to {_host(address)} was cut ({lost}); "
+                    "the part that has arrived is kept, run the command again to go on"
                 ) from None
         else:
             return
@@ -99,24 +99,24 @@ def _fetch_in_attempts(
 def _fetch_once(
     address: str, part: Path, limit: int, timeout: float, progress: Progress, task: TaskID
 ) -> None:
-    have = _size(part)
+    bytes_present = _size(part)
     request = urllib.request.Request(address, headers={"User-Agent": "geom_miner"})
-    if have:
-        request.add_header("Range", f"bytes={have}-")
+    if bytes_present:
+        request.add_header("Range", f"bytes={bytes_present}-")
     try:
         response = urllib.request.urlopen(request, timeout=timeout)
     except urllib.error.HTTPError as error:
-        # 416: nothing lies beyond what we have. Either it is whole, or it is another file.
-        if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE or not have:
+        # 416: the file has no further bytes. Either it is complete, or it is another file.
+        if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE or not bytes_present:
             raise
         error.close()
-        if error.headers.get("Content-Range", "").strip() == f"bytes */{have}":
+        if error.headers.get("Content-Range", "").strip() == f"bytes */{bytes_present}":
             return
         part.unlink()
-        raise _Cut("the server has another file than the one begun") from None
+        raise _ConnectionLost("the server has another file than the one begun") from None
     with response:
-        _refuse_page(address, response)
-        start, total = _extent(response, have)
+        _refuse_web_page(address, response)
+        start, total = _extent(response, bytes_present)
         if total is not None and total > limit:
             raise DownloadError(
                 f"{address} is {total:,} bytes, more than the {limit:,} expected at most"
@@ -132,41 +132,41 @@ def _fetch_once(
                 file.write(chunk)
                 progress.update(task, completed=size)
     if total is not None and size < total:
-        raise _Cut(f"{size:,} of {total:,} bytes")
+        raise _ConnectionLost(f"{size:,} of {total:,} bytes")
 
 
 def _chunks(response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """Yield what comes; a connection that breaks just ends, the caller compares sizes."""
+    """Yield the bytes that arrive; if the connection breaks, the caller notices by the size."""
     while True:
         try:
             chunk = response.read(_CHUNK)
-        except http.client.IncompleteRead as cut:
-            chunk = cut.partial
+        except http.client.IncompleteRead as incomplete:
+            chunk = incomplete.partial
         except (ConnectionError, TimeoutError) as error:
-            raise _Cut(str(error) or type(error).__name__) from None
+            raise _ConnectionLost(str(error) or type(error).__name__) from None
         if not chunk:
             return
         yield chunk
 
 
-def _extent(response: http.client.HTTPResponse, have: int) -> tuple[int, int | None]:
-    """First byte that this answer brings and the size of the whole file, None if unstated."""
+def _extent(response: http.client.HTTPResponse, bytes_present: int) -> tuple[int, int | None]:
+    """First byte of this answer, and the size of the whole file; None if it is not stated."""
     length = response.headers.get("Content-Length")
     stated = int(length) if length and length.isdigit() else None
     if response.status == http.client.PARTIAL_CONTENT:
         span = re.fullmatch(
             r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "").strip()
         )
-        if span is None or int(span[1]) != have:
-            raise DownloadError("the server answered with another range than was asked for")
-        return have, None if span[2] == "*" else int(span[2])
+        if span is None or int(span[1]) != bytes_present:
+            raise DownloadError("the server sent another range than was requested")
+        return bytes_present, None if span[2] == "*" else int(span[2])
     return 0, stated
 
 
-def _refuse_page(address: str, response: http.client.HTTPResponse) -> None:
+def _refuse_web_page(address: str, response: http.client.HTTPResponse) -> None:
     if response.headers.get_content_type() == "text/html":
         raise DownloadError(
-            f"{_host(address)} sent a web page in place of the file "
+            f"{_host(address)} sent a web page instead of the file "
             "(a confirmation form, a limit of downloads or a moved file); "
             f"open {address} in a browser to fetch it by hand"
         )
@@ -181,7 +181,7 @@ def _host(address: str) -> str:
 
 
 @contextmanager
-def _bar(name: str, console: Console) -> Iterator[tuple[Progress, TaskID]]:
+def _progress_bar(name: str, console: Console) -> Iterator[tuple[Progress, TaskID]]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

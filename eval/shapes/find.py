@@ -1,4 +1,4 @@
-"""Find the mesh that a name or a path means: a file, the cache, a download, or a stand-in."""
+"""Find the mesh of a name or a path: a file, the cache, a download, or a stand-in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from eval import View
-from eval.shapes.cache import cache_folder, remember_or_check
+from eval.shapes.cache import cache_folder, check_hash
 from eval.shapes.catalog import CATALOG, STAND_IN_VIEWS, Scan
 from eval.shapes.data_folders import DATA_VARIABLE, data_folders
 from eval.shapes.download import DownloadError, fetch
@@ -26,17 +26,17 @@ OFFLINE_VARIABLE = "GEOM_MINER_OFFLINE"
 
 @dataclass(frozen=True)
 class Shape:
-    """A mesh and what a report has to say about it.
+    """A mesh, and the information about it that a report needs.
 
     Parameters
     ----------
-    name : short name, fit for file names; a stand-in never bears the name of a scan.
+    name : short name, usable in file names; a stand-in never has the name of a scan.
     title : the name as a report prints it.
     mesh : the triangles.
     source : where the mesh comes from, in one phrase, without any folder of this machine.
-    stand_in : True if the mesh is made by code in place of a scan that could not be had.
-    license, citation : of the scan; citation is empty where none is known.
-    view : how to look at it.
+    stand_in : True if the mesh is made by code because the scan is not available.
+    license, citation : of the scan; the citation is empty if none is known.
+    view : how to view it.
     """
 
     name: str
@@ -56,45 +56,46 @@ class Shape:
 def find_shape(name_or_path: str, *, offline: bool = False, console: Console) -> Shape:
     """Find a shape by name or path.
 
-    The order: a file at the path; the folders in GEOM_MINER_DATA; the cache; a download, unless
-    ``offline`` or GEOM_MINER_OFFLINE=1; the built-in stand-in, announced on the console.
+    It looks, in this order, for a file at the path, in the folders in GEOM_MINER_DATA, in the
+    cache, and at the scan's address unless ``offline`` or GEOM_MINER_OFFLINE=1. If the scan is not
+    available it uses the built-in stand-in and says so on the console.
 
     Raises
     ------
     MeshError
-        A file that is found cannot be used.
+        The file cannot be used.
     SettingsError
-        Nothing has that name.
+        There is no shape of that name.
     DownloadError
-        A cached file is not the one remembered.
+        A cached file has changed.
     """
     path = Path(name_or_path).expanduser()
     if path.is_file():
         return _from_file(path, console)
     name = name_or_path.lower()
     if name in STAND_INS:
-        return _made(name, "made by code", console)
+        return _make_stand_in(name, "made by code", console)
     scan = CATALOG.get(name)
-    found = _in_data_folders(scan.aliases if scan else (name,), console)
-    if found is not None:
-        return _from_scan_file(scan, found, console) if scan else _from_file(found, console)
+    file = _search_data_folders(scan.aliases if scan else (name,), console)
+    if file is not None:
+        return _from_scan_file(scan, file, console) if scan else _from_file(file, console)
     if scan is None:
-        raise _unknown(name_or_path)
-    return _cached_or_fetched(scan, offline or _told_offline(), console)
+        raise _unknown_shape(name_or_path)
+    return _cached_or_downloaded(scan, offline or _is_offline(), console)
 
 
-def _unknown(name_or_path: str) -> MeshError | SettingsError:
+def _unknown_shape(name_or_path: str) -> MeshError | SettingsError:
     if Path(name_or_path).suffix or len(Path(name_or_path).parts) > 1:
         return MeshError(f"there is no file {name_or_path}; check the path")
-    known = ", ".join((*CATALOG, *STAND_INS))
+    names = ", ".join((*CATALOG, *STAND_INS))
     return SettingsError(
-        f"shape must be one of {known}, a file, or the name of a mesh in a folder named by "
+        f"shape must be one of {names}, a file, or the name of a mesh in a folder named by "
         f"{DATA_VARIABLE}, got {name_or_path!r}"
     )
 
 
-def _in_data_folders(aliases: tuple[str, ...], console: Console) -> Path | None:
-    """First mesh in GEOM_MINER_DATA whose stem is an alias; earlier folders and aliases win."""
+def _search_data_folders(aliases: tuple[str, ...], console: Console) -> Path | None:
+    """The first mesh in GEOM_MINER_DATA whose stem is an alias; earlier folders and aliases win."""
     for folder in data_folders():
         if not folder.is_dir():
             console.print(
@@ -112,22 +113,22 @@ def _in_data_folders(aliases: tuple[str, ...], console: Console) -> Path | None:
     return None
 
 
-def _cached_or_fetched(scan: Scan, offline: bool, console: Console) -> Shape:
+def _cached_or_downloaded(scan: Scan, offline: bool, console: Console) -> Shape:
     cached = cache_folder() / scan.file
     if cached.is_file():
-        remember_or_check(cached)
+        check_hash(cached)
         return _from_scan_file(scan, cached, console)
     if offline:
         return _stand_in(scan, "downloads are switched off", console)
     try:
-        _fetch_into_cache(scan, cached, console)
+        _download_into_cache(scan, cached, console)
         return _from_scan_file(scan, cached, console)
     except DownloadError as error:
         return _stand_in(scan, str(error), console)
 
 
-def _fetch_into_cache(scan: Scan, cached: Path, console: Console) -> None:
-    """Download, unpack and check; ``cached`` appears only if everything is right."""
+def _download_into_cache(scan: Scan, cached: Path, console: Console) -> None:
+    """Download, unpack and check; the file ``cached`` appears only if all of it succeeds."""
     console.print(f"Downloading {scan.title} from {escape(scan.address)}")
     console.print(f"  license: {scan.license}")
     console.print(f"  please cite: {scan.citation}")
@@ -138,7 +139,7 @@ def _fetch_into_cache(scan: Scan, cached: Path, console: Console) -> None:
     try:
         unpack(archive, draft, limit=scan.limit)
         check_content(draft, scan)
-        remember_or_check(draft, known_as=scan.file)
+        check_hash(draft, known_as=scan.file)
         draft.replace(cached)
     except DownloadError:
         archive.unlink(missing_ok=True)
@@ -189,10 +190,10 @@ def _stand_in(scan: Scan, reason: str, console: Console) -> Shape:
         f"code, in its place; put {scan.file} into a folder named by {DATA_VARIABLE} to use it.",
         style="bold yellow",
     )
-    return _made(scan.stand_in, f"made by code, in place of {scan.title}", console)
+    return _make_stand_in(scan.stand_in, f"made by code, in place of {scan.title}", console)
 
 
-def _made(name: str, source: str, console: Console) -> Shape:
+def _make_stand_in(name: str, source: str, console: Console) -> Shape:
     mesh = STAND_INS[name]()
     console.print(f"{name}: {source}, {len(mesh.faces):,} faces")
     return Shape(
@@ -207,5 +208,5 @@ def _made(name: str, source: str, console: Console) -> Shape:
     )
 
 
-def _told_offline() -> bool:
+def _is_offline() -> bool:
     return os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0")

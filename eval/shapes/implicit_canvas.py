@@ -1,4 +1,4 @@
-"""Model a smooth shape by merging solids into one sampled field, each only where it matters."""
+"""Model a smooth shape by merging solids into one sampled field, each in its own box."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from geom_miner.grid import BlockGrid, SparseBlocks
 Field = npt.NDArray[np.float32]
 Point = tuple[float, float, float]
 Solid = Callable[[Field, Field, Field], Field]
-"""Signed distance of positions x, y, z (broadcastable), negative inside; a bound will do."""
+"""Signed distance at positions x, y, z (broadcastable), negative inside; a bound suffices."""
 
 _FAR = 1.0
-_BLOCK_SIZE = 32  # only blocks that the surface crosses cost time when it is meshed
+_BLOCK_SIZE = 32  # meshing takes time only in blocks that the surface crosses
 
 
 class Canvas:
-    """A field over a box, empty at first; solids are merged into it one after the other."""
+    """A field over a box, initially empty, into which solids are merged one after the other."""
 
     def __init__(self, low: Point, high: Point, spacing: float) -> None:
         counts = [round((b - a) / spacing) for a, b in zip(low, high, strict=True)]
@@ -35,23 +35,23 @@ class Canvas:
         self._field = np.full(counts, _FAR, dtype=np.float32)
 
     def merge(self, solid: Solid, low: Point, high: Point, *, blend: float = 0.0) -> None:
-        """Unite with a solid that lies inside the box from ``low`` to ``high``.
+        """Unite the field with a solid that lies inside the box from ``low`` to ``high``.
 
-        ``blend`` is the width of the fillet between old and new. Outside the box widened by it,
-        the surface of a smooth union is the old one, so nothing is computed there.
+        ``blend`` is the width of the fillet between the old surface and the solid. Outside the box
+        widened by ``blend`` the surface does not change, so nothing is computed there.
         """
-        part = []
+        region = []
         for axis, a, b in zip(self._axes, low, high, strict=True):
             start, stop = np.searchsorted(axis, (a - blend - 0.02, b + blend + 0.02))
-            part.append(slice(int(start), int(stop)))
-        x, y, z = (axis[p] for axis, p in zip(self._axes, part, strict=True))
+            region.append(slice(int(start), int(stop)))
+        x, y, z = (axis[span] for axis, span in zip(self._axes, region, strict=True))
         new = solid(x[:, None, None], y[None, :, None], z[None, None, :])
-        old = self._field[tuple(part)]
+        old = self._field[tuple(region)]
         merged = np.minimum(old, new)
         if blend > 0:
             near = np.maximum(blend - np.abs(old - new), 0.0)
             merged -= near * near / (4.0 * blend)
-        self._field[tuple(part)] = merged
+        self._field[tuple(region)] = merged
 
     def ellipsoid(self, center: Point, radii: Point, *, blend: float = 0.0) -> None:
         c, r = np.asarray(center, dtype=np.float32), np.asarray(radii, dtype=np.float32)
@@ -65,7 +65,7 @@ class Canvas:
         self.merge(solid, _shift(center, radii, -1), _shift(center, radii, 1), blend=blend)
 
     def limb(self, a: Point, b: Point, ra: float, rb: float, *, blend: float = 0.0) -> None:
-        """A capsule whose radius goes from ``ra`` at ``a`` to ``rb`` at ``b``."""
+        """A capsule whose radius changes from ``ra`` at ``a`` to ``rb`` at ``b``."""
         start = np.asarray(a, dtype=np.float32)
         along = np.asarray(b, dtype=np.float32) - start
         length2 = float(along @ along)
@@ -104,8 +104,8 @@ class Canvas:
     def mesh(self) -> TriangleMesh:
         """The surface of everything merged so far, closed and oriented outward.
 
-        A blur of half a sample takes the staircase off edges where two solids are cut sharp.
-        Pockets that the solids enclose are filled: nobody could see or carve them.
+        A blur of half a sample smooths the steps along edges between two solids. Cavities that
+        the solids enclose are filled, since nobody could see them.
         """
         inside = gaussian_filter(-self._field, 0.5)
         air, _ = label(inside < 0)

@@ -21,7 +21,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Inset:
-    """An outline inside a prism with a vertical extent of its own; None makes a hole."""
+    """A region of a prism with its own outline and vertical extent; None makes a hole."""
 
     outline: Floats
     extent: tuple[float, float] | None
@@ -36,7 +36,7 @@ def circle(radius: float, segments: int, center: tuple[float, float] = (0.0, 0.0
 def rounded_rectangle(
     width: float, depth: float, radius: float, *, step: float, center: tuple[float, float] = (0, 0)
 ) -> Floats:
-    """A centered rectangle with round corners, no edge longer than ``step``."""
+    """A rectangle around ``center`` with rounded corners and edges of at most ``step``."""
     quarter = max(2, math.ceil(0.5 * np.pi * radius / step))
     corners = []
     for turn, (sx, sy) in enumerate(((1, 1), (-1, 1), (-1, -1), (1, -1))):
@@ -47,7 +47,7 @@ def rounded_rectangle(
 
 
 def subdivided(outline: Floats, step: float) -> Floats:
-    """The same outline with its edges cut into equal pieces no longer than ``step``."""
+    """The outline with its edges divided into equal pieces of at most ``step``."""
     pieces = []
     for start, end in zip(outline, np.roll(outline, -1, axis=0), strict=True):
         count = max(1, math.ceil(float(np.linalg.norm(end - start)) / step - 1e-9))
@@ -56,9 +56,9 @@ def subdivided(outline: Floats, step: float) -> Floats:
 
 
 def gear_outline(teeth: int, pitch_radius: float, *, per_tooth: int = 24) -> Floats:
-    """A gear with straight flanks; two of the same module mesh with clearance.
+    """A gear with straight flanks; two gears of the same module mesh with clearance.
 
-    The module is 2 * pitch_radius / teeth; a tooth starts centered on angle 0 and is 42 % of the
+    The module is 2 * pitch_radius / teeth. One tooth is centered on angle 0. Teeth are 42 % of the
     pitch wide at the pitch circle, which leaves room between meshing flanks.
     """
     module = 2.0 * pitch_radius / teeth
@@ -74,48 +74,48 @@ def gear_outline(teeth: int, pitch_radius: float, *, per_tooth: int = 24) -> Flo
 def prism(
     outline: Floats, extent: tuple[float, float], insets: tuple[Inset, ...] = ()
 ) -> TriangleMesh:
-    """A body over an outline, upright along z, with insets that are holes, bosses or recesses.
+    """A body over an outline, extruded along z, with insets that are holes, bosses or recesses.
 
     Insets may nest but must not touch each other or the outline, and the extents of neighboring
-    regions must overlap. Outlines need corners closer together than the gaps between them.
+    regions must overlap. The corners of an outline must be closer together than the outlines.
 
     Raises
     ------
     ValueError
-        The triangulation of the plane lost an edge of an outline.
+        The triangulation of the plane lacks an edge of an outline.
     """
     loops = [outline, *(inset.outline for inset in insets)]
     extents = [extent, *(inset.extent for inset in insets)]
     points = np.concatenate(loops)
     triangles, region = _triangulate(points, loops)
     solid = np.array([extents[r] is not None for r in range(len(loops))])
-    levels = np.array([extents[r] or (0.0, 0.0) for r in range(len(loops))])
+    bounds = np.array([extents[r] or (0.0, 0.0) for r in range(len(loops))])
     triangles, region = triangles[solid[region]], region[solid[region]]
 
     corners: list[Floats] = []
     for side, order in ((1, (0, 1, 2)), (0, (2, 1, 0))):
-        height = np.broadcast_to(levels[region, side][:, None, None], (len(region), 3, 1))
+        height = np.broadcast_to(bounds[region, side][:, None, None], (len(region), 3, 1))
         corners.append(np.concatenate([points[triangles[:, order]], height], axis=2))
-    corners.append(_walls(points, triangles, region, levels))
+    corners.append(_walls(points, triangles, region, bounds))
     return welded(np.concatenate(corners))
 
 
-def _walls(points: Floats, triangles: Ints, region: Ints, levels: Floats) -> Floats:
-    """Vertical triangles (m, 3, 3) where a region's extent is not covered by its neighbor's."""
+def _walls(points: Floats, triangles: Ints, region: Ints, extents: Floats) -> Floats:
+    """Vertical triangles (m, 3, 3) where the extent of a neighboring region does not cover it."""
     half_edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
     owner = np.tile(region, 3)
     across = {(a, b): r for (a, b), r in zip(half_edges.tolist(), owner.tolist(), strict=True)}
     walls = []
-    for (a, b), own in across.items():
-        other = across.get((b, a))
-        low, high = levels[own]
-        if other is None:
-            open_parts = [(low, high)]
-        elif other == own:
+    for (a, b), region_here in across.items():
+        neighbor = across.get((b, a))
+        low, high = extents[region_here]
+        if neighbor is None:
+            uncovered = [(low, high)]
+        elif neighbor == region_here:
             continue
         else:
-            open_parts = [(low, levels[other, 0]), (levels[other, 1], high)]
-        for bottom, top in open_parts:
+            uncovered = [(low, extents[neighbor, 0]), (extents[neighbor, 1], high)]
+        for bottom, top in uncovered:
             if bottom < top:
                 a0, b0 = (*points[a], bottom), (*points[b], bottom)
                 a1, b1 = (*points[a], top), (*points[b], top)
@@ -142,17 +142,17 @@ def _triangulate(points: Floats, loops: list[Floats]) -> tuple[Ints, Ints]:
 
 
 def _require_edges(triangles: Ints, region: Ints, loops: list[Floats]) -> None:
-    """Borders between regions must be exactly the edges of the loops."""
+    """Refuse a triangulation whose borders between regions are not the edges of the loops."""
     half_edges = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
     owner = dict(zip(map(tuple, half_edges.tolist()), np.tile(region, 3).tolist(), strict=True))
-    borders = {(min(a, b), max(a, b)) for (a, b), own in owner.items() if owner.get((b, a)) != own}
-    wanted, first = set(), 0
+    borders = {(min(a, b), max(a, b)) for (a, b), r in owner.items() if owner.get((b, a)) != r}
+    loop_edges, first = set(), 0
     for loop in loops:
         index = first + np.arange(len(loop))
         pairs = zip(index.tolist(), np.roll(index, -1).tolist(), strict=True)
-        wanted |= {(min(a, b), max(a, b)) for a, b in pairs}
+        loop_edges |= {(min(a, b), max(a, b)) for a, b in pairs}
         first += len(loop)
-    if borders != wanted:
+    if borders != loop_edges:
         raise ValueError("outlines need more corners: an edge is missing in the triangulation")
 
 
@@ -162,7 +162,7 @@ def _shoelace(outline: Floats) -> float:
 
 
 def _inside(outline: Floats, points: Floats) -> npt.NDArray[np.bool_]:
-    """Even-odd rule for points (n, 2)."""
+    """Whether points (n, 2) are inside an outline, by the even-odd rule."""
     inside = np.zeros(len(points), dtype=bool)
     for start, end in zip(outline, np.roll(outline, -1, axis=0), strict=True):
         spans = (start[1] > points[:, 1]) != (end[1] > points[:, 1])
@@ -173,7 +173,7 @@ def _inside(outline: Floats, points: Floats) -> npt.NDArray[np.bool_]:
 
 
 def lathe(profile: Floats, segments: int) -> TriangleMesh:
-    """Turn a closed profile about the z axis.
+    """Rotate a closed profile about the z axis.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ def tube(path: Floats, *, outer: float, inner: float, segments: int) -> Triangle
     offset = np.cos(angle)[None, :, None] * normal[:, None] + np.sin(angle)[None, :, None] * across
     shell = np.concatenate(
         [path[:, None] + outer * offset, (path[:, None] + inner * offset)[::-1]]
-    )  # (2n, segments, 3): out along the outer wall, back along the inner one
+    )  # (2n, segments, 3): forward along the outer wall, backward along the inner one
     a, d = shell, np.roll(shell, -1, axis=0)
     b, c = np.roll(a, -1, axis=1), np.roll(d, -1, axis=1)
     quads = np.stack([a, d, c, a, c, b], axis=2).reshape(-1, 3, 3)
@@ -217,8 +217,8 @@ def tube(path: Floats, *, outer: float, inner: float, segments: int) -> Triangle
 
 
 def welded(triangles: Floats) -> TriangleMesh:
-    """Triangles (f, 3, 3) that share corners bit for bit become an indexed mesh."""
-    corners = triangles.reshape(-1, 3) + 0.0  # -0.0 becomes 0.0, so that equal means same bits
+    """An indexed mesh from triangles (f, 3, 3); bit-identical corners become one vertex."""
+    corners = triangles.reshape(-1, 3) + 0.0  # -0.0 becomes 0.0: equal corners are bit-identical
     vertices, index = np.unique(corners, axis=0, return_inverse=True)
     return TriangleMesh(vertices, index.reshape(-1, 3).astype(np.int32))
 
@@ -231,7 +231,7 @@ def moved(
     turn: float = 0.0,
     tilt: float = 0.0,
 ) -> TriangleMesh:
-    """Turn about z by ``turn`` degrees, lay z along ``axis``, tilt about y, then translate."""
+    """Rotate about z by ``turn`` degrees, map z to ``axis``, rotate about y, then translate."""
     vertices = mesh.vertices @ _rotation(0, 1, turn).T
     if axis == "y":
         vertices = vertices[:, [0, 2, 1]] * np.array([-1.0, 1.0, 1.0])
@@ -251,7 +251,7 @@ def _rotation(first: int, second: int, degrees: float) -> Floats:
 
 
 def together(bodies: list[TriangleMesh]) -> TriangleMesh:
-    """One mesh of several bodies; nothing is welded between them."""
+    """One mesh of several bodies, without merging their vertices."""
     first = np.cumsum([0, *(len(body.vertices) for body in bodies[:-1])])
     return TriangleMesh(
         np.concatenate([body.vertices for body in bodies]),

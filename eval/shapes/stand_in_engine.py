@@ -1,7 +1,7 @@
 """A procedural engine: a V-twin of many closed bodies with sharp edges and small gaps.
 
 The shaft runs along y, the front faces -y, z is up; the longest side is about six units. No body
-touches another: each keeps a clearance of at least 0.004 units to its neighbors.
+touches another: the clearance between neighbors is at least 0.004 units.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from eval.shapes.solids import (
 )
 from geom_miner import TriangleMesh
 
-_SHAFT_HEIGHT = 1.0  # of the crankshaft's axis, which both cylinder axes meet
+_SHAFT_HEIGHT = 1.0  # height of the crankshaft's axis, which both cylinder axes intersect
 _CLEARANCE = 0.005
-_TILTS = (-45.0, 45.0)  # degrees of the two cylinders
+_TILTS = (-45.0, 45.0)  # of the two cylinders, degrees
 _GEAR_MODULE = 0.04
 
 
@@ -35,7 +35,7 @@ def procedural_engine() -> TriangleMesh:
 
 
 def engine_bodies() -> list[TriangleMesh]:
-    """The bodies one by one: each closed, oriented outward and apart from all others."""
+    """The separate bodies: each is closed, oriented outward, and touches no other."""
     return [
         *_base(),
         _crankcase(),
@@ -124,9 +124,9 @@ def _timing_gears() -> list[TriangleMesh]:
         distance = 0.5 * _GEAR_MODULE * (18 + teeth)
         angle = np.radians(direction)
         center = crank + distance * np.array([np.cos(angle), np.sin(angle)])
-        # Where the crank gear is f of a pitch past a tooth, its partner is 1/2 - f past one.
-        past = (direction - 90.0) / (360.0 / 18)
-        turn = direction + 180.0 - (0.5 - past) * (360.0 / teeth)
+        # If the crank gear is a share f of its pitch past a tooth, its partner is 1/2 - f past one.
+        pitch_share = (direction - 90.0) / (360.0 / 18)
+        turn = direction + 180.0 - (0.5 - pitch_share) * (360.0 / teeth)
         parts.append(_placed_gear(teeth, 0.08, center, turn))
         pin = [(0.0, -1.3), (0.1, -1.3), (0.11, -1.29), (0.11, -1.22), (0.07, -1.22)]
         pin += [(0.07, -0.98), (0.07, -0.98 + 0.04), (0.0, -0.98 + 0.04)]

@@ -1,7 +1,7 @@
 """A procedural statue: a draped figure with a raised orb on a fluted pedestal.
 
 The figure faces -y, z is up, the height is about 2.2 units. Folds and hair are displacements of
-smooth solids, so the surface has detail at every scale down to the samples.
+smooth solids, so the surface has detail at all scales down to the spacing of the samples.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from eval.shapes.implicit_canvas import Canvas, Field
 from geom_miner import TriangleMesh
 
-SPACING = 0.006  # of the samples; more than 400,000 faces
+SPACING = 0.006  # spacing of the samples; gives more than 400,000 faces
 
 
 def procedural_statue(spacing: float = SPACING) -> TriangleMesh:
@@ -29,7 +29,7 @@ def procedural_statue(spacing: float = SPACING) -> TriangleMesh:
 
 
 def _folds(angle: Field, count: int, drift: Field) -> Field:
-    """Cloth between 0 in the sharp valleys and 1 on the round ridges."""
+    """Height of the folds of cloth: 0 in the sharp valleys, 1 on the round ridges."""
     wander = angle + np.float32(0.22) * np.sin(2 * angle + 3 * drift) + np.float32(0.3) * drift
     fine = np.abs(np.sin(0.5 * count * wander))
     broad = 0.5 + 0.5 * np.cos(3 * wander + 4 * drift)

@@ -1,4 +1,4 @@
-"""Shapes made by code for when the scans cannot be had; they never bear the name of a scan."""
+"""Shapes made by code, used if the scans are not available; none has the name of a scan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Take one mesh out of a downloaded archive without trusting the archive."""
+"""Unpack one mesh from a downloaded archive that is not trusted."""
 
 from __future__ import annotations
 
@@ -20,19 +20,18 @@ _DAMAGED = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, 
 def unpack(archive: Path, target: Path, *, limit: int) -> None:
     """Write the mesh inside ``archive`` to ``target``; a bare mesh file is moved there.
 
-    The kind is read from the content: .gz, .tar.gz, .zip or none of them. Nothing is ever
-    written under a name that the archive chose. The archive is left in place, except when it is
-    a bare mesh file.
+    The content determines the format: .gz, .tar.gz, .zip or a bare mesh. No name in the archive is
+    ever used as the name of a file. The archive stays in place unless it is a bare mesh file.
 
     Parameters
     ----------
-    limit : largest acceptable number of unpacked bytes, all members together.
+    limit : largest acceptable number of unpacked bytes, of all members together.
 
     Raises
     ------
     DownloadError
-        A damaged archive, one without a mesh, with a name that leads outside, with a link or
-        device, or one that unpacks to more than ``limit``.
+        The archive is damaged, has no mesh, has a name that leads outside, has a link or a
+        device, or unpacks to more than ``limit``.
     """
     with archive.open("rb") as file:
         magic = file.read(4)
@@ -42,7 +41,7 @@ def unpack(archive: Path, target: Path, *, limit: int) -> None:
                 _unpack_tar(archive, target, limit)
             else:
                 with gzip.open(archive) as source:
-                    _copy(_Bounded(source, limit), target)
+                    _copy(_BoundedStream(source, limit), target)
         elif magic == b"PK\x03\x04":
             _unpack_zip(archive, target, limit)
         else:
@@ -65,15 +64,14 @@ def _is_tar(archive: Path) -> bool:
     return True
 
 
-class _Bounded:
-    """A readable stream that refuses to give more than ``limit`` bytes in all."""
+class _BoundedStream:
+    """A readable stream that raises an error after ``limit`` bytes."""
 
     def __init__(self, source: IO[bytes] | gzip.GzipFile, limit: int) -> None:
         self._source, self._limit, self._left = source, limit, limit
 
     def read(self, size: int = -1, /) -> bytes:
-        wanted = _CHUNK if size < 0 else min(size, _CHUNK)
-        chunk = self._source.read(wanted)
+        chunk = self._source.read(_CHUNK if size < 0 else min(size, _CHUNK))
         self._left -= len(chunk)
         if self._left < 0:
             raise DownloadError(
@@ -83,9 +81,9 @@ class _Bounded:
 
 
 def _unpack_tar(archive: Path, target: Path, limit: int) -> None:
-    found = False
+    has_mesh = False
     with gzip.open(archive) as source:
-        bounded = cast("IO[bytes]", _Bounded(source, limit))
+        bounded = cast("IO[bytes]", _BoundedStream(source, limit))
         with tarfile.open(fileobj=bounded, mode="r|") as tar:
             for member in tar:
                 if not (member.isfile() or member.isdir()):
@@ -94,10 +92,10 @@ def _unpack_tar(archive: Path, target: Path, limit: int) -> None:
                     )
                 _refuse_outside(archive, member.name)
                 content = tar.extractfile(member) if _is_mesh(member.name) else None
-                if content is not None and not found:
-                    found = True
+                if content is not None and not has_mesh:
+                    has_mesh = True
                     _copy(content, target)
-    if not found:
+    if not has_mesh:
         raise DownloadError(f"{archive.name} holds no mesh file")
 
 
@@ -114,7 +112,7 @@ def _unpack_zip(archive: Path, target: Path, limit: int) -> None:
         if not meshes:
             raise DownloadError(f"{archive.name} holds no mesh file")
         with pack.open(meshes[0]) as content:
-            _copy(_Bounded(content, limit), target)
+            _copy(_BoundedStream(content, limit), target)
 
 
 def _refuse_outside(archive: Path, name: str) -> None:
@@ -131,7 +129,7 @@ def _is_mesh(name: str) -> bool:
     return path.suffix.lower() in WRITABLE_MESH_SUFFIXES and not path.name.startswith(".")
 
 
-def _copy(source: IO[bytes] | _Bounded, target: Path) -> None:
+def _copy(source: IO[bytes] | _BoundedStream, target: Path) -> None:
     with target.open("wb") as file:
         while chunk := source.read(_CHUNK):
             file.write(chunk)

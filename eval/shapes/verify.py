@@ -1,4 +1,4 @@
-"""Is a downloaded file the scan that was asked for? Judged by its first bytes only."""
+"""Check by its first bytes whether a downloaded file is the requested scan."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ def ply_counts(path: Path) -> tuple[int, int] | None:
         return None
     counts = {"vertex": 0, "face": 0}
     for line in head.split(b"end_header", 1)[0].splitlines():
-        words = line.split()
-        if len(words) == 3 and words[0] == b"element" and words[2].isdigit():
-            counts[words[1].decode("ascii", "replace")] = int(words[2])
+        entries = line.split()
+        if len(entries) == 3 and entries[0] == b"element" and entries[2].isdigit():
+            counts[entries[1].decode("ascii", "replace")] = int(entries[2])
     return counts["vertex"], counts["face"]
 
 
 def check_content(path: Path, scan: Scan) -> None:
-    """Raise DownloadError unless ``path`` looks like ``scan``: the right kind, the right counts."""
+    """Raise DownloadError if the file is a web page or has other counts than ``scan``."""
     with path.open("rb") as file:
         head = file.read(512)
     if head.lstrip().lower().startswith((b"<!doctype", b"<html")):
         raise DownloadError(
-            f"a web page came in place of {scan.title}; "
+            f"a web page came instead of {scan.title}; "
             f"open {scan.address} in a browser to fetch it by hand"
         )
     if scan.vertices is None or scan.faces is None:

@@ -1,4 +1,4 @@
-"""A method that does nothing but remember what it was asked, for tests of what stands around it."""
+"""A method that only records its calls, for tests of the code around methods."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class FakeMethod:
             "interrupted": MethodPreset("an interrupt"),
         }
         self.dimensions: tuple[int, ...] = (2, 3)
-        self.asked: list[tuple[Source, Options]] = []
+        self.calls: list[tuple[Source, Options]] = []
 
     def reconstruct(self, source: Source, options: Options) -> Reconstruction:
-        self.asked.append((source, options))
+        self.calls.append((source, options))
         if options.preset == "broken":
             raise MethodError("no surface came out; try another day")
         assert options.progress is not None

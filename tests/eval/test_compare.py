@@ -60,11 +60,11 @@ def test_a_table_names_both_spaces(
 ) -> None:
     assert main(["compare", *meshes, *SAMPLES]) == 0
     out = capsys.readouterr().out
-    for words in ("world units", "of reference diagonal", "chamfer_l1", "iou_mesh(128)", "20,000"):
-        assert words in out
+    for text in ("world units", "of reference diagonal", "chamfer_l1", "iou_mesh(128)", "20,000"):
+        assert text in out
 
 
-def test_iou_is_left_out_where_it_means_nothing_or_is_not_wanted(
+def test_iou_is_left_out_for_open_meshes_and_on_request(
     meshes: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["compare", *meshes, *SAMPLES, "--iou-mesh", "0"]) == 0
@@ -102,8 +102,8 @@ def test_a_scan_as_reference(
     assert result["watertight"] == {"reconstruction": True}
     assert main(["compare", meshes[0], scan, *SAMPLES]) == 0
     out = capsys.readouterr().out
-    for words in (*names, "world units", "500 points of the scan", "20,000 samples"):
-        assert words in out
+    for text in (*names, "world units", "500 points of the scan", "20,000 samples"):
+        assert text in out
 
 
 def test_a_scan_is_no_reconstruction_and_has_an_extent(
@@ -111,14 +111,14 @@ def test_a_scan_is_no_reconstruction_and_has_an_extent(
 ) -> None:
     point = str(tmp_path / "point.xyz")
     write_cloud(point, PointCloud(np.zeros((4, 3))))
-    for pair, words in (
+    for pair, text in (
         ((point, meshes[0]), "got cloud"),
         ((meshes[0], point), "has no extent"),
         ((meshes[0], str(tmp_path / "none.npz")), "does not exist"),
     ):
         assert main(["compare", *pair]) == 1
         err = capsys.readouterr().err
-        assert words in err
+        assert text in err
         assert err.count("\n") == 1
 
 
@@ -141,7 +141,7 @@ def test_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "words"),
+    ("first", "second", "text"),
     [
         ("missing.ply", "small.ply", "does not exist"),
         ("small.ply", "picture.png", "both files must be meshes or both images"),
@@ -149,23 +149,23 @@ def test_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_failures_are_one_sentence(
-    meshes: tuple[str, str], first: str, second: str, words: str
+    meshes: tuple[str, str], first: str, second: str, text: str
 ) -> None:
     folder = Path(meshes[0]).parent
     done = run("compare", str(folder / first), str(folder / second))
     assert done.returncode == 1
     assert done.stdout == ""
-    assert words in done.stderr
+    assert text in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_neighbors_are_searched_where_asked(
+def test_neighbors_are_searched_on_the_device(
     meshes: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = []
+    devices = []
 
     def on_device(points: np.ndarray, cloud: np.ndarray, *, device: str) -> tuple[np.ndarray, ...]:
-        asked.append(device)
+        devices.append(device)
         return find_nearest(points, cloud)
 
     for module in ("matches", "surface"):
@@ -173,9 +173,9 @@ def test_neighbors_are_searched_where_asked(
     scan = tmp_path / "scan.xyz"
     write_cloud(scan, PointCloud(np.random.default_rng(0).random((50, 3))))
     for reference in (meshes[1], str(scan)):
-        asked.clear()
+        devices.clear()
         assert main(["compare", meshes[0], reference, "--device", "cuda", *SAMPLES]) == 0
-        assert set(asked) == {"cuda"}
+        assert set(devices) == {"cuda"}
 
 
 def test_settings_out_of_range_are_one_sentence(
@@ -201,5 +201,5 @@ def test_help_is_quick_and_loads_nothing_heavy() -> None:
     code = "import sys, eval.__main__; print([m for m in HEAVY if m in sys.modules])"
     heavy = ("numpy", "scipy", "torch", "trimesh", "embreex", "matplotlib", "PIL")
     command = [sys.executable, "-c", code.replace("HEAVY", repr(heavy))]
-    found = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert found.strip() == "[]"
+    modules = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert modules.strip() == "[]"

@@ -27,8 +27,8 @@ from tests.shapes import box
 def fake_methods(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("FAKE", "FAKE_OF_MESHES"):
         monkeypatch.setitem(METHODS, name.lower(), f"{fake_method.__name__}:{name}")
-    FAKE.asked.clear()
-    FAKE_OF_MESHES.asked.clear()
+    FAKE.calls.clear()
+    FAKE_OF_MESHES.calls.clear()
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ def mesh(tmp_path: Path) -> Path:
     return path
 
 
-def asked() -> tuple[Source, Options]:
-    (only,) = FAKE.asked + FAKE_OF_MESHES.asked
-    return only
+def only_call() -> tuple[Source, Options]:
+    (call,) = FAKE.calls + FAKE_OF_MESHES.calls
+    return call
 
 
 def command(source: Path, output: Path, *more: str, method: str = "fake") -> list[str]:
@@ -62,15 +62,15 @@ def test_a_scan_becomes_a_mesh_and_a_table(
     written = read_mesh(output)
     np.testing.assert_array_equal(written.faces, box().faces)
     assert b"scan.ply reconstructed by Fake (Nobody 1999)" in output.read_bytes()
-    source, options = asked()
+    source, options = only_call()
     assert isinstance(source, PointCloud)
     np.testing.assert_array_equal(source.points, sphere_cloud(100).points)
     assert source.normals is not None
     assert (options.preset, options.seed, options.resolution) == ("plain", 0, 256)
     assert (options.budget.seconds, options.budget.steps) == (None, None)
     out = capsys.readouterr().out
-    for words in ("vertices", "20.0 s", "21.5 s", "123 MB", "89,000", "none", "A box is all"):
-        assert words in out
+    for text in ("vertices", "20.0 s", "21.5 s", "123 MB", "89,000", "none", "A box is all"):
+        assert text in out
     assert {path.name for path in tmp_path.iterdir()} == {"scan.ply", "mesh.ply"}
 
 
@@ -78,15 +78,15 @@ def test_every_option_reaches_the_method(
     scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output, checkpoint = tmp_path / "mesh.ply", tmp_path / "kept"
-    options = ["--seconds", "2.5", "--steps", "70", "--seed", "3", "--resolution", "64"]
-    options += ["--ignore-normals", "--device", "cpu", "--checkpoint", str(checkpoint), "--json"]
-    assert main(command(scan, output, *options)) == 0
-    source, given = asked()
+    arguments = ["--seconds", "2.5", "--steps", "70", "--seed", "3", "--resolution", "64"]
+    arguments += ["--ignore-normals", "--device", "cpu", "--checkpoint", str(checkpoint), "--json"]
+    assert main(command(scan, output, *arguments)) == 0
+    source, options = only_call()
     assert isinstance(source, PointCloud)
     assert source.normals is None
-    assert (given.budget.seconds, given.budget.steps) == (2.5, 70)
-    assert (given.seed, given.resolution, given.device) == (3, 64, "cpu")
-    assert given.checkpoint == checkpoint
+    assert (options.budget.seconds, options.budget.steps) == (2.5, 70)
+    assert (options.seed, options.resolution, options.device) == (3, 64, "cpu")
+    assert options.checkpoint == checkpoint
     # A checkpoint that was named stays.
     assert (tmp_path / "kept.part").exists()
     assert json.loads(capsys.readouterr().out) == {
@@ -111,7 +111,7 @@ def test_every_option_reaches_the_method(
 def test_points_are_drawn_on_a_mesh(mesh: Path, tmp_path: Path) -> None:
     options = ["--as", "points", "--samples", "500", "--seed", "2"]
     assert main(command(mesh, tmp_path / "out.ply", *options)) == 0
-    source, _ = asked()
+    source, _ = only_call()
     assert isinstance(source, PointCloud)
     assert len(source) == 500
     assert source.normals is not None
@@ -125,12 +125,12 @@ def test_points_are_drawn_on_a_mesh(mesh: Path, tmp_path: Path) -> None:
 def test_a_method_is_named_by_its_address(scan: Path, tmp_path: Path) -> None:
     address = f"{fake_method.__name__}:FAKE"
     assert main(command(scan, tmp_path / "mesh.ply", method=address)) == 0
-    assert len(FAKE.asked) == 1
+    assert len(FAKE.calls) == 1
 
 
 def test_a_mesh_is_a_mesh_to_a_method_that_takes_one(mesh: Path, tmp_path: Path) -> None:
     assert main(command(mesh, tmp_path / "out.ply", method="fake_of_meshes")) == 0
-    source, _ = asked()
+    source, _ = only_call()
     assert isinstance(source, TriangleMesh)
     assert len(source.faces) == 12
 
@@ -145,7 +145,7 @@ def test_points_in_two_dimensions_become_lines(tmp_path: Path) -> None:
         np.testing.assert_array_equal(lines["line_1"], 2 * LINE)
 
 
-def test_an_interrupt_leaves_a_checkpoint_and_says_so(
+def test_an_interrupt_leaves_a_checkpoint_and_names_it(
     scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "mesh.ply"
@@ -153,15 +153,15 @@ def test_an_interrupt_leaves_a_checkpoint_and_says_so(
     kept = tmp_path / "mesh.ply.fake.checkpoint.part"
     assert kept.exists()
     assert not output.exists()
-    said = capsys.readouterr().err
-    assert f"interrupted; {kept} has what is done, run the same command again" in said
-    assert "Traceback" not in said
+    error_stream = capsys.readouterr().err
+    assert f"interrupted; {kept} has what is done, run the same command again" in error_stream
+    assert "Traceback" not in error_stream
     # It is gone once it has served.
     assert main(command(scan, output, "--steps", "5")) == 0
     assert not kept.exists()
 
 
-def test_an_interrupt_with_nothing_done_says_that(
+def test_an_interrupt_before_any_step_is_reported(
     scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(command(scan, tmp_path / "mesh.ply", "--preset", "interrupted")) == 130
@@ -169,7 +169,7 @@ def test_an_interrupt_with_nothing_done_says_that(
 
 
 @pytest.mark.parametrize(
-    ("more", "method", "sentence"),
+    ("more", "method", "message"),
     [
         (["--preset", "broken"], "fake", "error: no surface came out; try another day"),
         ([], "fakes", "error: method must be one of miner, poisson, igr"),
@@ -181,14 +181,14 @@ def test_an_interrupt_with_nothing_done_says_that(
 def test_what_goes_wrong_is_one_sentence(
     more: list[str],
     method: str,
-    sentence: str,
+    message: str,
     scan: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(command(scan, tmp_path / "mesh.ply", *more, method=method)) == 1
     captured = capsys.readouterr()
-    assert captured.err.startswith(sentence)
+    assert captured.err.startswith(message)
     assert captured.err.count("\n") == 1
     assert captured.out == ""
     assert not (tmp_path / "mesh.ply").exists()
@@ -213,7 +213,7 @@ def test_files_of_the_wrong_kind_are_refused(
         "poisson works in 3 dimensions, got a source of 2; use igr or phase"
         in capsys.readouterr().err
     )
-    assert not FAKE.asked
+    assert not FAKE.calls
 
 
 def test_a_real_method_by_the_command_line(mesh: Path, tmp_path: Path) -> None:

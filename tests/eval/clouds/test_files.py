@@ -1,4 +1,4 @@
-"""Cloud files: exact round trips, foreign layouts, and damage said in one sentence."""
+"""Cloud files: exact round trips, foreign layouts, and damage message in one sentence."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ NORMALS = np.array([[0.0, 0.6, -0.8], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 
 
 def reason(path: Path) -> str:
-    """What is said of a file that is refused: one line with its path."""
+    """What is message of a file that is refused: one line with its path."""
     with pytest.raises(CloudError) as caught:
         read_cloud(path)
-    said = str(caught.value)
-    assert str(path) in said
-    assert "\n" not in said
-    return said
+    message = str(caught.value)
+    assert str(path) in message
+    assert "\n" not in message
+    return message
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -60,7 +60,7 @@ def test_round_trips_are_exact(
 @pytest.mark.parametrize("axes", ["xy", "xyz"])
 @pytest.mark.parametrize("oriented", [False, True])
 def test_ply_of_every_encoding(tmp_path: Path, encoding: str, axes: str, oriented: bool) -> None:
-    # Colors before, a list and a number between, in an order of their own; then another element.
+    # Colors first, a list and a number in between, in another order; then another element.
     points, normals = POINTS[:, : len(axes)], NORMALS[[1, 1, 1]][:, : len(axes)]
     names = [*axes[::-1], *(f"n{axis}" for axis in axes if oriented)]
     rows = np.hstack([points[:, ::-1], *([normals] if oriented else [])])
@@ -124,7 +124,7 @@ def test_text_as_others_write_it(tmp_path: Path, text: str, points: Floats, orie
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "message"),
     [
         ("0 0 0\n# fine\n1 1 one\n", "line 3, is no row of numbers: '1 1 one'"),
         ("0 0 0\n1 1\n", "line 2, has 2 numbers where the lines before have 3"),
@@ -140,10 +140,10 @@ def test_text_as_others_write_it(tmp_path: Path, text: str, points: Floats, orie
         ("0 0 0\n\x00\x00\x00", "line 2, is no row of numbers"),
     ],
 )
-def test_bad_text_is_named_by_its_line(tmp_path: Path, text: str, words: str) -> None:
+def test_bad_text_is_named_by_its_line(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "scan.xyz"
     path.write_text(text)
-    assert words in reason(path)
+    assert message in reason(path)
 
 
 @pytest.mark.parametrize("kind", ["<f4", ">f8", "<f2", "<i4", "u1"])
@@ -158,7 +158,7 @@ def test_arrays_of_every_kind_of_number(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("array", "words"),
+    ("array", "message"),
     [
         (np.ones((4, 5)), "got an array of shape (4, 5)"),
         (np.ones(6), "got an array of shape (6,)"),
@@ -171,13 +171,13 @@ def test_arrays_of_every_kind_of_number(tmp_path: Path, kind: str) -> None:
         (np.zeros(2, dtype=[("x", "f4"), ("y", "f4")]), "must hold real numbers"),
     ],
 )
-def test_arrays_that_are_no_points(tmp_path: Path, array: np.ndarray, words: str) -> None:
+def test_arrays_that_are_no_points(tmp_path: Path, array: np.ndarray, message: str) -> None:
     np.save(tmp_path / "a.npy", array)
-    assert words in reason(tmp_path / "a.npy")
+    assert message in reason(tmp_path / "a.npy")
 
 
 @pytest.mark.parametrize(
-    ("arrays", "words"),
+    ("arrays", "message"),
     [
         ({"vertices": np.ones((2, 3))}, "has no array named points"),
         ({"points": np.ones((2, 6))}, "points must be (n, 2) or (n, 3)"),
@@ -186,10 +186,10 @@ def test_arrays_that_are_no_points(tmp_path: Path, array: np.ndarray, words: str
     ],
 )
 def test_archives_that_are_no_points(
-    tmp_path: Path, arrays: dict[str, np.ndarray], words: str
+    tmp_path: Path, arrays: dict[str, np.ndarray], message: str
 ) -> None:
     np.savez(tmp_path / "a.npz", **arrays)
-    assert words in reason(tmp_path / "a.npz")
+    assert message in reason(tmp_path / "a.npz")
 
 
 class Trap:
@@ -227,16 +227,16 @@ def test_truncation_is_refused(tmp_path: Path, suffix: str) -> None:
         reason(path)
 
 
-@given(place=st.integers(0, 10_000), byte=st.integers(0, 255))
+@given(position=st.integers(0, 10_000), byte=st.integers(0, 255))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_changed_byte_gives_a_cloud_or_one_sentence(
-    tmp_path: Path, suffix: str, place: int, byte: int
+    tmp_path: Path, suffix: str, position: int, byte: int
 ) -> None:
     path = tmp_path / f"cloud{suffix}"
     write_cloud(path, PointCloud(POINTS, NORMALS))
     content = bytearray(path.read_bytes())
-    content[place % len(content)] = byte
+    content[position % len(content)] = byte
     path.write_bytes(content)
     try:
         cloud = read_cloud(path)
@@ -257,7 +257,7 @@ def test_promises_of_a_header_are_not_believed(tmp_path: Path) -> None:
     (tmp_path / "a.ply").write_text(header)
     assert "cut short" in reason(tmp_path / "a.npy")
     assert "cut short" in reason(tmp_path / "a.ply")
-    # Compressed, it could be there: what is asked of the system is refused, or taken and not used.
+    # A compressed file could hold it: the allocation is refused, or made and not used.
     assert re.search("cut short|does not fit into memory", reason(tmp_path / "a.npz"))
 
 
@@ -266,7 +266,9 @@ def test_files_that_are_not_there_or_of_another_kind(tmp_path: Path) -> None:
     (tmp_path / "scan.las").write_text("1 2 3")
     assert "does not exist" in reason(tmp_path / "none.xyz")
     assert "is a folder" in reason(tmp_path / "folder.npy")
-    assert "point clouds are .ply, .xyz, .npy, .npz" in reason(tmp_path / "scan.las")
+    assert "point cloud files must end in one of .ply, .xyz, .npy, .npz" in reason(
+        tmp_path / "scan.las"
+    )
     for suffix in SUFFIXES:
         (tmp_path / f"empty{suffix}").touch()
         assert "is empty (0 bytes)" in reason(tmp_path / f"empty{suffix}")
@@ -284,7 +286,7 @@ def test_a_failed_write_leaves_the_earlier_file(tmp_path: Path) -> None:
     path = tmp_path / "cloud.npy"
     write_cloud(path, PointCloud(POINTS))
     before = path.read_bytes()
-    with pytest.raises(CloudError, match="point clouds are"):
+    with pytest.raises(CloudError, match="point cloud files must end in"):
         write_cloud(tmp_path / "cloud.obj", PointCloud(POINTS))
     with pytest.raises(CloudError, match="cannot write"):
         write_cloud(tmp_path / "nowhere" / "cloud.npy", PointCloud(POINTS))

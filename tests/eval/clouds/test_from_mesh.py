@@ -1,4 +1,4 @@
-"""Clouds drawn on a mesh: on it, facing outward, and off it by the noise asked for."""
+"""Clouds drawn on a mesh: on the surface, facing outward, and displaced by the requested noise."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_noise_has_the_deviation_asked_for() -> None:
     clean, noisy = (sample_cloud(box(), 20_000, 1, noise=noise) for noise in (0.0, 0.03))
     shift = noisy.points - clean.points
     # Of 60,000 normal numbers: the mean is within 0.03 / 245, the deviation within 1/346, five
-    # times over; axes and places do not go together.
+    # times over; axes and positions are independent.
     assert np.abs(shift.mean(axis=0)).max() < 5 * 0.03 / math.sqrt(20_000)
     assert shift.std(axis=0) == pytest.approx([0.03] * 3, rel=5 / math.sqrt(2 * 20_000))
     assert np.abs(np.corrcoef(np.hstack([shift, clean.points]).T) - np.eye(6))[:3].max() < 0.04

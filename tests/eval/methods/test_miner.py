@@ -26,16 +26,16 @@ RESOLUTION = 32
 VOXEL = 2.0 / (0.98 * RESOLUTION)
 
 
-def mesh_of(found: Reconstruction) -> TriangleMesh:
-    assert isinstance(found.surface, TriangleMesh)
-    return found.surface
+def mesh_of(result: Reconstruction) -> TriangleMesh:
+    assert isinstance(result.surface, TriangleMesh)
+    return result.surface
 
 
 def ball_grid(level: float = 0.5) -> GridSignal:
     """1 - distance from the center, so that ``level`` is the surface of a ball of 1 - level."""
     grid = SampleGrid((32,) * 3, (2 / 32,) * 3, (-1.0,) * 3)
-    places = grid.index_to_world(np.stack(np.indices(grid.shape), axis=-1))
-    values = torch.from_numpy(1 - np.linalg.norm(places, axis=-1)).float()[..., None]
+    positions = grid.index_to_world(np.stack(np.indices(grid.shape), axis=-1))
+    values = torch.from_numpy(1 - np.linalg.norm(positions, axis=-1)).float()[..., None]
     return GridSignal(SparseBlocks.from_dense(values, BlockGrid((2,) * 3, (16,) * 3)), grid, level)
 
 
@@ -51,38 +51,38 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("miner") / "model.miner"
 
 
 @pytest.fixture(scope="module")
-def told() -> list[tuple[float, str]]:
+def reports() -> list[tuple[float, str]]:
     return []
 
 
 @pytest.fixture(scope="module")
-def ball(place: Path, told: list[tuple[float, str]]) -> Reconstruction:
+def ball(model_file: Path, reports: list[tuple[float, str]]) -> Reconstruction:
     """The ball of BALL, fitted to a file that is kept."""
     return MINER.reconstruct(
         BALL,
         Options(
             resolution=RESOLUTION,
-            checkpoint=place,
-            progress=lambda share, words: told.append((share, words)),
+            checkpoint=model_file,
+            progress=lambda *report: reports.append(report),
         ),
     )
 
 
-def check_ball(found: Reconstruction, off: float) -> None:
-    """It is closed and in place, by ``off`` voxels in the mean."""
-    mesh = mesh_of(found)
+def check_ball(result: Reconstruction, off: float) -> None:
+    """It is closed and in position, up to ``off`` voxels in the mean."""
+    mesh = mesh_of(result)
     errors = np.abs(np.linalg.norm(mesh.vertices - CENTER, axis=1) - 1) / VOXEL
     assert errors.mean() < off
     assert diagnose(mesh).watertight
     assert mesh.volume == pytest.approx(4 / 3 * np.pi, rel=0.03)
 
 
-def test_a_mesh_comes_back_closed_and_in_place(ball: Reconstruction) -> None:
+def test_a_mesh_comes_back_closed_and_in_position(ball: Reconstruction) -> None:
     check_ball(ball, 0.03)
     assert ball.notes == (
         "Inside was decided by parity: the mesh is closed and does not overlap itself, so parity "
@@ -91,12 +91,12 @@ def test_a_mesh_comes_back_closed_and_in_place(ball: Reconstruction) -> None:
 
 
 @pytest.mark.parametrize(("name", "off"), [("compact", 0.03), ("fast", 0.25)])
-def test_so_do_points(name: str, off: float) -> None:
+def test_points_come_back_closed_and_in_position(name: str, off: float) -> None:
     cloud = sphere_cloud(3000, center=CENTER)
     again = PointCloud(cloud.points.repeat(2, axis=0), np.repeat(cloud.normals, 2, axis=0))
-    found = MINER.reconstruct(again, Options(name, resolution=RESOLUTION))
-    check_ball(found, off)
-    assert found.notes[0].startswith("The points are 0.97 voxels apart and scatter by 0.00 voxels")
+    result = MINER.reconstruct(again, Options(name, resolution=RESOLUTION))
+    check_ball(result, off)
+    assert result.notes[0].startswith("The points are 0.97 voxels apart and scatter by 0.00 voxels")
 
 
 def test_points_of_a_torus_give_its_genus() -> None:
@@ -115,11 +115,11 @@ def test_the_level_of_a_grid_is_where_its_surface_is() -> None:
     assert np.abs(radii - 0.7).mean() < 0.1 * 2 / 32
 
 
-def test_what_is_told_is_of_the_file(
-    ball: Reconstruction, place: Path, told: list[tuple[float, str]]
+def test_all_figures_refer_to_the_file(
+    ball: Reconstruction, model_file: Path, reports: list[tuple[float, str]]
 ) -> None:
-    model = load_model(place)
-    assert ball.bytes == place.stat().st_size
+    model = load_model(model_file)
+    assert ball.bytes == model_file.stat().st_size
     assert ball.parameters == model.num_parameters
     assert 0 < ball.bytes - 4 * model.num_parameters < 20_000
     mesh = extract_level(model, 0)
@@ -128,33 +128,35 @@ def test_what_is_told_is_of_the_file(
     assert ball.steps == 800
     assert ball.peak_rss_bytes > 50e6
     assert min(ball.timings.prepare, ball.timings.fit, ball.timings.mesh) > 0
-    shares = [share for share, _ in told]
+    shares = [share for share, _ in reports]
     assert shares == sorted(shares)
     assert 0 < shares[0] < 0.1
     assert shares[-1] == 1
-    words = {words for _, words in told}
+    statuses = {status for _, status in reports}
     for stage in ("voxelizing", "measuring distances", "fitting scale 0", "meshing"):
-        assert any(word.startswith(stage) for word in words), stage
+        assert any(status.startswith(stage) for status in statuses), stage
 
 
-def test_what_is_fitted_is_not_fitted_again(ball: Reconstruction, place: Path) -> None:
-    before = place.stat().st_mtime_ns
-    said: set[str] = set()
+def test_a_finished_fit_is_not_repeated(ball: Reconstruction, model_file: Path) -> None:
+    before = model_file.stat().st_mtime_ns
+    statuses: set[str] = set()
     options = Options(
-        resolution=RESOLUTION, checkpoint=place, progress=lambda _, words: said.add(words)
+        resolution=RESOLUTION,
+        checkpoint=model_file,
+        progress=lambda _, status: statuses.add(status),
     )
     again = MINER.reconstruct(BALL, options)
     np.testing.assert_array_equal(mesh_of(again).vertices, mesh_of(ball).vertices)
     assert again.steps == ball.steps
-    assert place.stat().st_mtime_ns == before
-    assert not [words for words in said if words.startswith("fitting")]
+    assert model_file.stat().st_mtime_ns == before
+    assert not [status for status in statuses if status.startswith("fitting")]
 
 
-def test_an_interrupted_fit_goes_on(ball: Reconstruction, tmp_path: Path) -> None:
+def test_an_interrupted_fit_continues(ball: Reconstruction, tmp_path: Path) -> None:
     path = tmp_path / "model.miner"
 
-    def interrupt(share: float, words: str) -> None:
-        if words == "fitting scale 1":
+    def interrupt(share: float, status: str) -> None:
+        if status == "fitting scale 1":
             raise KeyboardInterrupt
 
     options = Options(resolution=RESOLUTION, checkpoint=path)
@@ -162,10 +164,12 @@ def test_an_interrupted_fit_goes_on(ball: Reconstruction, tmp_path: Path) -> Non
         MINER.reconstruct(BALL, replace(options, progress=interrupt))
     assert (tmp_path / "model.miner.part").exists()
     assert not path.exists()
-    said: set[str] = set()
-    resumed = MINER.reconstruct(BALL, replace(options, progress=lambda _, words: said.add(words)))
-    assert "fitting scale 1" in said
-    assert "fitting scale 3" not in said
+    statuses: set[str] = set()
+    resumed = MINER.reconstruct(
+        BALL, replace(options, progress=lambda _, status: statuses.add(status))
+    )
+    assert "fitting scale 1" in statuses
+    assert "fitting scale 3" not in statuses
     np.testing.assert_array_equal(mesh_of(resumed).vertices, mesh_of(ball).vertices)
     assert resumed.steps == ball.steps
 
@@ -197,15 +201,15 @@ def test_a_budget_of_steps_is_what_is_done_and_the_seed_decides() -> None:
     assert not np.array_equal(mesh_of(first).vertices, mesh_of(second).vertices)
 
 
-def test_seconds_cut_the_fit_and_that_is_said() -> None:
+def test_seconds_interrupt_the_fit_and_a_note_says_so() -> None:
     options = Options(resolution=RESOLUTION, budget=Budget(seconds=1e-3))
-    found = MINER.reconstruct(BALL, options)
+    result = MINER.reconstruct(BALL, options)
     # One round at each scale.
-    assert found.notes[1:] == (
+    assert result.notes[1:] == (
         "The budget of 0.001 seconds ended at scale 3; steps done: 20 at scale 3, 20 at scale 2, "
         "20 at scale 1, 20 at scale 0.",
     )
-    assert found.steps == 80
+    assert result.steps == 80
 
 
 def test_ample_seconds_change_nothing(ball: Reconstruction) -> None:
@@ -229,7 +233,7 @@ PICTURE = GridSignal(
 
 
 @pytest.mark.parametrize(
-    ("source", "options", "sentence"),
+    ("source", "options", "message"),
     [
         (sphere(), Options("best"), "preset of miner must be one of compact, .*, got 'best'"),
         (PointCloud(sphere_cloud(50).points), Options(), "needs a normal for every point"),
@@ -247,8 +251,8 @@ PICTURE = GridSignal(
         (sphere(), Options(budget=Budget(steps=3)), "steps must be at least 4"),
     ],
 )
-def test_what_it_cannot_do_is_said(source: Source, options: Options, sentence: str) -> None:
-    with pytest.raises(MethodError, match=sentence):
+def test_impossible_requests_are_refused(source: Source, options: Options, message: str) -> None:
+    with pytest.raises(MethodError, match=message):
         MINER.reconstruct(source, options)
 
 

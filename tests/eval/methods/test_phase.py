@@ -66,10 +66,10 @@ def test_loss_of_a_plane_is_its_area(ndim, unknown, oriented) -> None:
     ratio = float(loss.terms["energy"] / mean.terms["energy"])
     assert ratio == pytest.approx((2 * box) ** ndim, rel=1e-5)
     if oriented:
-        turned = replace(batch, normals=-batch.normals)
+        flipped = replace(batch, normals=-batch.normals)
         for norm in ("l1", "l2"):
             objective = replace(settings, norm=norm).objective(counts)
-            assert float(objective(plane, turned).terms["normals"]) == pytest.approx(2, rel=1e-5)
+            assert float(objective(plane, flipped).terms["normals"]) == pytest.approx(2, rel=1e-5)
     w = objective.distance(plane, batch.domain)
     near = batch.domain[:, 0].abs() < 0.5
     torch.testing.assert_close(w[near], batch.domain[near, 0], rtol=1e-3, atol=1e-6)
@@ -165,17 +165,17 @@ def test_circle_is_the_closed_form_with_normals_and_without() -> None:
     angle = torch.arange(64) * (2 * math.pi / 64)
     rays = torch.stack([torch.cos(angle), torch.sin(angle)], dim=1)
     points = (torch.from_numpy(r).float()[:, None, None] * rays).reshape(-1, 2)
-    found = {}
+    distances = {}
     for normals in (True, False):
         objective, network = trained_on_circle(normals=normals)
         with torch.no_grad():
-            found[normals] = objective.distance(network, points).reshape(len(r), -1).double()
-        on_circle = found[normals][len(r) // 2]
+            distances[normals] = objective.distance(network, points).reshape(len(r), -1).double()
+        on_circle = distances[normals][len(r) // 2]
         assert on_circle.abs().max() < 0.01
-        assert float((found[normals] - w[:, None]).abs().max()) < 0.03
+        assert float((distances[normals] - w[:, None]).abs().max()) < 0.03
         slope = network.value_and_gradient(points)[1].detach().norm(dim=1)
         assert float((slope - 1).abs().mean()) < 0.05
-    assert float((found[True] - found[False]).abs().max()) < 0.03
+    assert float((distances[True] - distances[False]).abs().max()) < 0.03
 
 
 @pytest.mark.parametrize(

@@ -53,8 +53,8 @@ def test_energy_of_the_plane(epsilon) -> None:
     width = math.sqrt(epsilon)
     exact = 2 * width * (1 - math.exp(-2 / width))
     line = Interval(epsilon)
-    found = float(line.energy(line.profile()))
-    assert found == pytest.approx(exact, rel=(line.step / width) ** 2)
+    computed = float(line.energy(line.profile()))
+    assert computed == pytest.approx(exact, rel=(line.step / width) ** 2)
 
 
 @pytest.mark.parametrize("epsilon", [0.01, 0.0025])
@@ -92,9 +92,9 @@ def test_change_that_keeps_the_surface_costs_its_own_energy(scale, waves) -> Non
     line = Interval(0.01)
     change = scale * line.profile() * torch.sin(math.pi * waves * line.x) ** 2
     between, slope = (change[1:] + change[:-1]) / 2, change.diff() / line.step
-    own = float((line.epsilon * slope**2 + between**2).mean()) * 2
+    own_energy = float((line.epsilon * slope**2 + between**2).mean()) * 2
     extra = float(line.energy(line.profile() + change) - line.energy(line.profile()))
-    assert extra == pytest.approx(own, rel=1e-3, abs=1e-6)
+    assert extra == pytest.approx(own_energy, rel=1e-3, abs=1e-6)
 
 
 def test_transform_of_the_plane_is_the_distance() -> None:
@@ -103,12 +103,12 @@ def test_transform_of_the_plane_is_the_distance() -> None:
     u = torch.sign(x[:, 0]) * (1 - torch.exp(-x[:, 0].abs() / 0.1))
     slope = torch.exp(-x.abs() / 0.1) / 0.1
     torch.testing.assert_close(losses.distance(u, epsilon=epsilon), x[:, 0], rtol=0, atol=1e-10)
-    near = x[:, 0].abs() < -0.1 * math.log(losses.STEEPEST)
-    found = losses.distance_gradient(u[near], slope[near], epsilon=epsilon)
-    torch.testing.assert_close(found, torch.ones_like(found), rtol=1e-12, atol=0)
+    near = x[:, 0].abs() < -0.1 * math.log(losses.SMALLEST_GRADIENT_GAP)
+    computed = losses.distance_gradient(u[near], slope[near], epsilon=epsilon)
+    torch.testing.assert_close(computed, torch.ones_like(computed), rtol=1e-12, atol=0)
     assert not near.all()  # farther away the gradient is bounded instead
-    found = losses.distance_gradient(u[~near], slope[~near], epsilon=epsilon)
-    assert ((found >= 0) & (found <= 1)).all()
+    computed = losses.distance_gradient(u[~near], slope[~near], epsilon=epsilon)
+    assert ((computed >= 0) & (computed <= 1)).all()
 
 
 # A circle and a sphere: ε (u'' + (d - 1) / r u') = u - sign u, and u(RADIUS) = 0.
@@ -239,12 +239,12 @@ def test_energy_of_drawn_samples_is_the_quadrature() -> None:
     assert float(even) == pytest.approx(exact, rel=1e-12)
     # Drawn on [-1, 1]² with a density that grows as 2 + x.
     x, y = np.sqrt(1 + 8 * rng.random(count)) - 2, rng.uniform(-1, 1, count)
-    found = losses.transition_energy(
+    computed = losses.transition_energy(
         *field(x, y), epsilon=epsilon, weights=torch.from_numpy(2 / (2 + x)), volume=4.0
     )
     # The weighted energies spread by less than 1; without weights their mean is far off.
     error = 1 / math.sqrt(count)
-    assert float(found) == pytest.approx(4 * exact, abs=4 * 3 * error)
+    assert float(computed) == pytest.approx(4 * exact, abs=4 * 3 * error)
     unweighted = losses.transition_energy(*field(x, y), epsilon=epsilon, volume=4.0)
     assert float(unweighted) != pytest.approx(4 * exact, abs=4 * 3 * error)
 
@@ -271,7 +271,7 @@ def test_normal_error_by_hand(seed) -> None:
     assert float(losses.eikonal_error(pair[0])) == pytest.approx(by_hand)
 
 
-# What public code has in the place of ∇w is √ε u: zero on the surface, whatever the surface.
+# Some public code uses √ε u instead of ∇w, which is zero on any surface.
 
 
 def test_normal_term_is_of_the_gradient() -> None:
@@ -319,7 +319,7 @@ def test_transforms_are_inverse(w, epsilon) -> None:
     back = losses.distance_gradient(
         u, losses.density_gradient(given_w, slope, epsilon=epsilon), epsilon=epsilon
     )
-    near = u.abs() < 1 - losses.STEEPEST
+    near = u.abs() < 1 - losses.SMALLEST_GRADIENT_GAP
     torch.testing.assert_close(back[near], slope[near], rtol=1e-10, atol=1e-12)
 
 

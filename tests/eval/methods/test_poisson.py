@@ -18,7 +18,7 @@ from tests.eval.isolation import misbehaving
 from tests.eval.methods.clouds import sphere_cloud
 from tests.shapes import sphere
 
-# Looked for and not loaded: it brings its own threads.
+# Open3D is only looked up here, not loaded: it brings its own threads.
 needs_open3d = pytest.mark.skipif(
     importlib.util.find_spec("open3d") is None, reason="Open3D is not installed"
 )
@@ -45,7 +45,7 @@ def ball() -> Reconstruction:
 
 
 @needs_open3d
-def test_a_sphere_comes_back_closed_and_in_place(ball: Reconstruction) -> None:
+def test_a_sphere_comes_back_closed_and_in_position(ball: Reconstruction) -> None:
     mesh = mesh_of(ball)
     voxel = 4.0 / (0.98 * 64)
     radii = np.linalg.norm(mesh.vertices - CENTER, axis=1)

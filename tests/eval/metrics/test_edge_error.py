@@ -39,17 +39,17 @@ def test_a_fine_sphere_has_none() -> None:
 
 
 def test_the_same_box_is_at_its_edges() -> None:
-    found = edge_errors(box(), box(), voxel=0.01, samples=500)
-    assert found is not None
-    assert found["max"] < 1e-9
+    errors = edge_errors(box(), box(), voxel=0.01, samples=500)
+    assert errors is not None
+    assert errors["max"] < 1e-9
 
 
 def test_a_chamfer_stays_away_by_its_height() -> None:
     cut, voxel = 0.05, 0.01
-    found = edge_errors(chamfered(box(), cut), box(), voxel=voxel, samples=5000)
-    assert found is not None
-    assert found["median"] == pytest.approx(cut / np.sqrt(2) / voxel, rel=1e-6)
-    assert found["max"] <= cut * np.sqrt(4 / 3) / voxel + 1e-6
+    errors = edge_errors(chamfered(box(), cut), box(), voxel=voxel, samples=5000)
+    assert errors is not None
+    assert errors["median"] == pytest.approx(cut / np.sqrt(2) / voxel, rel=1e-6)
+    assert errors["max"] <= cut * np.sqrt(4 / 3) / voxel + 1e-6
 
 
 def test_nothing_reconstructed_is_no_number() -> None:

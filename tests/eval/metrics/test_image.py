@@ -69,7 +69,7 @@ def test_sparse_equals_dense(shape: tuple[int, ...], channels: int, seed: int) -
 
 
 @pytest.mark.parametrize(
-    ("prediction", "target", "words"),
+    ("prediction", "target", "message"),
     [
         (np.ones((2, 3)), np.ones((3, 2)), "one shape"),
         (np.ones((0, 3)), np.ones((0, 3)), "at least one value"),
@@ -78,8 +78,8 @@ def test_sparse_equals_dense(shape: tuple[int, ...], channels: int, seed: int) -
         (np.ones(3, dtype=np.uint8), np.ones(3), "floating point"),
     ],
 )
-def test_bad_inputs_are_refused(prediction: np.ndarray, target: np.ndarray, words: str) -> None:
-    with pytest.raises(MetricError, match=words):
+def test_bad_inputs_are_refused(prediction: np.ndarray, target: np.ndarray, message: str) -> None:
+    with pytest.raises(MetricError, match=message):
         psnr(prediction, target)
 
 

@@ -34,9 +34,9 @@ def test_equals_brute_force(resolution: int, margin: float) -> None:
     block = box((-0.9, -0.5, -0.4), (1.3, 0.6, 0.3))
     first = TriangleMesh(ring.vertices @ turn.T, ring.faces)
     second = TriangleMesh(block.vertices @ turn + 0.03, block.faces)
-    found = iou_mesh(first, second, resolution=resolution, margin=margin)
-    assert found == slow(first, second, resolution, margin)
-    assert found == iou_mesh(second, first, resolution=resolution, margin=margin)
+    iou = iou_mesh(first, second, resolution=resolution, margin=margin)
+    assert iou == slow(first, second, resolution, margin)
+    assert iou == iou_mesh(second, first, resolution=resolution, margin=margin)
 
 
 def test_spheres_have_the_ratio_of_volumes() -> None:
@@ -50,9 +50,9 @@ def test_spheres_apart_have_the_ratio_of_the_lens() -> None:
     d = 0.7
     lens = math.pi * (4 + d) * (2 - d) ** 2 / 12
     exact = lens / (2 * 4 / 3 * math.pi - lens)
-    found = iou_mesh(sphere(1, subdivisions=5), sphere(1, (d, 0, 0), subdivisions=5))
+    iou = iou_mesh(sphere(1, subdivisions=5), sphere(1, (d, 0, 0), subdivisions=5))
     # As above; the cube is longer, and the count errs above and below the line.
-    assert found == pytest.approx(exact, abs=2e-3)
+    assert iou == pytest.approx(exact, abs=2e-3)
 
 
 def test_edges_of_boxes_are_counted_exactly() -> None:

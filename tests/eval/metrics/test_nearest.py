@@ -55,10 +55,10 @@ def half_side(points: Floats, cloud: Floats) -> float:
 
 
 def check(
-    found: tuple[Floats, npt.NDArray[np.int64]], points: Floats, cloud: Floats, slack: float
+    neighbors: tuple[Floats, npt.NDArray[np.int64]], points: Floats, cloud: Floats, slack: float
 ) -> None:
     """Distances are those to the points named, and no farther than the nearest by more."""
-    distances, indices = found
+    distances, indices = neighbors
     assert distances.dtype == np.float64
     assert indices.dtype == np.int64
     np.testing.assert_allclose(
@@ -100,25 +100,25 @@ def test_the_tensor_search_equals_the_tree(d: int) -> None:
 def test_near_points_far_from_the_origin_keep_their_distances(d: int, scale: float) -> None:
     cloud = (scattered(500, d, 0) + 1e4) * scale
     points = cloud[::-1] + scattered(500, d, 1) * 1e-5 * scale
-    found = nearest_on_device(points, cloud, choose_by_differences, "cpu")
-    np.testing.assert_array_equal(found[1], np.arange(500)[::-1])
-    np.testing.assert_allclose(found[0], nearest_by_tree(points, cloud)[0], rtol=1e-12, atol=0)
+    neighbors = nearest_on_device(points, cloud, choose_by_differences, "cpu")
+    np.testing.assert_array_equal(neighbors[1], np.arange(500)[::-1])
+    np.testing.assert_allclose(neighbors[0], nearest_by_tree(points, cloud)[0], rtol=1e-12, atol=0)
 
 
 def test_clouds_larger_than_a_tile() -> None:
     points, cloud = scattered(30, 3, 2), scattered(40_000, 3, 3)
-    found = nearest_on_device(points, cloud, choose_by_differences, "cpu")
-    assert found[1].max() > 1 << 14  # the nearest of some are not among the first columns
-    check(found, points, cloud, FLOAT32 / 2)
+    neighbors = nearest_on_device(points, cloud, choose_by_differences, "cpu")
+    assert neighbors[1].max() > 1 << 14  # the nearest of some are not among the first columns
+    check(neighbors, points, cloud, FLOAT32 / 2)
 
 
 def test_one_position_for_all_points() -> None:
     points = np.full((4, 2), 3.25)
-    for found in (
+    for neighbors in (
         nearest_by_tree(points, points),
         nearest_on_device(points, points, choose_by_differences, "cpu"),
     ):
-        assert found[0].tolist() == [0.0] * 4
+        assert neighbors[0].tolist() == [0.0] * 4
 
 
 def test_an_empty_cloud_is_infinitely_far() -> None:
@@ -129,11 +129,11 @@ def test_an_empty_cloud_is_infinitely_far() -> None:
 
 def test_no_points_have_no_neighbors() -> None:
     none, five = np.zeros((0, 3)), np.zeros((5, 3))
-    for found in (
+    for neighbors in (
         find_nearest(none, five),
         nearest_on_device(none, five, choose_by_differences, "cpu"),
     ):
-        assert [len(each) for each in found] == [0, 0]
+        assert [len(each) for each in neighbors] == [0, 0]
 
 
 def test_inputs_are_left_alone() -> None:

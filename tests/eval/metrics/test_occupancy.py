@@ -67,8 +67,8 @@ def test_sparse_equals_dense(shape: tuple[int, ...], seed: int, threshold: float
     layout = BlockGrid.covering(shape, (4,) * len(shape))
     sparse = [SparseBlocks.from_dense(x[..., None], layout) for x in (prediction, target)]
     values = [s.values.clone() for s in sparse]
-    found = iou_voxel_sparse(*sparse, shape=shape, threshold=threshold)
-    assert found == iou_voxel(prediction, target, threshold=threshold)
+    iou = iou_voxel_sparse(*sparse, shape=shape, threshold=threshold)
+    assert iou == iou_voxel(prediction, target, threshold=threshold)
     assert all(torch.equal(s.values, v) for s, v in zip(sparse, values, strict=True))
 
 
@@ -87,8 +87,8 @@ def test_off_grid_equals_dense_interpolation(shape: tuple[int, ...], seed: int, 
     coarse = SparseBlocks.from_dense(prediction[..., None], BlockGrid.covering(shape, blocks))
     fine = SparseBlocks.from_dense(truth[..., None], BlockGrid.covering(finer, blocks))
     dense = upsample(coarse).to_dense(finer)[..., 0]
-    found = iou_off_grid(coarse, fine, shape=finer, chunk=chunk)
-    assert found == iou_voxel(dense, truth, threshold=0.5)
+    iou = iou_off_grid(coarse, fine, shape=finer, chunk=chunk)
+    assert iou == iou_voxel(dense, truth, threshold=0.5)
 
 
 def test_bad_inputs_are_refused() -> None:

@@ -15,10 +15,10 @@ from tests.shapes import box, sphere
 
 def test_a_mesh_has_no_error_against_itself() -> None:
     mesh = sphere(1.0, subdivisions=3)
-    found = source_errors(mesh, mesh, samples=2000)
-    assert found.distances.max() < 1e-12
-    assert found.angles.max() < 1e-3
-    assert len(found.points) == 2000
+    errors = source_errors(mesh, mesh, samples=2000)
+    assert errors.distances.max() < 1e-12
+    assert errors.angles.max() < 1e-3
+    assert len(errors.points) == 2000
 
 
 def test_concentric_spheres_are_their_radii_apart() -> None:
@@ -36,22 +36,22 @@ def test_a_tilted_plane_has_its_angle_and_its_distances() -> None:
     ground = TriangleMesh(corners * 10 - [5, 5, 0], faces)
     tilt = np.radians(3)
     leaning = corners * [1, np.cos(tilt), 0] + corners[:, 1:2] * [0, 0, np.sin(tilt)]
-    found = source_errors(TriangleMesh(leaning, faces), ground, samples=20_000, seed=4)
-    np.testing.assert_allclose(found.angles, 3.0, atol=1e-6)
-    np.testing.assert_allclose(found.distances, found.points[:, 2], atol=1e-12)
-    summary = found.summary(1.0)["surface_error_voxels"]
+    errors = source_errors(TriangleMesh(leaning, faces), ground, samples=20_000, seed=4)
+    np.testing.assert_allclose(errors.angles, 3.0, atol=1e-6)
+    np.testing.assert_allclose(errors.distances, errors.points[:, 2], atol=1e-12)
+    summary = errors.summary(1.0)["surface_error_voxels"]
     assert summary is not None
     assert summary["mean"] == pytest.approx(np.sin(tilt) / 2, rel=0.02)
     assert summary["p95"] == pytest.approx(0.95 * np.sin(tilt), rel=0.02)
-    turned = TriangleMesh(leaning, faces[:, ::-1])
-    np.testing.assert_allclose(source_errors(turned, ground, samples=10).angles, 177.0, atol=1e-6)
+    flipped = TriangleMesh(leaning, faces[:, ::-1])
+    np.testing.assert_allclose(source_errors(flipped, ground, samples=10).angles, 177.0, atol=1e-6)
 
 
 def test_faces_without_area_are_no_source_and_empty_meshes_no_error() -> None:
     mesh = box()
     spoiled = TriangleMesh(mesh.vertices, np.concatenate([mesh.faces, [[0, 0, 1], [2, 2, 2]]]))
-    found = source_errors(mesh, spoiled, samples=500)
-    assert found.angles.max() < 1e-3
+    errors = source_errors(mesh, spoiled, samples=500)
+    assert errors.angles.max() < 1e-3
     nothing = TriangleMesh(np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int64))
     for pair in ((nothing, mesh), (mesh, nothing)):
         empty = source_errors(*pair)
@@ -67,7 +67,7 @@ def test_seeds_decide_the_points() -> None:
     assert not np.array_equal(first.points, other.points)
 
 
-def test_without_libigl_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_libigl_is_named_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "igl", None)
     with pytest.raises(BackendUnavailable, match=r"geom_miner\[eval\]"):
         source_errors(box(), box())

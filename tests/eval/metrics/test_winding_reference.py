@@ -25,24 +25,27 @@ def reference_of(
 
 def test_the_reference_weighs_its_samples() -> None:
     mesh = sphere(1.0, subdivisions=4)
-    found, hollow = voxels(mesh), voxels(joined(mesh, sphere(0.6, subdivisions=4)), inside="parity")
-    every = reference_of(found, found.repaired.mesh, samples=40**3)
-    some = reference_of(found, found.repaired.mesh, samples=20_000, seed=3)
-    assert len(every.index) == 40**3 > len(some.index)
-    assert some.weights.sum() == pytest.approx(40**3)
-    assert every.iou(found.blocks) == some.iou(found.blocks) == 1.0
-    assert every.unclear_fraction == some.unclear_fraction == 0.0
-    assert every.fast_error < 0.02
+    occupancy, hollow = (
+        voxels(mesh),
+        voxels(joined(mesh, sphere(0.6, subdivisions=4)), inside="parity"),
+    )
+    complete = reference_of(occupancy, occupancy.repaired.mesh, samples=40**3)
+    sampled = reference_of(occupancy, occupancy.repaired.mesh, samples=20_000, seed=3)
+    assert len(complete.index) == 40**3 > len(sampled.index)
+    assert sampled.weights.sum() == pytest.approx(40**3)
+    assert complete.iou(occupancy.blocks) == sampled.iou(occupancy.blocks) == 1.0
+    assert complete.unclear_fraction == sampled.unclear_fraction == 0.0
+    assert complete.fast_error < 0.02
     assert (
-        every.exact_samples
-        == every.random_samples
+        complete.exact_samples
+        == complete.random_samples
         == 1 + winding_reference.EXACT_WORK // len(mesh.faces)
     )
-    true = every.iou(hollow.blocks)
+    true = complete.iou(hollow.blocks)
     assert true == pytest.approx(1 - 0.6**3, abs=0.02)
-    assert some.iou(hollow.blocks) == pytest.approx(true, abs=0.02)
-    again = reference_of(found, found.repaired.mesh, samples=20_000, seed=3)
-    np.testing.assert_array_equal(some.index, again.index)
+    assert sampled.iou(hollow.blocks) == pytest.approx(true, abs=0.02)
+    again = reference_of(occupancy, occupancy.repaired.mesh, samples=20_000, seed=3)
+    np.testing.assert_array_equal(sampled.index, again.index)
 
 
 @pytest.mark.parametrize("error", [0.0, 0.15])
@@ -52,7 +55,7 @@ def test_the_reference_answers_what_exact_winding_numbers_say(
     """On an open dome, whose winding numbers take all values, whatever the error of fast ones."""
     whole = sphere(1.0, subdivisions=4)
     dome = TriangleMesh(whole.vertices, whole.faces[(whole.triangles[..., 2] > -0.1).all(axis=1)])
-    found = voxels(dome, n=24)
+    occupancy = voxels(dome, n=24)
 
     def fast(mesh: TriangleMesh, points: npt.NDArray[np.float64], exact: bool = False) -> Any:
         numbers = winding_numbers(mesh, points, exact=True)
@@ -62,8 +65,8 @@ def test_the_reference_answers_what_exact_winding_numbers_say(
     monkeypatch.setattr(winding_reference, "EXACT_WORK", 50 * len(dome.faces))
     if error:
         monkeypatch.setattr(winding_reference, "winding_numbers", fast)
-    verdict = reference_of(found, found.repaired.mesh, samples=24**3)
-    exact = exact_winding(found, dome).reshape(-1)
+    verdict = reference_of(occupancy, occupancy.repaired.mesh, samples=24**3)
+    exact = exact_winding(occupancy, dome).reshape(-1)
     clear = np.abs(exact - 0.5) > winding_reference.UNCLEAR
     assert 0.01 < verdict.unclear_fraction == np.mean(~clear)
     np.testing.assert_array_equal(verdict.clear, clear)
@@ -78,9 +81,9 @@ def test_flipped_faces_break_the_winding_numbers_of_the_mesh_as_stored() -> None
     faces = mesh.faces.copy()
     faces[::9] = faces[::9, ::-1]
     broken = TriangleMesh(mesh.vertices, faces)
-    found = voxels(broken)
-    stored = reference_of(found, broken, samples=40**3)
-    repaired = reference_of(found, found.repaired.mesh, samples=40**3)
-    np.testing.assert_array_equal(dense(found), dense(voxels(mesh)))
-    assert repaired.iou(found.blocks) == 1.0
+    occupancy = voxels(broken)
+    stored = reference_of(occupancy, broken, samples=40**3)
+    repaired = reference_of(occupancy, occupancy.repaired.mesh, samples=40**3)
+    np.testing.assert_array_equal(dense(occupancy), dense(voxels(mesh)))
+    assert repaired.iou(occupancy.blocks) == 1.0
     assert repaired.broken_fraction == 0.0 < 0.1 < stored.broken_fraction

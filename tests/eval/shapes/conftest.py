@@ -29,14 +29,14 @@ class Server:
 def _handler(server: Server) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            wanted = self.headers.get("Range")
-            server.requests.append(wanted)
+            requested_range = self.headers.get("Range")
+            server.requests.append(requested_range)
             content = server.files.get(self.path.lstrip("/"))
             if content is None:
                 self.send_error(404)
                 return
-            start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1]) if wanted else 0
-            if wanted and server.ranges:
+            start = int(re.fullmatch(r"bytes=(\d+)-", requested_range)[1]) if requested_range else 0
+            if requested_range and server.ranges:
                 if start >= len(content):
                     self.send_response(416)
                     self.send_header("Content-Range", f"bytes */{len(content)}")

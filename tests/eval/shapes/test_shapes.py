@@ -92,7 +92,7 @@ def test_earlier_data_folder_wins(tmp_path: Path, console: Console, monkeypatch)
     assert find_shape("lucy", console=console).faces == 2
 
 
-def test_smaller_version_is_used_and_said(tmp_path: Path, console: Console, monkeypatch) -> None:
+def test_smaller_version_is_announced(tmp_path: Path, console: Console, monkeypatch) -> None:
     monkeypatch.setenv("GEOM_MINER_DATA", str(put(tmp_path / "data", "lucy.ply").parent))
     shape = find_shape("lucy", console=console)
     assert shape.source == "lucy.ply (a 4-face version, not the original 28,055,742)"
@@ -119,13 +119,13 @@ def test_cache_wins_over_download(tmp_path: Path, server, thai, console: Console
     assert server.requests == []
 
 
-def test_download_says_license_and_citation_and_fills_the_cache(
+def test_download_prints_license_and_citation_and_fills_the_cache(
     tmp_path: Path, server, thai, console: Console
 ) -> None:
     shape = find_shape("thai", console=console)
-    said = console.file.getvalue()
+    output = console.file.getvalue()
     assert (shape.faces, shape.stand_in, shape.source) == (4, False, "xyzrgb_statuette.ply")
-    assert said.index(shape.license) < said.index(shape.citation)
+    assert output.index(shape.license) < output.index(shape.citation)
     kept = sorted(p.name for p in (tmp_path / "cache").iterdir())
     assert kept == ["hashes.json", "xyzrgb_statuette.ply"]
     find_shape("thai", console=console)
@@ -179,10 +179,10 @@ def test_wrong_counts_lead_to_the_stand_in(tmp_path: Path, server, thai, console
 def test_no_network_leads_to_the_stand_in_loudly(console: Console) -> None:
     shape = find_shape("lucy", console=console)
     assert (shape.stand_in, shape.name) == (True, "procedural-statue")
-    said = console.file.getvalue()
-    assert "No Lucy: no connection to 127.0.0.1:9" in said
-    assert "Using procedural-statue" in said
-    assert "GEOM_MINER_DATA" in said
+    output = console.file.getvalue()
+    assert "No Lucy: no connection to 127.0.0.1:9" in output
+    assert "Using procedural-statue" in output
+    assert "GEOM_MINER_DATA" in output
 
 
 @pytest.mark.parametrize("how", ["argument", "variable"])

@@ -73,14 +73,14 @@ def test_moving_keeps_volume_and_orientation(axis: str) -> None:
 
 
 def test_gears_of_one_module_mesh_with_clearance() -> None:
-    # Two gears turned tooth into gap, at the distance of their pitch circles.
+    # Two gears, one rotated so that its teeth face gaps, at the distance of their pitch circles.
     first = gear_outline(18, 0.36)
     second = gear_outline(27, 0.54)
     angle = math.pi + math.pi / 27
-    turned = second @ np.array(
+    rotated = second @ np.array(
         [[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]]
     ) + np.array([0.9, 0.0])
-    gaps = np.linalg.norm(first[:, None] - turned[None], axis=2).min(axis=1)
+    gaps = np.linalg.norm(first[:, None] - rotated[None], axis=2).min(axis=1)
     assert 0.0005 < gaps.min() < 0.04  # apart, but engaged: less than one module
 
 
