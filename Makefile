@@ -7,6 +7,7 @@
 #                (default: the one pip is configured with)
 #   RESOLUTION   voxels along the longest side (default: chosen by the run, larger on a GPU)
 #   IMAGE        picture for `make image`
+#   WORKERS      test processes side by side (default: 2; 0 runs all in one)
 #   CONFIG       file for `make evaluate` (default: configs/eval/default.yaml)
 
 VENV := .venv
@@ -14,6 +15,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TORCH := $(shell sed -n '/^torch==/p' requirements.lock)
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -52,7 +55,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 test: $(STAMP)  ## run the tests
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
 
 check: lint types docs dist test  ## everything a change has to pass
 

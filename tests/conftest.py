@@ -7,6 +7,13 @@ import os
 import signal
 from pathlib import Path
 
+# Test processes side by side share the cores: threads that spin while they wait for one another
+# waste them. PyTorch and Numba read these when they are imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("MKL_NUM_THREADS", "1")
+
 import pytest
 from hypothesis import settings
 from rich.console import Console
