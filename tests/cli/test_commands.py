@@ -179,7 +179,7 @@ def test_a_cut_file_gives_its_whole_scales(made: Path, tmp_path: Path, run: Run)
     facts = json.loads(run("info", cut, "--json").out)
     assert facts["complete"] is False
     assert [entry["scale"] for entry in facts["scales"]] == [1]
-    assert "CUT SHORT" in run("info", cut).out
+    assert "CUT SHORT" in " ".join(run("info", cut).out.split())  # a long path wraps the title
     failed = run("extract", cut, "-o", tmp_path / "cut", "--lod", 0)
     assert failed.status == 1
     assert "coarser level of detail" in failed.err

@@ -32,7 +32,8 @@ def test_the_closer_look_is_around_the_window_of_most_interest() -> None:
     assert view.half_size is not None
     assert near.half_size[0] / near.half_size[1] == pytest.approx(1.6)
     picture = render_mesh(both, width=160, height=100, view=near)
-    assert (picture.min(axis=2) < 240).mean() > 0.3
+    # The ball fills 24 % of the window; its highlight may be as bright as paper.
+    assert 0.15 < (picture.min(axis=2) < 240).mean() < 0.25
 
 
 def test_a_window_stays_inside_of_the_picture() -> None:
