@@ -61,7 +61,7 @@ class _Announcement(event.Listener):
 
     def on_start(self, event: object) -> None:
         if not self._announced:
-            _LOG.warning("compiling the CPU kernel: about 20 seconds, once on this machine")
+            _LOG.warning("compiling the CPU kernel: about 45 seconds, once on this machine")
         self._announced = True
 
     def on_end(self, event: object) -> None:
