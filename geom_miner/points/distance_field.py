@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 # A winding number is clearly 0 or 1 if it is farther than this from 1/2. Away from 200,000 points
-# of Lucy it is .03 off 0 or 1, by rms.
+# of Lucy it is 0.03 off 0 or 1, by rms.
 _CLEAR = 0.25
 # Along the surface, so many of their usual spacings from all points a hole begins.
 _COVERED = 2.0

@@ -36,7 +36,7 @@ class SpeedConfig:
     volume_entries: list[list[str]] = field(default_factory=list)
     """Per entry: its name, preset, kernel."""
     iou_targets: list[float] = field(default_factory=lambda: [0.99, 0.995, 0.999])
-    """IoU whose times are noted, at thresholds .4 and .5."""
+    """IoU whose times are noted, at thresholds 0.4 and 0.5."""
     images: list[list[Any]] = field(default_factory=list)
     """Per whole fit of an image: file, width it is averaged down to, scales."""
     image_entries: list[list[str]] = field(default_factory=list)

@@ -48,7 +48,7 @@ def test_values_are_a_half_and_half_the_distance_in_finest_voxels(
         truncation = target.truncations[scale]
         assert truncation == (0.5 if scale == 0 else 2.0**scale)
         assert target.units[scale] == 0.5 * 2**scale
-        # The facets lie below the ball by up to .04 voxels.
+        # The facets lie below the ball by up to 0.04 voxels.
         expected = np.clip(0.5 + depth / 2, 0.5 - truncation, 0.5 + truncation)
         np.testing.assert_allclose(found, expected, atol=0.04)
 
