@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import tyro
 from rich.console import Console
@@ -33,8 +33,8 @@ class Extract:
     """Folder for the meshes, lod_0.ply (finest), lod_1.ply, ..."""
     lod: str = "all"
     """Levels of detail: all, or numbers such as 0 or 1,3."""
-    format: Literal["ply", "obj", "stl", "glb"] = "ply"
-    """File format of the meshes."""
+    format: str = "ply"
+    """File format of the meshes: ply, obj, stl, glb, or another that a writer is installed for."""
     iso_level: float = 0.5
     """Value of the surface; inside is higher."""
     sharp: bool = False
@@ -51,9 +51,13 @@ class Extract:
 
     def run(self, console: Console) -> None:
         from geom_miner.extract.decimation import check_budget
+        from geom_miner.mesh.files import WRITABLE_MESH_SUFFIXES
         from geom_miner.progress_bars import WorkBar
         from geom_miner.storage.reader import load_model
 
+        if f".{self.format}" not in WRITABLE_MESH_SUFFIXES:
+            names = ", ".join(suffix[1:] for suffix in WRITABLE_MESH_SUFFIXES)
+            raise SettingsError(f"format must be one of {names}, got {self.format!r}")
         wanted = parse_levels(self.lod)
         if self.triangles is not None:
             check_budget(self.triangles)

@@ -142,7 +142,7 @@ def preset(name: str) -> Preset:
 def default_preset(target: str) -> str:
     """Name of the first preset that is made for a target.
 
-    Coverage has none of its own and is fitted as an occupancy is.
+    A target without one of its own, as coverage, is fitted as the occupancy is.
     """
-    wanted = "occupancy" if target == "coverage" else target
-    return next(name for name, entry in PRESETS.items() if entry.target == wanted)
+    own = (name for name, entry in PRESETS.items() if entry.target == target)
+    return next(own, "volume")

@@ -333,3 +333,14 @@ def test_the_preset_surface_fits_a_distance_and_meshes_it_truer(
         errors[name] = float(source_errors(mesh, source, samples=2000).distances.mean())
         assert load_model(model).info.target == ("occupancy" if name == "occupancy" else "distance")
     assert errors["preset"] == errors["target"] < 0.9 * errors["occupancy"]
+
+
+def test_names_of_no_format_and_no_target_are_refused(made: Path, tmp_path: Path, run: Run) -> None:
+    outcome = run("extract", made / "sphere.miner", "-o", tmp_path / "m", "--format", "npz")
+    assert outcome.status != 0
+    assert "format must be one of ply, obj" in " ".join(outcome.err.split())
+    assert not (tmp_path / "m").exists()
+    outcome = run("fit", made / "sphere.ply", "-o", tmp_path / "f.miner", "--target", "density")
+    assert outcome.status != 0
+    assert "'density'" in outcome.err
+    assert "Traceback" not in outcome.err

@@ -100,7 +100,13 @@ def test_fast_buys_exact_voxels_and_fine_a_true_field() -> None:
 
 @pytest.mark.parametrize(
     ("target", "name"),
-    [("distance", "surface"), ("occupancy", "volume"), ("coverage", "volume"), ("image", "image")],
+    [
+        ("distance", "surface"),
+        ("occupancy", "volume"),
+        ("coverage", "volume"),
+        ("image", "image"),
+        ("one that has no preset", "volume"),
+    ],
 )
 def test_every_target_has_a_default_preset(target: str, name: str) -> None:
     assert default_preset(target) == name
