@@ -34,7 +34,7 @@ class Extract:
     lod: str = "all"
     """Levels of detail: all, or numbers such as 0 or 1,3."""
     format: str = "ply"
-    """File format of the meshes: ply, obj, stl, glb, or another that a writer is installed for."""
+    """File format of the meshes: ply, obj, stl, glb, or another that has a writer."""
     iso_level: float = 0.5
     """Value of the surface; inside is higher."""
     sharp: bool = False

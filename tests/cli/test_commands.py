@@ -335,7 +335,7 @@ def test_the_preset_surface_fits_a_distance_and_meshes_it_truer(
     assert errors["preset"] == errors["target"] < 0.9 * errors["occupancy"]
 
 
-def test_names_of_no_format_and_no_target_are_refused(made: Path, tmp_path: Path, run: Run) -> None:
+def test_an_unknown_format_or_target_is_refused(made: Path, tmp_path: Path, run: Run) -> None:
     outcome = run("extract", made / "sphere.miner", "-o", tmp_path / "m", "--format", "npz")
     assert outcome.status != 0
     assert "format must be one of ply, obj" in " ".join(outcome.err.split())
