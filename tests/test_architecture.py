@@ -18,7 +18,15 @@ MAY_IMPORT = {
     "pipelines": {"geom_miner", "eval", "pipelines"},
 }
 # Modules beside the rooms that every room may use.
-SHARED = {"errors", "atomic_files", "command_line", "progress", "parallel", "file_formats"}
+SHARED = {
+    "errors",
+    "atomic_files",
+    "command_line",
+    "compile_notice",
+    "progress",
+    "parallel",
+    "file_formats",
+}
 # Rooms of geom_miner; every room may use itself and SHARED.
 ROOMS: dict[str, set[str]] = {
     **{module: set() for module in SHARED},
@@ -42,6 +50,7 @@ DOORS = {
     "mcubes": ("geom_miner/extract/cube_table.py",),
     "skimage": ("geom_miner/extract/cube_table.py",),
     "numba": (
+        "geom_miner/compile_notice.py",
         "geom_miner/extract/cell_faces.py",
         "geom_miner/extract/cell_groups.py",
         "geom_miner/extract/cell_vertices.py",

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import torch
 
 from geom_miner.atomic_files import new_file
+from geom_miner.compile_notice import announce_compiling
 from geom_miner.errors import BlockShapeError, MeshError
 from geom_miner.extract.cell_faces import join_faces
 from geom_miner.extract.cell_groups import Groups, Samples
@@ -153,6 +154,7 @@ class Isosurface:
         self._progress((passes_done + share) / _PASSES)
 
 
+@announce_compiling("marching cubes", 20)
 def extract_mesh(
     blocks: SparseBlocks,
     grid: SampleGrid,
@@ -173,6 +175,7 @@ def extract_mesh(
     return TriangleMesh(vertices, faces)
 
 
+@announce_compiling("marching cubes", 20)
 def extract_to_ply(
     path: str | os.PathLike[str],
     blocks: SparseBlocks,

@@ -7,24 +7,20 @@ Adam, without a temporary that leaves the cache and without returning to Python.
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 import numpy.typing as npt
 import torch
 from numba import get_num_threads, njit, parallel_chunksize, prange
-from numba.core import event
 from numba.np.ufunc.parallel import get_thread_id
 from torch import Tensor
 
+from geom_miner.compile_notice import announce_compiling
 from geom_miner.errors import BackendUnavailable, BlockShapeError
 from geom_miner.kernels import compiled_cache
 from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.kernels.cpu_buffers import BufferPlan, Floats, plan, workspace
 from geom_miner.kernels.cpu_steps import evaluate_block, train_block
 from geom_miner.kernels.training import TrainingState, check_bounds
-
-_LOG = logging.getLogger(__name__)
 
 # Numba checks only the date of each function's own file; the code here comes from several.
 compiled_cache.drop_if_stale(
@@ -35,12 +31,12 @@ compiled_cache.drop_if_stale(
 def prepare() -> None:
     """Compile the kernel, or load it from the cache, before any time is measured.
 
-    A warning of this module's logger announces a compilation.
+    A logged warning announces a compilation.
     """
     architecture = MLPArchitecture(1, 1, 1, 1, 1.0)
     position, state = torch.zeros(1, 1), TrainingState.start(torch.zeros(1, 4))
     bound = torch.zeros(1, 1, 1)
-    with event.install_listener("numba:compile", _Announcement()):
+    with announce_compiling("the CPU kernel", 45):
         train(
             architecture,
             state,
@@ -51,21 +47,6 @@ def prepare() -> None:
             tolerances=torch.ones(1),
         )
         evaluate(architecture, state.parameters, position)
-
-
-class _Announcement(event.Listener):
-    """Announces the first function that is compiled; loading from the cache is silent."""
-
-    def __init__(self) -> None:
-        self._announced = False
-
-    def on_start(self, event: object) -> None:
-        if not self._announced:
-            _LOG.warning("compiling the CPU kernel: about 45 seconds, once on this machine")
-        self._announced = True
-
-    def on_end(self, event: object) -> None:
-        pass
 
 
 def evaluate(architecture: MLPArchitecture, parameters: Tensor, coordinates: Tensor) -> Tensor:

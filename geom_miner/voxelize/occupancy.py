@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from geom_miner.compile_notice import announce_compiling
 from geom_miner.errors import SettingsError
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.packing import Packing
@@ -48,6 +49,7 @@ class Occupancy:
     repaired: Repaired
 
 
+@announce_compiling("the voxelizer", 15)
 def voxelize_mesh(
     mesh: TriangleMesh,
     settings: VoxelizeSettings | None = None,
