@@ -23,6 +23,7 @@ SHARED = {
     "atomic_files",
     "command_line",
     "compile_notice",
+    "compiled_cache",
     "progress",
     "parallel",
     "file_formats",

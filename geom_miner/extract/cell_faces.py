@@ -13,7 +13,7 @@ from geom_miner.extract.cell_groups import (
     Floats,
     Groups,
     Ints,
-    Samples,
+    SampledBlocks,
     crossed_rows,
     read_box,
     signs_at,
@@ -21,7 +21,7 @@ from geom_miner.extract.cell_groups import (
 
 
 def join_faces(
-    samples: Samples,
+    samples: SampledBlocks,
     groups: Groups,
     slab: slice,
     table: tuple[Ints, Ints],
@@ -43,7 +43,7 @@ def join_faces(
 
 @njit(nogil=True, cache=True, parallel=True)
 def _join(
-    samples: Samples,
+    samples: SampledBlocks,
     groups: Groups,
     start: int,
     stop: int,

@@ -15,20 +15,26 @@ its group reads the rows of the neighboring group.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from geom_miner.compiled_cache import drop_if_stale
+
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+
+# Here, because both other files import this one before they run compiled code.
+drop_if_stale(Path(__file__).parent, "cell_groups.py", "cell_faces.py", "cell_vertices.py")
 
 # Groups that a thread takes at once.
 GROUPS_PER_TASK = 4
 
 
-class Samples(NamedTuple):
+class SampledBlocks(NamedTuple):
     """A scalar signal on sparse blocks, as compiled code reads it."""
 
     values: npt.NDArray[np.float32]  # (varying block, sample)
@@ -47,7 +53,7 @@ class Groups(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
-def read_box(samples: Samples, group: Ints) -> Floats:
+def read_box(samples: SampledBlocks, group: Ints) -> Floats:
     """The samples that a group reads; samples beyond the true shape are outside."""
     size_x, size_y, size_z = samples.block_shape[0], samples.block_shape[1], samples.block_shape[2]
     # 0.5 below the iso level: if the last sample is 0.5 above it, the surface lies midway between

@@ -13,7 +13,7 @@ from geom_miner.extract.cell_groups import (
     Floats,
     Groups,
     Ints,
-    Samples,
+    SampledBlocks,
     crossed_rows,
     read_box,
     signs_at,
@@ -25,7 +25,7 @@ CLEARANCE = 1e-3
 
 
 def count_crossings(
-    samples: Samples, coordinates: Ints, table_starts: Ints, rows: Ints, faces: Ints
+    samples: SampledBlocks, coordinates: Ints, table_starts: Ints, rows: Ints, faces: Ints
 ) -> None:
     """Count the crossed edges of every row, and the faces of every group, at ``coordinates``.
 
@@ -38,7 +38,9 @@ def count_crossings(
         _count(samples, coordinates, np.diff(table_starts), rows, faces)
 
 
-def place_vertices(samples: Samples, groups: Groups, slab: slice, rows: Ints, out: Floats) -> None:
+def place_vertices(
+    samples: SampledBlocks, groups: Groups, slab: slice, rows: Ints, out: Floats
+) -> None:
     """Write the vertices of a whole slab of groups to ``out`` (v, 3), in sample units."""
     with parallel_chunksize(GROUPS_PER_TASK):
         _place(samples, groups, slab.start, slab.stop, rows, out)
@@ -88,7 +90,9 @@ def _end_of_run(coordinates: Ints, first: int, stop: int, axis: int) -> int:
 
 
 @njit(nogil=True, cache=True, parallel=True)
-def _count(samples: Samples, coordinates: Ints, faces_of: Ints, rows: Ints, faces: Ints) -> None:
+def _count(
+    samples: SampledBlocks, coordinates: Ints, faces_of: Ints, rows: Ints, faces: Ints
+) -> None:
     for g in prange(len(coordinates)):
         box = read_box(samples, coordinates[g])
         faces[g] = _count_group(box, samples.iso_level, faces_of, rows[g])
@@ -118,7 +122,7 @@ def _count_group(box: Floats, iso_level: float, faces_of: Ints, rows: Ints) -> i
 
 @njit(nogil=True, cache=True, parallel=True)
 def _place(
-    samples: Samples, groups: Groups, start: int, stop: int, rows: Ints, out: Floats
+    samples: SampledBlocks, groups: Groups, start: int, stop: int, rows: Ints, out: Floats
 ) -> None:
     # The slab's first vertex belongs to the first row of its first group.
     base = rows[start, 0, 0, 0]

@@ -21,7 +21,7 @@ from geom_miner.atomic_files import new_file
 from geom_miner.compile_notice import announce_compiling
 from geom_miner.errors import BlockShapeError, MeshError
 from geom_miner.extract.cell_faces import join_faces
-from geom_miner.extract.cell_groups import Groups, Samples
+from geom_miner.extract.cell_groups import Groups, SampledBlocks
 from geom_miner.extract.cell_vertices import count_crossings, number_rows, place_vertices
 from geom_miner.extract.cube_table import cube_table
 from geom_miner.grid.blocks import BlockGrid
@@ -222,9 +222,9 @@ def _fill(out: npt.NDArray[np.generic], slabs: Iterable[npt.NDArray[np.generic]]
         first += len(slab)
 
 
-def _as_samples(blocks: SparseBlocks, shape: tuple[int, ...], iso_level: float) -> Samples:
+def _as_samples(blocks: SparseBlocks, shape: tuple[int, ...], iso_level: float) -> SampledBlocks:
     blocks = blocks.to("cpu")
-    return Samples(
+    return SampledBlocks(
         blocks.rows(slice(None))[..., 0].contiguous().numpy(),
         blocks.slots.numpy(),
         blocks.constants[..., 0].float().contiguous().numpy(),
@@ -234,7 +234,7 @@ def _as_samples(blocks: SparseBlocks, shape: tuple[int, ...], iso_level: float) 
     )
 
 
-def _candidate_groups(samples: Samples) -> npt.NDArray[np.int64]:
+def _candidate_groups(samples: SampledBlocks) -> npt.NDArray[np.int64]:
     """Coordinates (g, 3), in row-major order, of the groups of cells that may hold a crossing.
 
     A group reads blocks q - 1 and q on each axis, and there is one group more than blocks.

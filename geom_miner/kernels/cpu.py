@@ -7,6 +7,8 @@ Adam, without a temporary that leaves the cache and without returning to Python.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -15,16 +17,21 @@ from numba.np.ufunc.parallel import get_thread_id
 from torch import Tensor
 
 from geom_miner.compile_notice import announce_compiling
+from geom_miner.compiled_cache import drop_if_stale
 from geom_miner.errors import BackendUnavailable, BlockShapeError
-from geom_miner.kernels import compiled_cache
 from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.kernels.cpu_buffers import BufferPlan, Floats, plan, workspace
 from geom_miner.kernels.cpu_steps import evaluate_block, train_block
 from geom_miner.kernels.training import TrainingState, check_bounds
 
-# Numba checks only the date of each function's own file; the code here comes from several.
-compiled_cache.drop_if_stale(
-    "cpu.py", "cpu_steps.py", "cpu_buffers.py", "cpu_tile.py", "simd.py", "training.py"
+drop_if_stale(
+    Path(__file__).parent,
+    "cpu.py",
+    "cpu_steps.py",
+    "cpu_buffers.py",
+    "cpu_tile.py",
+    "simd.py",
+    "training.py",
 )
 
 

@@ -19,7 +19,7 @@ from geom_miner.kernels.simd import LANES, load, total
 Floats = npt.NDArray[np.float32]
 
 
-class Samples(NamedTuple):
+class ActiveSamples(NamedTuple):
     """The samples of a block that are run through its MLP: all of them, or those with bounds."""
 
     kept: int
@@ -219,12 +219,12 @@ def pack(parameters: Floats, o: BufferPlan, omega: float, work: Floats) -> None:
 
 
 @njit(forceinline=True)
-def all_samples(o: BufferPlan) -> Samples:
-    return Samples(o.samples, o.line, o.positions, False)
+def all_samples(o: BufferPlan) -> ActiveSamples:
+    return ActiveSamples(o.samples, o.line, o.positions, False)
 
 
 @njit(nogil=True, cache=True)
-def put_bounds(lower: Floats, upper: Floats, o: BufferPlan, work: Floats) -> Samples:
+def put_bounds(lower: Floats, upper: Floats, o: BufferPlan, work: Floats) -> ActiveSamples:
     """A block's intervals (sample, channel) as tiles, and which samples they are of.
 
     Samples without any bound are left out, together with their positions.
@@ -236,9 +236,9 @@ def put_bounds(lower: Floats, upper: Floats, o: BufferPlan, work: Floats) -> Sam
         unbounded += (low[k] == -np.inf) & (high[k] == np.inf)
     if unbounded:
         kept = _choose(lower, upper, o, work)
-        s = Samples(kept, 0, o.chosen, 2 * numbers < kept * o.channels)
+        s = ActiveSamples(kept, 0, o.chosen, 2 * numbers < kept * o.channels)
     else:
-        s = Samples(o.samples, o.line, o.positions, 2 * numbers < len(low))
+        s = ActiveSamples(o.samples, o.line, o.positions, 2 * numbers < len(low))
         for start in range(0, o.samples, TILE):
             for channel in range(o.channels):
                 count = min(TILE, o.samples - start)

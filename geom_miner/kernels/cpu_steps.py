@@ -7,9 +7,9 @@ import numpy.typing as npt
 from numba import njit
 
 from geom_miner.kernels.cpu_buffers import (
+    ActiveSamples,
     BufferPlan,
     Floats,
-    Samples,
     all_samples,
     pack,
     padded,
@@ -64,7 +64,7 @@ def _hidden_layers(o: BufferPlan, count: int, backward: bool, work: Floats) -> i
 
 @njit(nogil=True, cache=True)
 def _forward(
-    o: BufferPlan, s: Samples, start: int, count: int, backward: bool, work: Floats
+    o: BufferPlan, s: ActiveSamples, start: int, count: int, backward: bool, work: Floats
 ) -> None:
     """Outputs of ``count`` samples from ``start`` on, a tile's first.
 
@@ -134,7 +134,7 @@ def _backward_of_kept(o: BufferPlan, kept: int, work: Floats) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _step_of_all(o: BufferPlan, s: Samples, work: Floats) -> None:
+def _step_of_all(o: BufferPlan, s: ActiveSamples, work: Floats) -> None:
     """Squared errors and gradients; every sample goes forward and backward."""
     for start in range(0, s.kept, TILE):
         count = padded(min(TILE, s.kept - start))
@@ -144,7 +144,7 @@ def _step_of_all(o: BufferPlan, s: Samples, work: Floats) -> None:
 
 
 @njit(nogil=True, cache=True)
-def _step_of_wrong(o: BufferPlan, s: Samples, work: Floats) -> int:
+def _step_of_wrong(o: BufferPlan, s: ActiveSamples, work: Floats) -> int:
     """The same where most samples are within their bounds: only the others go backward.
 
     They alone have a gradient. They are collected from all tiles and go forward once more, for the

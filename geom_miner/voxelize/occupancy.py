@@ -95,15 +95,15 @@ def voxelize_mesh(
     report = VoxelizeReport(
         requested=settings.inside,
         method=found.method,
-        reason=found.why,
+        reason=found.reason,
         resolution=resolution,
         columns=sum(axis.columns for axis in found.axes),
         odd_columns=sum(axis.odd_columns for axis in found.axes),
         unbalanced_columns=sum(axis.unbalanced_columns for axis in found.axes),
         crossings=sum(axis.crossings for axis in found.axes),
         overlap_samples=max((axis.overlap_samples for axis in found.axes), default=0),
-        disputed_samples=found.doubtful,
-        winding_samples=found.by_winding,
+        disputed_samples=found.disputed_samples,
+        winding_samples=found.winding_samples,
         inside_fraction=inside / resolution**3,
         thickness=2 * inside * cell / (diagnosis.area * grid.spacing[0]) if inside else 0.0,
         mixed_blocks=len(found.blocks.ids),
@@ -142,15 +142,15 @@ def cell_coverage(occupancy: Occupancy, *, progress: Progress = silent) -> Spars
 
 
 @dataclass(frozen=True)
-class Found:
-    """Inside, and which test found it."""
+class InsideResult:
+    """Which samples are inside, the test that decided it, and the reason for that test."""
 
     blocks: SparseBlocks
     method: Method
-    why: str
+    reason: str
     axes: tuple[ColumnCast, ...] = ()
-    doubtful: int = 0
-    by_winding: int = 0
+    disputed_samples: int = 0
+    winding_samples: int = 0
 
 
 def find_inside(
@@ -160,7 +160,7 @@ def find_inside(
     *,
     block_size: int,
     progress: Progress = silent,
-) -> Found:
+) -> InsideResult:
     """Inside at the samples of any grid, by the test of the settings.
 
     Parameters
@@ -193,7 +193,7 @@ def _by_columns(
     settings: VoxelizeSettings,
     subsamples: Subsamples,
     progress: Progress,
-) -> Found:
+) -> InsideResult:
     """One axis or three; what three dispute goes to winding numbers if the choice is ours."""
     from geom_miner.voxelize.columns import cast_columns
     from geom_miner.voxelize.vote import vote
@@ -230,12 +230,12 @@ def _by_columns(
 
     along_z = columns(2)
     if inside == "auto":
-        why, three = _why(along_z, diagnosis)
+        reason, three = _choose_axes(along_z, diagnosis)
     else:
-        why, three = _as_asked(inside), inside == "majority"
+        reason, three = _as_asked(inside), inside == "majority"
     if not three:
         method: Method = "direction" if along_z.overlap_samples else "parity"
-        return Found(along_z.blocks, method, why, (along_z,))
+        return InsideResult(along_z.blocks, method, reason, (along_z,))
     axes = (columns(0, 1), columns(1, 2), along_z)
     found = vote(
         axes,
@@ -245,11 +245,11 @@ def _by_columns(
         check_unbalanced=not diagnosis.closed,
     )
     method = "majority+winding" if found.decided else "majority"
-    return Found(found.blocks, method, why, axes, found.disputed, found.decided)
+    return InsideResult(found.blocks, method, reason, axes, found.disputed, found.decided)
 
 
-def _why(along_z: ColumnCast, diagnosis: Diagnosis) -> tuple[str, bool]:
-    """What the mesh and its columns along z say about the test to take, and if three axes are."""
+def _choose_axes(along_z: ColumnCast, diagnosis: Diagnosis) -> tuple[str, bool]:
+    """The reason for the test that fits the mesh, and whether it needs columns on three axes."""
     three = ", so all three axes were cast"
     if along_z.odd_columns:
         return "columns along z meet the surface an odd number of times" + three, True
@@ -272,7 +272,7 @@ def _point_by_point(
     layout: BlockGrid,
     inside: Literal["winding", "embree"],
     progress: Progress,
-) -> Found:
+) -> InsideResult:
     """Ask every sample, one layer of blocks at a time: slow, a cross-check."""
     from geom_miner.voxelize.embree import embree_inside
 
@@ -298,4 +298,4 @@ def _point_by_point(
     blocks = SparseBlocks(
         layout, all_ids, torch.cat(values)[order], torch.cat(constants), Packing()
     )
-    return Found(blocks, inside, _as_asked(inside))
+    return InsideResult(blocks, inside, _as_asked(inside))

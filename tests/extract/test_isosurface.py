@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
 from geom_miner.errors import BlockShapeError, MeshError
-from geom_miner.extract.cell_groups import Samples
+from geom_miner.extract.cell_groups import SampledBlocks
 from geom_miner.extract.cell_vertices import CLEARANCE, count_crossings
 from geom_miner.extract.isosurface import Isosurface, extract_mesh, extract_mesh_dense
 from geom_miner.grid.blocks import BlockGrid
@@ -120,7 +120,9 @@ def test_only_blocks_beside_the_surface_are_visited(monkeypatch: pytest.MonkeyPa
     field[20:23, 20:23, 20:23] = 1
     visited: list[list[int]] = []
 
-    def count_and_record(samples: Samples, coordinates: np.ndarray, *rest: np.ndarray) -> None:
+    def count_and_record(
+        samples: SampledBlocks, coordinates: np.ndarray, *rest: np.ndarray
+    ) -> None:
         visited.extend(coordinates.tolist())
         count_crossings(samples, coordinates, *rest)
 

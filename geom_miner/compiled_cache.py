@@ -6,8 +6,16 @@ import hashlib
 from pathlib import Path
 
 
-def drop_if_stale(*sources: str, folder: Path = Path(__file__).parent) -> bool:
-    """Delete the sources' cache files of Numba in ``folder`` if one of them has changed.
+def drop_if_stale(folder: Path, *sources: str) -> bool:
+    """Delete the cache files of Numba for some sources if one of them has changed.
+
+    Numba compares only the date of the file that a function stands in. Compiled code also holds
+    what it calls from other files, and cannot be loaded where a type of its arguments is gone.
+
+    Parameters
+    ----------
+    folder : of the sources.
+    sources : names of files whose compiled functions call each other.
 
     Returns
     -------
