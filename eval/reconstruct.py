@@ -29,8 +29,8 @@ class ReconstructSettings:
     """Turn points or a mesh into a surface with any of the methods."""
 
     source: tyro.conf.Positional[Path]
-    """Points as .ply without faces, .xyz, .npy or .npz, with normals if the method needs them; or a
-    mesh."""
+    """Points as .ply without faces, .xyz, .pts, .asc, .npy or .npz, with normals if the method
+    needs them; or a mesh."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Mesh to write, .ply; for points in two dimensions .npz with the lines line_0, line_1, ..."""
     method: str
@@ -49,6 +49,11 @@ class ReconstructSettings:
     """How to use a mesh: as it is, or as points drawn on it."""
     samples: int = 200_000
     """Number of points to draw on a mesh."""
+    columns: str | None = None
+    """Names of the columns of text or of an array, such as x,y,z,nx,ny,nz,red; other names than
+    these six are left out."""
+    keep_outliers: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Use also points that lie alone and far from all others."""
     ignore_normals: tyro.conf.FlagCreatePairsOff[bool] = False
     """Use the points without their normals."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -67,6 +72,9 @@ class ReconstructSettings:
 def read_source(settings: ReconstructSettings) -> Source:
     """The points or the mesh in the settings' file, or points drawn on the mesh.
 
+    Points of a file come without outliers, unless the settings keep them; the cloud's notes say
+    what was left out.
+
     Raises
     ------
     GeomMinerError
@@ -74,17 +82,19 @@ def read_source(settings: ReconstructSettings) -> Source:
     """
     from eval.clouds.files import holds_cloud, read_cloud
     from eval.clouds.from_mesh import sample_cloud
-    from eval.clouds.point_cloud import PointCloud
+    from eval.clouds.outliers import without_outliers
     from geom_miner import read_mesh
 
     if holds_cloud(settings.source):
-        cloud = read_cloud(settings.source)
+        cloud = read_cloud(settings.source, settings.columns)
+        if not settings.keep_outliers:
+            cloud = without_outliers(cloud)
     else:
         mesh = read_mesh(settings.source)
         if settings.take_as == "file":
             return mesh
         cloud = sample_cloud(mesh, settings.samples, settings.seed)
-    return PointCloud(cloud.points) if settings.ignore_normals else cloud
+    return replace(cloud, normals=None) if settings.ignore_normals else cloud
 
 
 def _reconstruct(settings: ReconstructSettings, console: Console) -> int:
@@ -106,12 +116,17 @@ def _reconstruct(settings: ReconstructSettings, console: Console) -> int:
     )
     with WorkBar(console, f"reading {settings.source.name}"):
         source = read_source(settings)
+    notes = _notes_on_source(source)
+    for note in notes:
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
     check_request(method, source, options)
     _check_output(settings.output, source)
     try:
         with WorkBar(console, method.title) as bar:
             report = _status_reporter(console, bar, method.title)
             result = method.reconstruct(source, replace(options, progress=report))
+        more = _notes_on_result(source, result, settings.resolution)
+        result = replace(result, notes=(*result.notes, *more))
         comment = f"{settings.source.name} reconstructed by {method.title}"
         write_surface(settings.output, result.surface, comment)
     except KeyboardInterrupt:
@@ -121,7 +136,8 @@ def _reconstruct(settings: ReconstructSettings, console: Console) -> int:
     if settings.checkpoint is None:
         for path in _checkpoint_files(checkpoint):
             path.unlink(missing_ok=True)
-    _print_result(settings, _figures(settings, method, options, result), result)
+    figures = {**_figures(settings, method, options, result), "notes": [*notes, *result.notes]}
+    _print_result(settings, figures, result)
     return 0
 
 
@@ -173,6 +189,24 @@ def write_surface(path: Path, surface: TriangleMesh | Contours, comment: str) ->
         write_mesh(path, surface, comments=[comment])
 
 
+def _notes_on_source(source: Source) -> tuple[str, ...]:
+    """What was left out of a cloud."""
+    from eval.clouds.point_cloud import PointCloud
+
+    return source.notes if isinstance(source, PointCloud) else ()
+
+
+def _notes_on_result(source: Source, result: Reconstruction, resolution: int) -> tuple[str, ...]:
+    """What a user has to know of a surface that was made from points in space."""
+    from eval.clouds.point_cloud import PointCloud
+    from eval.methods.surface_notes import surface_notes
+    from geom_miner import TriangleMesh
+
+    if isinstance(source, PointCloud) and isinstance(result.surface, TriangleMesh):
+        return surface_notes(result.surface, source, resolution)
+    return ()
+
+
 def _checkpoint_files(checkpoint: Path) -> list[Path]:
     """The checkpoint, and files beside it whose names begin with its name."""
     if not checkpoint.parent.is_dir():
@@ -212,7 +246,6 @@ def _figures(
         "parameters": result.parameters,
         "bytes": result.bytes,
         "steps": result.steps,
-        "notes": list(result.notes),
     }
 
 
