@@ -74,6 +74,7 @@ def image_report(metrics: Row, manifest: Row) -> str:
         f"# {metrics['name']}",
         f"{metrics['resolution']} pixels, {metrics['lods'][-1]['psnr']:.2f} dB, {bits:.1f} bits "
         "per pixel (32-bit parameters, not entropy-coded).",
+        *metrics.get("notes", []),
         "![The source and every level of detail](lods.png)",
         table.markdown().rstrip(),
         "PSNR is taken at full resolution, coarser scales upsampled to it; *own grid* compares at "

@@ -38,14 +38,18 @@ def target_of_mesh_file(
     )
 
 
-def target_of_image_file(source: Path, settings: FitSettings) -> Target:
-    """What is fitted to an image file."""
+def target_of_image_file(source: Path, settings: FitSettings, console: Console) -> Target:
+    """What is fitted to an image file; what a user has to know of it is printed on the way."""
     from geom_miner.grid.signal_info import SourceInfo
+    from geom_miner.media.image_signal import describe_image
     from geom_miner.media.images import read_image
     from geom_miner.targets.image import image_target
 
+    image = read_image(source)
+    for sentence in describe_image(image):
+        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
     return image_target(
-        read_image(source),
+        image,
         scales=settings.scales,
         block_size=settings.block_size,
         source=SourceInfo(source.stem),

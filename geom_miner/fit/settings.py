@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -118,6 +119,14 @@ class FitSettings:
             "seed must lie in [0, 2^63)": 0 <= self.seed < 2**63,
         }
         _check(self, rules)
+
+    @property
+    def psnr_goal(self) -> float | None:
+        """PSNR in decibels of an image of which every block meets its tolerance; None if tolerances
+        do not say."""
+        if self.released.relative_tolerance or not self.block_tolerance:
+            return None
+        return -10 * math.log10(self.block_tolerance)
 
     @property
     def coupled(self) -> bool:
