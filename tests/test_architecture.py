@@ -90,6 +90,8 @@ DOORS = {
     "PIL": ("geom_miner/media/", "eval/"),
     "open3d": ("eval/open3d_loader.py",),
     "zarr": ("geom_miner/media/formats/zarr_folder.py",),
+    "DracoPy": ("geom_miner/mesh/formats/gltf_codecs.py",),
+    "meshopt": ("geom_miner/mesh/formats/gltf_codecs.py",),
 }
 LONGEST_MODULE = 350
 LIGHT = ("torch", "numba", "trimesh", "open3d", "embreex", "triton", "kaolin")

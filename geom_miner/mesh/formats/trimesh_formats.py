@@ -1,4 +1,4 @@
-"""OBJ, STL, OFF, GLB and GLTF files, read and written by trimesh."""
+"""OBJ, STL and OFF files, read and written by trimesh."""
 
 from __future__ import annotations
 
@@ -90,6 +90,5 @@ WRITERS = {
     ".obj": partial(write_by_trimesh, "obj"),
     ".stl": partial(write_by_trimesh, "stl"),
     ".off": partial(write_by_trimesh, "off"),
-    ".glb": partial(write_by_trimesh, "glb"),
 }
-READERS = dict.fromkeys((*WRITERS, ".gltf"), read_by_trimesh)
+READERS = dict.fromkeys(WRITERS, read_by_trimesh)
