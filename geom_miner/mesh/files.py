@@ -9,6 +9,7 @@ from pathlib import Path
 from geom_miner.atomic_files import new_file
 from geom_miner.errors import MeshError
 from geom_miner.file_formats import collect_formats
+from geom_miner.file_kinds import describe_wrong_kind
 from geom_miner.mesh.formats.protocol import MeshReader, MeshWriter
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 
@@ -36,7 +37,11 @@ def read_mesh(path: StrPath) -> TriangleMesh:
     path = Path(path)
     if path.is_dir():
         raise MeshError(f"{path} is a folder; give a mesh file inside it")
-    reader = READERS[_check_suffix(path, MESH_SUFFIXES)]
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        if not path.exists():
+            raise MeshError(f"{path} does not exist; check the path")
+        raise MeshError(describe_wrong_kind(path, {"mesh": MESH_SUFFIXES}))
     try:
         if path.stat().st_size == 0:
             raise MeshError(f"{path} is empty (0 bytes); copy or export it again")
@@ -73,17 +78,16 @@ def write_mesh(
         as it was.
     """
     path = Path(path)
-    writer = WRITERS[_check_suffix(path, WRITABLE_MESH_SUFFIXES)]
+    writer = WRITERS[_check_suffix(path)]
     with new_file(path, MeshError) as stream:
         writer(stream, mesh, comments=comments, double=double)
 
 
-def _check_suffix(path: Path, suffixes: tuple[str, ...]) -> str:
-    """The suffix of a mesh file in lower case, if it is one of ``suffixes``."""
+def _check_suffix(path: Path) -> str:
+    """The suffix of a mesh file in lower case, if it can be written."""
     suffix = path.suffix.lower()
-    if suffix not in suffixes:
+    if suffix not in WRITERS:
         raise MeshError(
-            f"mesh files must end in one of {', '.join(suffixes)}, got {path}; "
-            "convert the mesh or rename the file"
+            f"mesh files must end in one of {', '.join(WRITERS)}, got {path}; choose another name"
         )
     return suffix
