@@ -46,7 +46,7 @@ BROKEN: dict[str, tuple[list[Any], Any, str]] = {
     "two parents": (["nodes", 0, "children"], [1, 1], "node 1 has two parents"),
     "no such child": (["nodes", 0, "children"], [5], "node 5"),
     "no such mesh": (["nodes", 0, "mesh"], 3, "mesh 3"),
-    "no rotation": (["nodes", 0, "rotation"], [0, 0, 0, 0], "rotation of length 0"),
+    "no rotation": (["nodes", 0, "rotation"], [0, 0, 0, 0], "node 0 has a rotation of length 0"),
     "matrix": (["nodes", 0, "matrix"], [1, 2, 3], "length >= 16"),
     "nothing": (["meshes", 0, "primitives"], [], "no faces"),
 }

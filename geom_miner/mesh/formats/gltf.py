@@ -123,7 +123,7 @@ class _Scene:
             _check_repeats(shown_faces, stored_faces)
             yield from ((part, matrices) for part in parts)
 
-    def _parts_of_node(self, node: Node, worlds: list[Floats]) -> list[Part]:
+    def _parts_of_node(self, node: Node, worlds: Floats) -> list[Part]:
         assert node.mesh is not None
         if node.skin is None and node.weights is None:
             return self._parts(node.mesh)
@@ -173,11 +173,11 @@ def _joined(placements: list[tuple[Part, Floats]], notes: tuple[str, ...]) -> Tr
     )
     at_vertex = at_face = 0
     for part, matrices in placements:
-        for matrix in matrices:
+        mirrors = np.linalg.det(matrices[:, :3, :3]) < 0
+        for matrix, is_mirrored in zip(matrices, mirrors, strict=True):
             stop_vertex, stop_face = at_vertex + len(part.positions), at_face + len(part.faces)
             positions[at_vertex:stop_vertex] = transform(part.positions, matrix)
-            mirrored = np.linalg.det(matrix[:3, :3]) < 0
-            corners[at_face:stop_face] = part.faces[:, :: -1 if mirrored else 1]
+            corners[at_face:stop_face] = part.faces[:, :: -1 if is_mirrored else 1]
             corners[at_face:stop_face] += at_vertex
             at_vertex, at_face = stop_vertex, stop_face
     return TriangleMesh(positions, corners, notes)

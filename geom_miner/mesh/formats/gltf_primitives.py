@@ -80,9 +80,7 @@ def read_part(
     return _without_unused(positions, faces)
 
 
-def joint_matrices(
-    skin: Skin, worlds: Sequence[Floats], document: Document, buffers: Buffers
-) -> Floats:
+def joint_matrices(skin: Skin, worlds: Floats, document: Document, buffers: Buffers) -> Floats:
     """The matrices (j, 4, 4) of a skin's joints, from the mesh to the scene.
 
     Raises
@@ -92,7 +90,7 @@ def joint_matrices(
     """
     for joint in skin.joints:
         pick(document.nodes, joint, "node")
-    joints = np.array([worlds[joint] for joint in skin.joints]).reshape(-1, 4, 4)
+    joints = worlds[list(skin.joints)]
     if skin.inverse_bind_matrices is None:
         return joints
     inverse = buffers.numbers(skin.inverse_bind_matrices, "MAT4")

@@ -15,8 +15,8 @@ from geom_miner.mesh.formats.gltf_document import INSTANCING, Document, Instance
 Floats = npt.NDArray[np.float64]
 
 
-def world_matrices(document: Document) -> list[Floats]:
-    """The matrix (4, 4) of each node, from its own coordinates to those of the scene.
+def world_matrices(document: Document) -> Floats:
+    """The matrices (n, 4, 4) of all nodes, from their own coordinates to those of the scene.
 
     Raises
     ------
@@ -24,24 +24,25 @@ def world_matrices(document: Document) -> list[Floats]:
         A node is its own ancestor, has two parents or a rotation of length 0.
     """
     nodes = document.nodes
-    parents: list[int | None] = [None] * len(nodes)
+    parents = np.full(len(nodes), -1)
     for index, node in enumerate(nodes):
         for child in node.children:
             pick(nodes, child, "node")
-            if parents[child] is not None:
+            if parents[child] >= 0:
                 raise MeshError(
                     f"node {child} has two parents; the file is damaged, export it again"
                 )
             parents[child] = index
-    roots = [index for index, parent in enumerate(parents) if parent is None]
-    worlds: dict[int, Floats] = {}
-    for index in _below(document, roots):
-        local, parent = _local_matrix(nodes[index], index), parents[index]
-        worlds[index] = local if parent is None else worlds[parent] @ local
-    if len(worlds) < len(nodes):
-        lost = next(index for index in range(len(nodes)) if index not in worlds)
-        raise MeshError(f"node {lost} is its own ancestor; the file is damaged, export it again")
-    return [worlds[index] for index in range(len(nodes))]
+    levels = _levels(document, np.flatnonzero(parents < 0).tolist())
+    lost = set(range(len(nodes))).difference(*levels)
+    if lost:
+        raise MeshError(
+            f"node {min(lost)} is its own ancestor; the file is damaged, export it again"
+        )
+    worlds = _local_matrices(nodes)
+    for level in levels[1:]:
+        worlds[level] = worlds[parents[level]] @ worlds[level]
+    return worlds
 
 
 def nodes_of_scene(document: Document) -> tuple[list[int], list[str]]:
@@ -57,7 +58,7 @@ def nodes_of_scene(document: Document) -> tuple[list[int], list[str]]:
     roots = pick(scenes, chosen, "scene").nodes
     for index in roots:
         pick(nodes, index, "node")
-    shown = _below(document, roots)
+    shown = list(itertools.chain(*_levels(document, roots)))
     hidden = [i for i in set(range(len(nodes))) - set(shown) if nodes[i].mesh is not None]
     notes = []
     if hidden:
@@ -92,7 +93,7 @@ def instance_matrices(instances: Instances, buffers: Buffers) -> Floats:
     (count,) = counts
     matrices = np.tile(np.eye(4), (count, 1, 1))
     if "ROTATION" in found:
-        matrices[:, :3, :3] = _rotations(found["ROTATION"], f"an instance of {INSTANCING}")
+        matrices[:, :3, :3] = _rotations(found["ROTATION"], f"instance of {INSTANCING}")
     if "SCALE" in found:
         matrices[:, :3, :3] *= found["SCALE"][:, None]
     if "TRANSLATION" in found:
@@ -100,31 +101,36 @@ def instance_matrices(instances: Instances, buffers: Buffers) -> Floats:
     return matrices
 
 
-def _below(document: Document, roots: Sequence[int]) -> list[int]:
-    """Nodes and all their descendants, each once, parents first."""
-    order = dict.fromkeys(roots)
-    waiting = list(order)
-    while waiting:
-        children = list(itertools.chain(*(document.nodes[i].children for i in waiting)))
-        waiting = [child for child in dict.fromkeys(children) if child not in order]
-        order.update(dict.fromkeys(waiting))
-    return list(order)
+def _levels(document: Document, roots: Sequence[int]) -> list[list[int]]:
+    """Nodes, then their children, and so on; each node once."""
+    levels, found = [], set[int]()
+    level = list(dict.fromkeys(roots))
+    while level:
+        levels.append(level)
+        found.update(level)
+        children = itertools.chain(*(document.nodes[i].children for i in level))
+        level = [child for child in dict.fromkeys(children) if child not in found]
+    return levels
 
 
-def _local_matrix(node: Node, index: int) -> Floats:
-    if node.matrix is not None:
-        return np.array(node.matrix, dtype=np.float64).reshape(4, 4).T
-    matrix = np.eye(4)
-    matrix[:3, :3] = _rotations(np.array([node.rotation]), f"node {index}")[0] * node.scale
-    matrix[:3, 3] = node.translation
-    return matrix
+def _local_matrices(nodes: Sequence[Node]) -> Floats:
+    """The matrices (n, 4, 4) of all nodes, relative to their parents."""
+    matrices = np.tile(np.eye(4), (len(nodes), 1, 1))
+    rotations = _rotations(np.array([node.rotation for node in nodes]), "node")
+    matrices[:, :3, :3] = rotations * np.array([node.scale for node in nodes])[:, None]
+    matrices[:, :3, 3] = [node.translation for node in nodes]
+    for index, node in enumerate(nodes):
+        if node.matrix is not None:
+            matrices[index] = np.array(node.matrix).reshape(4, 4).T
+    return matrices
 
 
 def _rotations(quaternions: Floats, name: str) -> Floats:
     """Rotation matrices (n, 3, 3) of quaternions (n, 4) in the order x, y, z, w, of any length."""
     lengths = np.linalg.norm(quaternions, axis=1)
-    if not (np.isfinite(lengths) & (lengths > 0)).all():
-        raise MeshError(f"{name} has a rotation of length 0; export it again")
+    wrong = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
+    if len(wrong):
+        raise MeshError(f"{name} {wrong[0]} has a rotation of length 0; export it again")
     x, y, z, w = (quaternions / lengths[:, None]).T
     rows = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
