@@ -9,6 +9,7 @@ from pathlib import Path
 from geom_miner.atomic_files import new_file
 from geom_miner.errors import MeshError
 from geom_miner.file_formats import collect_formats
+from geom_miner.mesh.formats.contents import GZIP_SUFFIX
 from geom_miner.mesh.formats.protocol import MeshReader, MeshWriter
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 
@@ -21,11 +22,13 @@ StrPath = str | os.PathLike[str]
 
 
 def read_mesh(path: StrPath) -> TriangleMesh:
-    """Read a triangle mesh; polygons are cut into triangles.
+    """Read a triangle mesh; polygons are cut into triangles, concave ones by ear clipping.
 
     A PLY file keeps its vertices as they are. In the other formats a vertex is stored several
     times where normals or textures change (in STL always), so vertices of bit-identical position
-    are merged. Scenes are flattened, each object placed by its transform.
+    are merged. Scenes are flattened, each object placed by its transform. What a triangle mesh
+    cannot hold is left out, and said in ``TriangleMesh.notes``. A file whose name ends in ``.gz``
+    after the suffix of its format is decompressed, within a limit.
 
     Raises
     ------
@@ -36,7 +39,8 @@ def read_mesh(path: StrPath) -> TriangleMesh:
     path = Path(path)
     if path.is_dir():
         raise MeshError(f"{path} is a folder; give a mesh file inside it")
-    reader = READERS[_check_suffix(path, MESH_SUFFIXES)]
+    suffix = mesh_suffix(path)
+    reader = READERS[_check_suffix(suffix, path, MESH_SUFFIXES)]
     try:
         if path.stat().st_size == 0:
             raise MeshError(f"{path} is empty (0 bytes); copy or export it again")
@@ -73,14 +77,21 @@ def write_mesh(
         as it was.
     """
     path = Path(path)
-    writer = WRITERS[_check_suffix(path, WRITABLE_MESH_SUFFIXES)]
+    writer = WRITERS[_check_suffix(path.suffix.lower(), path, WRITABLE_MESH_SUFFIXES)]
     with new_file(path, MeshError) as stream:
         writer(stream, mesh, comments=comments, double=double)
 
 
-def _check_suffix(path: Path, suffixes: tuple[str, ...]) -> str:
-    """The suffix of a mesh file in lower case, if it is one of ``suffixes``."""
-    suffix = path.suffix.lower()
+def mesh_suffix(path: StrPath) -> str:
+    """The suffix that says a mesh file's format, in lower case: that before ``.gz``, if any."""
+    path = Path(path)
+    if path.suffix.lower() == GZIP_SUFFIX:
+        path = path.with_suffix("")
+    return path.suffix.lower()
+
+
+def _check_suffix(suffix: str, path: Path, suffixes: tuple[str, ...]) -> str:
+    """The suffix of a mesh file, if it is one of ``suffixes``."""
     if suffix not in suffixes:
         raise MeshError(
             f"mesh files must end in one of {', '.join(suffixes)}, got {path}; "
