@@ -24,10 +24,15 @@ from geom_miner.mesh.weld import merge_identical_vertices
 _IGNORED = rb"(?:\xef\xbb\xbf|\s|#[^\r\n]*(?=[\r\n]|\Z))*"
 # "OFF" with what it may have before it; the numbers may follow without a blank, as in ModelNet.
 _KEYWORD = re.compile(
-    _IGNORED + rb"(?P<textures>ST)?(?P<colors>C)?(?P<normals>N)?(?P<four>4)?(?P<any>n)?OFF"
+    _IGNORED + rb"(?P<textures>ST)?(?P<colors>C)?(?P<normals>N)?(?P<four>4)?(?P<any>n)?(?:OFF|off)"
     rb"(?P<binary>[ \t]+BINARY)?(?=[\s\d#]|\Z)"
 )
+# Bytes within which the keyword and the comments before it end (1 MiB).
+_MOST_HEADER = 1 << 20
 _EXTRA_NUMBERS = {"textures": 2, "colors": 4, "normals": 3}
+
+# Positions, polygons and the number of words that are left.
+_Body = tuple[npt.NDArray[np.float64], Polygons, int]
 
 
 @dataclass(frozen=True)
@@ -59,13 +64,10 @@ def read_off(path: Path) -> TriangleMesh:
     at, vertices, faces = _parse_counts(path, words)
     if faces > len(words.numbers) or vertices > len(words.numbers):
         raise _cut_short(path, vertices, faces)
-    for layout in _LAYOUTS:
-        read = _read_body(words, at, (vertices, faces), extra, layout)
-        if read is not None:
-            break
-    else:
+    found = _best_layout(words, at, (vertices, faces), extra)
+    if found is None:
         raise _cut_short(path, vertices, faces)
-    positions, polygons, left = read
+    layout, (positions, polygons, left) = found
     notes = []
     if layout.vertex_lines:
         notes.append("Numbers after the position of each vertex were left out.")
@@ -76,7 +78,7 @@ def read_off(path: Path) -> TriangleMesh:
 
 def _parse_keyword(path: Path, text: npt.NDArray[np.uint8]) -> tuple[int, int]:
     """Where the numbers begin, and how many numbers follow the position of a vertex."""
-    data = text.tobytes()
+    data = text[:_MOST_HEADER].tobytes()
     found = _KEYWORD.match(data)
     if found is None:
         # The word may be missing: then the file begins with its counts.
@@ -110,9 +112,28 @@ def _parse_counts(path: Path, words: Words) -> tuple[int, int, int]:
     return 2 if without_edges else 3, int(counts[0]), int(counts[1])
 
 
+def _best_layout(
+    words: Words, at: int, counts: tuple[int, int], extra: int
+) -> tuple[_Layout, _Body] | None:
+    """The first layout by which every face is a polygon and no word is left; else the definition.
+
+    Words can fit a wrong layout by chance, but then hardly ever all of them.
+    """
+    lenient = None
+    for layout in _LAYOUTS:
+        body = _read_body(words, at, counts, extra, layout)
+        if body is None:
+            continue
+        if not body[2] and (body[1].lengths >= 3).all():
+            return layout, body
+        if layout == _LAYOUTS[0]:
+            lenient = layout, body
+    return lenient
+
+
 def _read_body(
     words: Words, at: int, counts: tuple[int, int], extra: int, layout: _Layout
-) -> tuple[npt.NDArray[np.float64], Polygons, int] | None:
+) -> _Body | None:
     """Positions, polygons and words left over; None if the words do not fit the layout."""
     # Numba is imported on first use.
     from geom_miner.mesh.parsers.off_faces import read_faces

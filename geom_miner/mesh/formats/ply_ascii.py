@@ -63,10 +63,10 @@ class AsciiBody:
                 row_numbers += 1
             spans.append((row_numbers, length))
             row_numbers += length
-        if row_numbers > self.left:
-            raise self._cut_short(element)
-        available = min(element.count, self.left // row_numbers)
-        stop = self.offset + available * row_numbers
+        # Later rows may be shorter.
+        if element.count * row_numbers > self.left:
+            return None
+        stop = self.offset + element.count * row_numbers
         table = self.numbers[self.offset : stop].reshape(-1, row_numbers)
         columns: Columns = {}
         for p, (start, length) in zip(element.properties, spans, strict=True):
@@ -76,8 +76,6 @@ class AsciiBody:
                 return None
             else:
                 columns[p.name] = table[:, start : start + length].astype(p.dtype)
-        if available < element.count:
-            raise self._cut_short(element)
         self.offset = stop
         return columns
 

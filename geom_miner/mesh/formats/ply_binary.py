@@ -68,12 +68,12 @@ class BinaryBody:
                 fields.append((f"value{i}", self.byte_order + p.dtype))
             at += np.dtype(p.dtype).itemsize * lengths.get(i, 1)
         row_bytes = at - self.offset
-        available = min(element.count, self.left // row_bytes)
-        rows = np.frombuffer(self.data, np.dtype(fields), available, self.offset)
+        # Later rows may be shorter.
+        if element.count * row_bytes > self.left:
+            return None
+        rows = np.frombuffer(self.data, np.dtype(fields), element.count, self.offset)
         if any((rows[f"length{i}"] != length).any() for i, length in lengths.items()):
             return None
-        if available < element.count:
-            raise self._cut_short(element, element.count * row_bytes)
         self.offset += element.count * row_bytes
         return {p.name: rows[f"value{i}"] for i, p in enumerate(element.properties)}
 

@@ -58,7 +58,7 @@ def read_numbers(path: Path, text: Text, start: int = 0) -> Words:
 
     most = numbers.count_words(text, start, len(text))
     values, ends_line = np.empty(most), np.empty(most, np.bool_)
-    slow = np.empty((min(most, _SLOW_WORDS), 3), np.int64)
+    slow = np.empty((min(most + 1, _SLOW_WORDS), 3), np.int64)
     words, at = 0, start
     while at < len(text):
         words, slow_words, at = numbers.read_words(text, at, words, values, slow, ends_line)
