@@ -67,6 +67,7 @@ DOORS = {
         "geom_miner/mesh/edges.py",
         "geom_miner/mesh/equal_vertices.py",
         "geom_miner/mesh/measures.py",
+        "geom_miner/mesh/parsers/",
         "geom_miner/mesh/patches.py",
         "geom_miner/parallel.py",
         "geom_miner/voxelize/crossings.py",
