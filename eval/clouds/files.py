@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import zipfile
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -21,6 +21,7 @@ from eval.clouds.text_table import read_text_table
 from eval.errors import CloudError
 from geom_miner.atomic_files import new_file
 from geom_miner.errors import MeshError
+from geom_miner.file_kinds import describe_wrong_kind
 from geom_miner.mesh import count_ply_rows, read_ply_vertices
 
 Floats = npt.NDArray[np.float64]
@@ -32,15 +33,6 @@ Names = tuple[str, ...] | None
 _PTS_COLUMNS = {
     4: ("x", "y", "z", "intensity"),
     7: ("x", "y", "z", "intensity", "red", "green", "blue"),
-}
-
-# Suffixes of cloud files that others write: what they are, and how to convert them.
-FOREIGN_SUFFIXES = {
-    ".las": ("LAS", "for instance by PDAL: pdal translate scan.las scan.ply"),
-    ".laz": ("LAZ", "for instance by PDAL: pdal translate scan.laz scan.ply"),
-    ".pcd": ("PCD", "for instance by the Point Cloud Library: pcl_pcd2ply scan.pcd scan.ply"),
-    ".e57": ("E57", "for instance by PDAL: pdal translate scan.e57 scan.ply"),
-    ".ptx": ("PTX", "for instance by PDAL: pdal translate scan.ptx scan.ply"),
 }
 
 
@@ -71,7 +63,10 @@ def read_cloud(path: StrPath, columns: str | None = None) -> PointCloud:
     path, names = Path(path), parse_columns(columns) if columns else None
     # Normals that overflow float64 become infinite and are refused.
     with _errors_that_name(path), np.errstate(over="ignore"):
-        return READERS[_check_suffix(path, READERS)](path, names)
+        reader = READERS.get(path.suffix.lower())
+        if reader is None:
+            raise CloudError(describe_wrong_kind(path, {"point cloud": CLOUD_SUFFIXES}))
+        return reader(path, names)
 
 
 def write_cloud(path: StrPath, cloud: PointCloud) -> None:
@@ -84,15 +79,13 @@ def write_cloud(path: StrPath, cloud: PointCloud) -> None:
         left as it was.
     """
     path = Path(path)
-    writer = WRITERS[_check_suffix(path, WRITERS)]
+    writer = WRITERS[_check_suffix(path)]
     with new_file(path, CloudError) as stream:
         writer(stream, cloud)
 
 
 def holds_cloud(path: StrPath) -> bool:
     """Whether a file is a point cloud: by its suffix, and a PLY file if its header has no faces.
-
-    Clouds of formats that are not read are among them, so that ``read_cloud`` says so.
 
     Raises
     ------
@@ -101,7 +94,7 @@ def holds_cloud(path: StrPath) -> bool:
     """
     path = Path(path)
     if path.suffix.lower() != ".ply":
-        return path.suffix.lower() in (*READERS, *FOREIGN_SUFFIXES)
+        return path.suffix.lower() in READERS
     with _errors_that_name(path):
         return not count_ply_rows(path).get("face", 0)
 
@@ -126,19 +119,11 @@ def _errors_that_name(path: Path) -> Iterator[None]:
         raise CloudError(str(error) if is_named else f"{path}: {error}") from error
 
 
-def _check_suffix(path: Path, known: Collection[str]) -> str:
+def _check_suffix(path: Path) -> str:
     suffix = path.suffix.lower()
-    if suffix in FOREIGN_SUFFIXES:
-        raise CloudError(describe_foreign(path))
-    if suffix not in known:
-        raise CloudError(f"point cloud files must end in one of {', '.join(known)}, got {path}")
+    if suffix not in WRITERS:
+        raise CloudError(f"point cloud files must end in one of {', '.join(WRITERS)}, got {path}")
     return suffix
-
-
-def describe_foreign(path: Path) -> str:
-    """A sentence on a cloud file of one of ``FOREIGN_SUFFIXES``, with what to do."""
-    name, remedy = FOREIGN_SUFFIXES[path.suffix.lower()]
-    return f"{path} is a point cloud as {name}, which is not read; convert it to .ply, {remedy}"
 
 
 def _read_ply(path: Path, names: Names) -> PointCloud:
