@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from typing import Protocol
 
@@ -32,16 +34,21 @@ def run_command(work: Callable[[Console], int | None]) -> int:
     Returns
     -------
     The exit status: what ``work`` returns, with None for 0; 1 after an error, which is printed as
-    one sentence; 130 after an interrupt.
+    one sentence; 1 without a word if nobody reads the answer any more, as after ``| head``; 130
+    after an interrupt.
     """
+    _open_closed_streams()
     console = Console(stderr=True)
     if not console.is_terminal:
         console = Console(stderr=True, width=_LOG_WIDTH)
     try:
-        return work(console) or 0
+        return _answer(work, console)
     except GeomMinerError as error:
         print_error(console, str(error))
+    except BrokenPipeError:
+        _discard_answer()
     except OSError as error:
+        _discard_answer()
         file = f"{error.filename}: " if error.filename else ""
         reason = error.strerror or error
         print_error(console, f"{file}{reason}; check the path and the free space there")
@@ -55,6 +62,34 @@ def run_command(work: Callable[[Console], int | None]) -> int:
         )
         return INTERRUPTED
     return 1
+
+
+def _answer(work: Callable[[Console], int | None], console: Console) -> int:
+    """Do the work and hand its answer over now, while a failure can still be reported."""
+    try:
+        return work(console) or 0
+    finally:
+        sys.stdout.flush()
+
+
+def _discard_answer() -> None:
+    """Drop what standard output does not take, or the interpreter would try again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def _open_closed_streams() -> None:
+    """Lead standard streams that were closed at the start to nowhere.
+
+    Otherwise the next file to be opened would get their number, and stray output.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
 
 
 def print_error(console: Console, sentence: str) -> None:

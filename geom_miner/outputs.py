@@ -70,7 +70,7 @@ def check_output(
         not exist, has the suffix of another kind of file, or belongs to another program.
     """
     path = Path(path)
-    _check_suffix(path, error, suffixes)
+    check_suffix(path, error, suffixes)
     if not path.absolute().parent.is_dir():
         raise error(f"cannot write {path}: its folder does not exist; make it")
     for source in inputs:
@@ -171,7 +171,8 @@ def sign_archive(stream: IO[bytes]) -> None:
         archive.comment = MADE_BY.encode()
 
 
-def _check_suffix(path: Path, error: type[GeomMinerError], suffixes: tuple[str, ...]) -> None:
+def check_suffix(path: Path, error: type[GeomMinerError], suffixes: tuple[str, ...]) -> None:
+    """Refuse an output whose suffix belongs to another kind of file; see ``check_output``."""
     if suffixes and path.suffix.lower() not in suffixes:
         named = [suffix for suffix in suffixes if suffix]
         rule = f"one of {', '.join(named)}" if len(named) > 1 else named[0]

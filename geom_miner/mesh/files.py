@@ -63,7 +63,7 @@ def write_mesh(
 
     Parameters
     ----------
-    comments : lines for the header of a PLY file; the other formats ignore them.
+    comments : lines for the header of a PLY, OBJ or OFF file; STL and GLB have room for the first.
     double : write PLY positions in float64 instead of float32.
 
     Raises

@@ -16,6 +16,9 @@ from geom_miner.errors import MeshError
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from geom_miner.mesh.weld import merge_identical_vertices
 
+# Bytes of free text that a binary STL file begins with.
+_STL_HEADER = 80
+
 
 def read_by_trimesh(path: Path) -> TriangleMesh:
     """Read a mesh; its scene is flattened and vertices of equal position are merged.
@@ -63,7 +66,7 @@ def write_by_trimesh(
     comments: Sequence[str] = (),
     double: bool = False,
 ) -> None:
-    """Write a mesh as ``file_type``, such as "obj"; comments and double precision are ignored."""
+    """Write a mesh as ``file_type``, such as "obj"; double precision is ignored."""
     import trimesh
 
     whole = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
@@ -72,9 +75,18 @@ def write_by_trimesh(
         # The option counts decimals. Nine significant digits restore float32 exactly.
         largest = float(np.abs(mesh.vertices).max()) if len(mesh.vertices) else 1.0
         options["digits"] = max(8, 9 - math.floor(math.log10(largest))) if largest > 0 else 8
+    lines = [line for text in comments for line in text.splitlines()]
     if file_type == "obj":
-        options["header"] = None
+        options["header"] = "\n# ".join(lines) or None
+    if file_type == "glb" and lines:
+        options["tree_postprocessor"] = lambda tree: tree["asset"].update(generator=lines[0])
     content: Any = whole.export(file_type=file_type, **options)
+    if file_type == "off":
+        content = content.replace("OFF\n", "OFF\n" + "".join(f"# {line}\n" for line in lines), 1)
+    if file_type == "stl" and lines:
+        # Readers take a header that begins with "solid" for text.
+        header = f"binary STL, {lines[0]}".encode("ascii", "backslashreplace")
+        content = header[:_STL_HEADER].ljust(_STL_HEADER, b"\0") + content[_STL_HEADER:]
     stream.write(content.encode() if isinstance(content, str) else content)
 
 
