@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work(console: Console) -> int | None:
         prog = "python -m eval"
-        command = tyro.extras.subcommand_cli_from_dict(COMMANDS, prog=prog, args=arguments)
+        command: Command = tyro.extras.subcommand_cli_from_dict(COMMANDS, prog=prog, args=arguments)
         return command.run(console)
 
     return run_command(work)

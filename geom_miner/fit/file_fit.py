@@ -28,8 +28,8 @@ from geom_miner.storage.reader import holds, load_model
 from geom_miner.storage.sections import SIGNATURE
 from geom_miner.storage.writer import ModelWriter, part_path
 
-# First bytes of every history, by which a run knows those of earlier ones.
-_HISTORY_START = b'[{"scale": '
+HISTORY_SIGNATURE = b'[{"scale": '
+"""First bytes of every history, by which a run knows those of earlier ones."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def check_model_output(path: Path, *, inputs: Iterable[Path] = (), force: bool =
         See ``geom_miner.outputs.check_output``.
     """
     notes = [_history_path(path), _history_path(part_path(path))]
-    for output, signature in [(path, SIGNATURE), *((note, _HISTORY_START) for note in notes)]:
+    for output, signature in [(path, SIGNATURE), *((note, HISTORY_SIGNATURE) for note in notes)]:
         check_output(output, ModelFileError, inputs=inputs, signature=signature, force=force)
 
 
