@@ -143,16 +143,12 @@ def _check_outputs(settings: ReconstructSettings, source: Source, checkpoint: Pa
         )
     inputs = [settings.source]
     check_output(output, MethodError, inputs=inputs, force=settings.force)
+    is_model = checkpoint.is_file() and written_here(checkpoint, SIGNATURE)
     for ending in _CHECKPOINT_ENDINGS:
         path = checkpoint.with_name(f"{checkpoint.name}{ending}")
         # Methods themselves refuse a foreign file where they keep an unfinished one.
-        check_output(
-            path,
-            MethodError,
-            inputs=[*inputs, output],
-            signature=SIGNATURE,
-            force=path != checkpoint,
-        )
+        force = is_model or path != checkpoint
+        check_output(path, MethodError, inputs=[*inputs, output], force=force)
 
 
 def _status_reporter(console: Console, bar: Any, title: str) -> StatusProgress:
@@ -208,7 +204,7 @@ def _remove_checkpoint(checkpoint: Path, earlier: dict[Path, int]) -> None:
 
     for path in _checkpoint_files(checkpoint):
         changed = path.stat().st_mtime_ns != earlier.get(path)
-        if changed or any(written_here(path, own) for own in (SIGNATURE, HISTORY_SIGNATURE)):
+        if changed or any(written_here(path, own) for own in (b"", SIGNATURE, HISTORY_SIGNATURE)):
             path.unlink()
 
 

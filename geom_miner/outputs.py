@@ -59,7 +59,7 @@ def check_output(
     inputs : files that the command reads. None of them may be the output, by whatever name.
     suffixes : in lower case, one of which the name must have; "" stands for none at all. Empty
         accepts every name.
-    signature : first bytes of files that only this program writes.
+    signature : first bytes by which files of this kind are known, where others do not count.
     parts : what the output holds if its format is a folder; the first of them says who wrote it.
     force : accept a file that another program wrote.
 
@@ -156,13 +156,14 @@ def lies_in(path: StrPath, folder: StrPath) -> bool:
 
 
 def written_here(path: Path, signature: bytes = b"") -> bool:
-    """Whether a file says that this program wrote it, in its first or last bytes."""
+    """Whether a file begins with a signature; or without one, says that this program wrote it."""
     with path.open("rb") as file:
         head = file.read(_HEAD)
         file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL))
         tail = file.read()
-    signed = bool(signature) and head.startswith(signature)
-    return signed or any(map(_MADE_BY_ANY.search, (head, tail)))
+    if signature:
+        return head.startswith(signature)
+    return any(map(_MADE_BY_ANY.search, (head, tail)))
 
 
 def sign_archive(stream: IO[bytes]) -> None:

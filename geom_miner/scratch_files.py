@@ -132,9 +132,31 @@ def open_unfinished(path: Path, signature: bytes, error: type[GeomMinerError]) -
         os.close(descriptor)
 
 
+def check_unfinished(path: Path, signature: bytes, error: type[GeomMinerError]) -> None:
+    """Refuse early what ``open_unfinished`` would refuse, but for the lock; change nothing.
+
+    Raises
+    ------
+    error
+        See ``open_unfinished``; or the file cannot be opened.
+    """
+    if not os.path.lexists(path):
+        return
+    try:
+        os.close(_open_existing(path, signature, error))
+    except OSError as reason:
+        raise error(
+            f"cannot write {path}: {reason.strerror}; remove it, or choose another output"
+        ) from reason
+
+
 def _open_or_make(path: Path, signature: bytes, error: type[GeomMinerError]) -> int:
     with contextlib.suppress(FileExistsError):
         return os.open(path, _NEW | os.O_APPEND, _MODE)
+    return _open_existing(path, signature, error)
+
+
+def _open_existing(path: Path, signature: bytes, error: type[GeomMinerError]) -> int:
     found = path.lstat()
     if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
         raise error(f"{path} is a link, or no regular file; remove it, or choose another output")

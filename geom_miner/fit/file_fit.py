@@ -23,6 +23,7 @@ from geom_miner.kernels.backends import resolve_backend
 from geom_miner.model.block_mlps import BlockMLPs, FittedBatch
 from geom_miner.model.representation import Representation
 from geom_miner.outputs import check_output
+from geom_miner.scratch_files import check_unfinished
 from geom_miner.storage.header import Header
 from geom_miner.storage.reader import holds, load_model
 from geom_miner.storage.sections import SIGNATURE
@@ -118,6 +119,7 @@ def check_model_output(path: Path, *, inputs: Iterable[Path] = (), force: bool =
     notes = [_history_path(path), _history_path(part_path(path))]
     for output, signature in [(path, SIGNATURE), *((note, HISTORY_SIGNATURE) for note in notes)]:
         check_output(output, ModelFileError, inputs=inputs, signature=signature, force=force)
+    check_unfinished(part_path(path), SIGNATURE, ModelFileError)
 
 
 class _Recorder(Observer):
