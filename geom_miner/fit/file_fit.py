@@ -29,7 +29,7 @@ from geom_miner.storage.reader import holds, load_model
 from geom_miner.storage.sections import SIGNATURE
 from geom_miner.storage.writer import ModelWriter, part_path
 
-HISTORY_SIGNATURE = b'[{"scale": '
+HISTORY_SIGNATURE = b'[{"scale":'
 """First bytes of every history, by which a run knows those of earlier ones."""
 
 
