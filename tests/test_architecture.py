@@ -21,6 +21,8 @@ MAY_IMPORT = {
 SHARED = {
     "errors",
     "atomic_files",
+    "outputs",
+    "scratch_files",
     "command_line",
     "compile_notice",
     "compiled_cache",

@@ -15,6 +15,7 @@ from geom_miner.errors import MediaError
 from geom_miner.media.formats import claimed_size
 from geom_miner.media.image_signal import ImageSignal, describe_image, small_range
 from geom_miner.media.images import read_image, write_image
+from geom_miner.outputs import written_here
 
 RNG = np.random.default_rng(0)
 RGB = RNG.integers(0, 256, (7, 5, 3)).astype(np.uint8)
@@ -42,6 +43,7 @@ def test_16_bits_survive_exactly(tmp_path: Path, suffix: str, channels: int) -> 
     write_image(tmp_path / f"a{suffix}", (levels / 65535).astype(np.float32), bits=16)
     image = read_image(tmp_path / f"a{suffix}")
     assert (image.bits, image.notes) == (16, ())
+    assert written_here(tmp_path / f"a{suffix}")
     np.testing.assert_array_equal(np.rint(image.samples * 65535), levels)
 
 

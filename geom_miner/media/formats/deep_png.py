@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 
-# Bytes of a PNG file up to the end of its first chunk, which holds the size and type of samples.
+from geom_miner.outputs import MADE_BY
+
+# Bytes of a PNG file that tell its size and type of samples.
 _HEAD = 26
+# Where the second chunk begins.
+_BEHIND_HEAD = 33
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GRAY = 0
 
@@ -61,4 +66,10 @@ def write_deep_png(stream: IO[bytes], samples: npt.NDArray[np.uint16]) -> None:
     writer = png.Writer(
         width, height, bitdepth=16, greyscale=channels < 3, alpha=channels in (2, 4)
     )
-    writer.write(stream, samples.reshape(height, -1))
+    whole = io.BytesIO()
+    writer.write(whole, samples.reshape(height, -1))
+    content = whole.getbuffer()
+    # pypng has no texts, which may stand anywhere behind the first chunk.
+    stream.write(content[:_BEHIND_HEAD])
+    png.write_chunk(stream, b"tEXt", b"Software\0" + MADE_BY.encode("latin-1"))
+    stream.write(content[_BEHIND_HEAD:])

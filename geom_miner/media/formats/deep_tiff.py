@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geom_miner.errors import MediaError, missing_extra
+from geom_miner.outputs import MADE_BY
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -112,14 +114,18 @@ def read_deep_tiff(path: Path, check_size: SizeCheck) -> DeepTiff:
 def write_deep_tiff(stream: IO[bytes], samples: npt.NDArray[np.uint16]) -> None:
     """Write samples (height, width, channel) of 2, 3 or 4 channels, without compression."""
     channels = samples.shape[-1]
+    # tifffile asks a file for its name, which a scratch file may lack.
+    whole = io.BytesIO()
     _tifffile().imwrite(
-        stream,
+        whole,
         samples,
         photometric="rgb" if channels > 2 else "minisblack",
         planarconfig="contig",
         extrasamples=["unassalpha"] if channels in (2, 4) else None,
         metadata=None,
+        software=MADE_BY,
     )
+    stream.write(whole.getbuffer())
 
 
 def _channels_last(samples: npt.NDArray[np.uint16], axes: str) -> npt.NDArray[np.uint16]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from geom_miner.atomic_files import new_file
 from geom_miner.errors import GeomMinerError, MediaError
@@ -18,6 +19,7 @@ from geom_miner.media.formats.deep_png import is_deep_png, read_deep_png, write_
 from geom_miner.media.formats.deep_tiff import is_deep_tiff, read_deep_tiff, write_deep_tiff
 from geom_miner.media.formats.image_notes import frames_of, notes_on_image
 from geom_miner.media.image_signal import ImageSignal
+from geom_miner.outputs import MADE_BY
 
 # Pillow refuses large images, as a guard against malicious uploads. Here the file is the user's,
 # and its size is compared with the file and the memory.
@@ -163,9 +165,14 @@ def write_by_pillow(path: Path, samples: npt.NDArray[np.float32], bits: int) -> 
     with new_file(path, MediaError) as file:
         if deep and pixels.shape[-1] > 1:
             (write_deep_png if is_png else write_deep_tiff)(file, pixels)
+            return
+        image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+        if is_png:
+            text = PngInfo()
+            text.add_text("Software", MADE_BY)
+            image.save(file, format="PNG", pnginfo=text)
         else:
-            image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-            image.save(file, format="PNG" if is_png else "TIFF")
+            image.save(file, format="TIFF", software=MADE_BY)
 
 
 def _converted(image: Image.Image, path: Path) -> Image.Image:
