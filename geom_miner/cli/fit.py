@@ -48,7 +48,7 @@ class Fit:
     """Fit a model to a mesh or an image; an interrupted fit goes on when run again."""
 
     source: tyro.conf.Positional[Path]
-    """Mesh (PLY, OBJ, STL, OFF, GLB) or image (PNG, JPEG, TIFF, BMP, WebP)."""
+    """Mesh (PLY, OBJ, STL, OFF, 3MF, GLB, glTF, also with .gz) or image (PNG, JPEG, TIFF, BMP, WebP)."""
     output: Output
     """Model file to write, such as model.miner."""
     voxels: tyro.conf.OmitArgPrefixes[VoxelizeSettings]
