@@ -24,6 +24,8 @@ SHARED = {
     "command_line",
     "compile_notice",
     "compiled_cache",
+    "constraints",
+    "records",
     "progress",
     "parallel",
     "file_formats",
@@ -78,6 +80,7 @@ DOORS = {
         "geom_miner/kernels/gpu_programs.py",
         "pipelines/benchmarks/gpu_peak.py",
     ),
+    "msgspec": ("geom_miner/records.py",),
     "igl": (
         "geom_miner/extract/decimation.py",
         "geom_miner/voxelize/winding.py",
@@ -92,7 +95,7 @@ DOORS = {
     "zarr": ("geom_miner/media/formats/zarr_folder.py",),
 }
 LONGEST_MODULE = 350
-LIGHT = ("torch", "numba", "trimesh", "open3d", "embreex", "triton", "kaolin")
+LIGHT = ("torch", "numba", "msgspec", "trimesh", "open3d", "embreex", "triton", "kaolin")
 
 
 def imports(source: str, path: str) -> set[str]:
