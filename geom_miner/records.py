@@ -48,4 +48,6 @@ def convert_record(values: Mapping[str, Any], record_type: type[Entry]) -> Entry
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).replace("`", "").split()).rstrip(".")
+    """The error's text on one line, without control characters that came from the file."""
+    text = " ".join(str(error).replace("`", "").split()).rstrip(".")
+    return "".join(c if c.isprintable() else "?" for c in text)[:200]

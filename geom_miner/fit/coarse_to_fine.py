@@ -64,11 +64,13 @@ def fit_signal(
         start, history = time.perf_counter(), None
         if len(scales) < len(resume.scales):
             blocks = resume.scales[len(scales)].to(target.device)
+            shape = architecture_at(scale, target.layout.ndim, target.channels, settings)
+            resume.check_scale(blocks, target.scales[scale].layout, shape)
         else:
             coarser = scales[-1] if scales else None
             job = ScaleJob(scale, target, settings, reconstruction, coarser, backend)
-            finished = resume.batches if len(scales) == len(resume.scales) else ()
-            fit = ScaleFit(job, finished=finished, memory=memory, observer=observer, report=report)
+            left = resume if len(scales) == len(resume.scales) else NOTHING
+            fit = ScaleFit(job, resume=left, memory=memory, observer=observer, report=report)
             blocks, history = fit.run(), fit.history
         reconstruction = decode_scale(reconstruction, blocks, backend=backend)
         if history is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -51,11 +52,12 @@ def holds(path: Path, header: Header) -> bool:
 
 def scale_bytes(path: Path | str) -> dict[int, int]:
     """Bytes that each scale's section takes in a file."""
-    return {
-        read_head(section.payload).scale: len(section.payload)
-        for section in sections.walk(Path(path))
-        if section.tag == "SCALE"
-    }
+    with _explained(Path(path)):
+        return {
+            read_head(section.payload).scale: len(section.payload)
+            for section in sections.walk(Path(path))
+            if section.tag == "SCALE"
+        }
 
 
 def describe_model(path: Path | str) -> dict[str, Any]:
@@ -108,9 +110,15 @@ def read_batches(path: Path, start: int, scale: int) -> tuple[list[FittedBatch],
 
 def read_scales(path: Path, *, finest: int | None) -> tuple[Header, list[BlockMLPs], int]:
     """Header, whole scales down to ``finest``, and the offset behind the last one used."""
-    walk = sections.walk(path)
+    with _explained(path):
+        return _parse(path, sections.walk(path), finest)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn whatever is wrong with a section's contents into one sentence about the file."""
     try:
-        return _parse(path, walk, finest)
+        yield
     except ModelFileError:
         raise
     except ValueError as error:

@@ -7,6 +7,7 @@ the project's own readers, so that a fault of those cannot hide.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import io
 import json
@@ -204,7 +205,7 @@ def _with_changed_entry(document: Any, rng: random.Random) -> Any:
     """A JSON value with one entry replaced, removed, renamed or doubled."""
     places = list(_places(document))
     if not places:
-        return rng.choice(_VALUES)
+        return copy.deepcopy(rng.choice(_VALUES))
     holder, key = rng.choice(places)
     match rng.randrange(8):
         case 0:
@@ -212,11 +213,11 @@ def _with_changed_entry(document: Any, rng: random.Random) -> Any:
         case 1 if isinstance(holder, dict):
             holder[rng.choice(("", "x", key.upper(), key + "_"))] = holder.pop(key)
         case 2 if isinstance(holder, list):
-            holder[key:key] = [holder[key]] * rng.choice((1, 2, 9, 100))
+            holder[key:key] = copy.deepcopy([holder[key]] * rng.choice((1, 2, 9, 100)))
         case 3 if isinstance(holder[key], (int, float)) and not isinstance(holder[key], bool):
             holder[key] = _changed_number(holder[key], rng)
         case _:
-            holder[key] = rng.choice(_VALUES)
+            holder[key] = copy.deepcopy(rng.choice(_VALUES))
     return document
 
 
