@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar, Union
 
 from eval.runs.yaml_text import MAX_BYTES, parse_yaml
 from geom_miner import GeomMinerError
+from geom_miner.constraints import check_fields
 from geom_miner.errors import SettingsError
 
 Run = TypeVar("Run")
@@ -110,7 +111,9 @@ def _parse_dataclass(
                 f"the setting {entry.name} is missing{place}; add `{entry.name}: ...`"
             )
     try:
-        return settings_type(**parsed)
+        made = settings_type(**parsed)
+        check_fields(made)
+        return made
     except GeomMinerError as error:
         if name == _RUN:
             raise

@@ -12,10 +12,11 @@ from rich.console import Console
 from geom_miner.cli.answers import print_json
 from geom_miner.cli.options import Device, Output, device_of
 from geom_miner.cli.region import parse_region
+from geom_miner.constraints import CheckedSettings
 
 
 @dataclass(frozen=True)
-class Decode:
+class Decode(CheckedSettings):
     """Decode samples of a model: a picture as PNG or TIFF, anything as NPY, NRRD or Zarr."""
 
     model: tyro.conf.Positional[Path]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from rich.console import Console
@@ -13,6 +13,7 @@ from geom_miner import __version__
 from geom_miner.atomic_files import make_folder
 from geom_miner.cli.answers import parse_levels, print_json, print_rows
 from geom_miner.cli.options import Device, Output, device_of
+from geom_miner.constraints import CheckedSettings, Range
 from geom_miner.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Extract:
+class Extract(CheckedSettings):
     """Mesh levels of detail of a model."""
 
     model: tyro.conf.Positional[Path]
@@ -35,7 +36,7 @@ class Extract:
     """Levels of detail: all, or numbers such as 0 or 1,3."""
     format: str = "ply"
     """File format of the meshes: ply, obj, stl, glb, or another that has a writer."""
-    iso_level: float = 0.5
+    iso_level: Annotated[float, Range(-1e6, 1e6)] = 0.5
     """Value of the surface; inside is higher."""
     sharp: bool = False
     """Give meshes the sharp edges and corners that marching cubes cuts off. For models of a

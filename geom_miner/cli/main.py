@@ -21,6 +21,7 @@ from geom_miner.cli.plugins import load_command, plugin_commands
 from geom_miner.cli.query import Query
 from geom_miner.cli.voxelize import Voxelize
 from geom_miner.command_line import Command, run_command
+from geom_miner.constraints import check_fields
 from geom_miner.errors import PluginError
 
 COMMANDS: dict[str, Callable[..., Command]] = {
@@ -47,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def work(console: Console) -> int | None:
         command = tyro.cli(_command(name, options), prog=f"geom-miner {name}", args=options)
+        check_fields(command)
         return command.run(console)
 
     return run_command(work)

@@ -9,10 +9,11 @@ import tyro
 from rich.console import Console
 
 from geom_miner.cli.options import Device, Output, device_of
+from geom_miner.constraints import CheckedSettings
 
 
 @dataclass(frozen=True)
-class Query:
+class Query(CheckedSettings):
     """Interpolate a model at points given in world coordinates."""
 
     model: tyro.conf.Positional[Path]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import torch
+
 from geom_miner.errors import BlockShapeError, SettingsError
 from geom_miner.fit.history import ScaleHistory
 from geom_miner.fit.observer import SILENT, Observer
@@ -11,6 +13,7 @@ from geom_miner.fit.progress_report import ProgressReport
 from geom_miner.fit.resume import NOTHING, Resume
 from geom_miner.fit.scale_fit import ScaleFit, ScaleJob, architecture_at
 from geom_miner.fit.settings import FitSettings
+from geom_miner.fit.training import check_finite
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.grid.target import Target
 from geom_miner.kernels.backends import load_backend
@@ -119,6 +122,7 @@ def _complete(
 ) -> None:
     """Fill in the loss of the finished scale as it will decode, and its time."""
     history.loss = _loss_of(reconstruction, target, blocks)
+    check_finite(torch.tensor(history.loss), blocks.scale)
     history.seconds = time.perf_counter() - start
 
 
