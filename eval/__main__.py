@@ -15,6 +15,7 @@ from eval.batch import BatchSettings
 from eval.compare import CompareSettings
 from eval.reconstruct import ReconstructSettings
 from geom_miner.command_line import Command, run_command
+from geom_miner.constraints import check_fields
 
 # Modules named here load what is heavy when they are run.
 COMMANDS: dict[str, Callable[..., Command]] = {
