@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work(console: Console) -> int | None:
         check_fields(command)
-        return command.run(console)
+        status: int | None = command.run(console)
+        return status
 
     return run_command(work)
 

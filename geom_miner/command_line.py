@@ -8,6 +8,7 @@ from typing import Protocol
 from rich.console import Console
 
 from geom_miner.errors import GeomMinerError
+from geom_miner.memory import is_out_of_memory
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -45,8 +46,10 @@ def run_command(work: Callable[[Console], int | None]) -> int:
         file = f"{error.filename}: " if error.filename else ""
         reason = error.strerror or error
         print_error(console, f"{file}{reason}; check the path and the free space there")
-    except MemoryError:
-        print_error(console, "out of memory; lower the resolution or use a larger machine")
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        print_error(console, "out of memory; end other programs or use a larger machine")
     except KeyboardInterrupt:
         console.print(
             "interrupted; what is finished is kept, run the same command again to go on",

@@ -16,15 +16,17 @@ import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numba
 from numba.core import caching
 
 _LOG = logging.getLogger(__name__)
 
+Function = TypeVar("Function", bound=Callable[..., Any])
 
-def njit(*, cache: bool = False, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+
+def njit(*, cache: bool = False, **options: Any) -> Callable[[Function], Function]:
     """``numba.njit``, whose compiled code is kept in a folder that can be written, if there is one.
 
     Parameters
@@ -32,9 +34,10 @@ def njit(*, cache: bool = False, **options: Any) -> Callable[[Callable[..., Any]
     cache : whether to keep it.
     """
 
-    def compiled(function: Callable[..., Any]) -> Any:
+    def compiled(function: Function) -> Function:
         kept = cache and can_cache(inspect.getfile(function))
-        return numba.njit(cache=kept, **options)(function)
+        made: Function = numba.njit(cache=kept, **options)(function)
+        return made
 
     return compiled
 
@@ -61,7 +64,8 @@ def _use_private_folder() -> bool:
         folder,
     )
     # For this process, and for those that it starts.
-    os.environ["NUMBA_CACHE_DIR"] = numba.config.CACHE_DIR = str(folder)
+    os.environ["NUMBA_CACHE_DIR"] = str(folder)
+    setattr(numba.config, "CACHE_DIR", str(folder))  # noqa: B010 (it has no declaration)
     return True
 
 
@@ -126,7 +130,8 @@ def drop_if_stale(folder: Path, *sources: str) -> bool:
 
 def _folder(source: str) -> Path | None:
     """The folder in which Numba keeps what it compiles of a source; None if it finds none."""
-    for locator in caching.CacheImpl._locator_classes:
+    locators: list[Any] = caching.CacheImpl._locator_classes
+    for locator in locators:
         try:
             found = locator.from_function(private_folder, source)
         except (OSError, TypeError, ImportError):

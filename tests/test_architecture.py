@@ -25,6 +25,7 @@ SHARED = {
     "compile_notice",
     "compiled_cache",
     "constraints",
+    "memory",
     "records",
     "progress",
     "parallel",

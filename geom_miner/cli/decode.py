@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import tyro
 from rich.console import Console
@@ -18,6 +18,8 @@ from geom_miner.constraints import CheckedSettings
 @dataclass(frozen=True)
 class Decode(CheckedSettings):
     """Decode samples of a model: a picture as PNG or TIFF, anything as NPY, NRRD or Zarr."""
+
+    memory_remedy: ClassVar = "take a smaller --region, or a coarser level with --lod"
 
     model: tyro.conf.Positional[Path]
     """Model file."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import tyro
 from rich.console import Console
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Extract(CheckedSettings):
     """Mesh levels of detail of a model."""
+
+    memory_remedy: ClassVar = "take a coarser level with --lod"
 
     model: tyro.conf.Positional[Path]
     """Model file."""

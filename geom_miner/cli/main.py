@@ -23,6 +23,9 @@ from geom_miner.cli.voxelize import Voxelize
 from geom_miner.command_line import Command, run_command
 from geom_miner.constraints import check_fields
 from geom_miner.errors import PluginError
+from geom_miner.memory import explain_memory
+
+_LARGER = "end other programs or use a larger machine"
 
 COMMANDS: dict[str, Callable[..., Command]] = {
     "voxelize": Voxelize,
@@ -49,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     def work(console: Console) -> int | None:
         command = tyro.cli(_command(name, options), prog=f"geom-miner {name}", args=options)
         check_fields(command)
-        return command.run(console)
+        with explain_memory(getattr(command, "memory_remedy", _LARGER)):
+            return command.run(console)
 
     return run_command(work)
 

@@ -14,6 +14,7 @@ from geom_miner.atomic_files import new_file
 from geom_miner.errors import ModelFileError
 from geom_miner.fit.coarse_to_fine import DEFAULT_MEMORY, fit_signal
 from geom_miner.fit.history import ScaleHistory, read_history
+from geom_miner.fit.memory import check_fit_memory
 from geom_miner.fit.observer import SILENT, Observer, Observers
 from geom_miner.fit.resume import Resume
 from geom_miner.fit.settings import FitSettings
@@ -72,6 +73,7 @@ def fit_to_file(
         The destination cannot be written.
     """
     path = Path(path)
+    check_fit_memory(target.grid.shape, settings, channels=target.channels, memory=memory)
     metadata = _metadata(target, settings, backend)
     header = Header(target.grid, settings.scales, target.info, metadata)
     if path.is_dir():
