@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import io
+import sys
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from rich.console import Console
@@ -25,6 +28,33 @@ class Command(Protocol):
 
     def run(self, console: Console) -> int | None:
         """Do the work; answers go to standard output, all else to the console."""
+
+
+@contextlib.contextmanager
+def parsing() -> Iterator[None]:
+    """Let a setting that is refused while tyro parses options speak for itself, in one sentence.
+
+    tyro would put it into a box and end the program. What it says of options stays as it is.
+
+    Raises
+    ------
+    GeomMinerError
+        A setting was refused.
+    """
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            yield
+    except SystemExit as stop:
+        reason: BaseException | None = stop
+        while reason is not None:
+            if isinstance(reason, GeomMinerError):
+                raise reason from None
+            reason = reason.__context__
+        raise
+    finally:
+        if not isinstance(sys.exc_info()[1], GeomMinerError):
+            sys.stderr.write(said.getvalue())
 
 
 def run_command(work: Callable[[Console], int | None]) -> int:

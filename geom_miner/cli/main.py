@@ -20,7 +20,7 @@ from geom_miner.cli.info import Info
 from geom_miner.cli.plugins import load_command, plugin_commands
 from geom_miner.cli.query import Query
 from geom_miner.cli.voxelize import Voxelize
-from geom_miner.command_line import Command, run_command
+from geom_miner.command_line import Command, parsing, run_command
 from geom_miner.constraints import check_fields
 from geom_miner.errors import PluginError
 from geom_miner.memory import explain_memory
@@ -50,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0 if asked else 2
 
     def work(console: Console) -> int | None:
-        command = tyro.cli(_command(name, options), prog=f"geom-miner {name}", args=options)
+        with parsing():
+            command = tyro.cli(_command(name, options), prog=f"geom-miner {name}", args=options)
         check_fields(command)
         with explain_memory(getattr(command, "memory_remedy", _LARGER)):
             return command.run(console)

@@ -40,8 +40,9 @@ def check_fit_memory(
 ) -> None:
     """Refuse a fit that cannot fit into memory, before its target is made.
 
-    Counted is what every fit has: numbers for each block of the padded grid, the samples of one
-    block, and the budget for blocks under training where there are blocks enough to use it.
+    Counted is what every fit of a signal that is not constant has: numbers for each block of the
+    padded grid, the samples of one block, and the budget for blocks under training where there are
+    blocks enough to use it.
 
     Parameters
     ----------
@@ -58,12 +59,16 @@ def check_fit_memory(
     block_shape = (settings.block_size,) * len(shape)
     layout = BlockGrid.covering(shape, block_shape, halvings=settings.scales - 1)
     # Ids of all blocks are made from their coordinates and sorted: both lie beside the result.
-    per_block = 8 * (layout.ndim + 3) + 4 * channels
-    per_trained = 4 * 4 * layout.block_samples * channels
-    training = min(max(memory, per_trained), per_trained * layout.num_blocks)
+    tables = layout.num_blocks * (8 * (layout.ndim + 3) + 4 * channels)
+    one_block = 4 * layout.block_samples * channels
+    # Of a block that varies: the target at every scale, the prediction and the reconstruction, and
+    # the positions of its samples.
+    signals = one_block * (settings.scales + 2) + 4 * layout.ndim * layout.block_samples
+    # While it is trained: target, prediction and a bound with its copy.
+    training = min(max(memory, 4 * one_block), 4 * one_block * layout.num_blocks)
     samples = " x ".join(map(str, shape))
     require_memory(
-        per_block * layout.num_blocks + training,
+        tables + signals + training,
         f"a fit of {samples} samples in {settings.scales} scales of blocks of "
         f"{settings.block_size}",
         "lower --scales, --block-size, --memory or the resolution",

@@ -1,5 +1,6 @@
 """NPY headers are looked up, never evaluated, and promise nothing that is not there."""
 
+import contextlib
 import io
 import random
 import struct
@@ -67,8 +68,9 @@ def test_headers_of_nonsense_are_refused(header: str) -> None:
 def test_mutations_end_in_an_array_or_an_error() -> None:
     stream = io.BytesIO()
     np.save(stream, np.arange(30.0).reshape(10, 3))
+    arrays = []
     for seed in range(500):
-        try:
-            assert read(mutate_npy(stream.getvalue(), random.Random(seed))).nbytes <= 1000
-        except NpyError as error:
-            assert "\n" not in str(error)
+        with contextlib.suppress(NpyError):
+            arrays.append(read(mutate_npy(stream.getvalue(), random.Random(seed))))
+    assert 50 < len(arrays) < 400
+    assert all(array.nbytes <= 1000 for array in arrays)

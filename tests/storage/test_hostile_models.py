@@ -80,7 +80,7 @@ def test_a_header_of_nonsense_is_one_sentence(
 
 HEADS: dict[str, tuple[Change, str]] = {
     "blocks beyond 63 bits": (lambda h: h.update(counts=[1 << 40, 1 << 40]), "too many"),
-    "blocks that do not halve": (lambda h: h.update(counts=[5, 8]), "cover"),
+    "blocks that do not halve": (lambda h: h.update(counts=[5, 8]), "must halve"),
     "another scale": (lambda h: h.update(scale=1), "scale 1 stands where scale 2 belongs"),
     "a negative scale": (lambda h: h.update(scale=-1), "scale must lie in [0, 15]"),
     "a wide MLP": (lambda h: h["architecture"].update(width=10**9), "width must lie in [1, 4096]"),
@@ -146,16 +146,16 @@ def test_whole_numbers_in_a_header_stay_whole(tmp_path: Path, model: Representat
 def test_mutations_end_in_a_model_or_in_one_sentence(tmp_path: Path, model: Representation) -> None:
     path = tmp_path / "m.miner"
     save_model(path, model)
-    good, refused = path.read_bytes(), 0
-    for seed in range(300):
+    good, sentences = path.read_bytes(), []
+    for seed in range(120):
         path.write_bytes(mutate_model(good, random.Random(seed)))
         for read in (load_model, describe_model, scale_bytes):
             try:
                 read(path)
             except ModelFileError as error:
-                refused += 1
-                assert "\n" not in str(error)
-    assert refused > 300
+                sentences.append(str(error))
+    assert len(sentences) > 100
+    assert not any("\n" in sentence for sentence in sentences)
 
 
 def test_mutations_of_an_interrupted_fit_never_stop_the_next(
