@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -17,6 +18,8 @@ INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 # A log or a pipe has no width of its own; tables must not be squeezed into 80 columns.
 _LOG_WIDTH = 160
+# Packages whose log messages are written for users.
+_OWN_PACKAGES = ("geom_miner", "eval", "pipelines")
 
 
 class Command(Protocol):
@@ -60,11 +63,15 @@ def parsing() -> Iterator[None]:
 def run_command(work: Callable[[Console], int | None]) -> int:
     """Run a command's work with a console on standard error.
 
+    Log messages and warnings of other packages are not shown: they are about their own calls, and
+    what concerns a user is said by this program.
+
     Returns
     -------
     The exit status: what ``work`` returns, with None for 0; 1 after an error, which is printed as
     one sentence; 130 after an interrupt.
     """
+    keep_logs_off_the_terminal()
     console = Console(stderr=True)
     if not console.is_terminal:
         console = Console(stderr=True, width=_LOG_WIDTH)
@@ -88,6 +95,23 @@ def run_command(work: Callable[[Console], int | None]) -> int:
         )
         return INTERRUPTED
     return 1
+
+
+def keep_logs_off_the_terminal() -> None:
+    """Send log messages and warnings of others nowhere, unless the process has handlers for them.
+
+    Warnings of this project's packages are for users, such as that code is compiled.
+    Without any handler Python prints messages from "warning" upwards on standard error.
+    """
+    logging.captureWarnings(True)
+    root = logging.getLogger()
+    if root.handlers:
+        return
+    root.addHandler(logging.NullHandler())
+    for package in _OWN_PACKAGES:
+        # Python's own handler of last resort: warnings as plain lines on standard error.
+        if logging.lastResort is not None:
+            logging.getLogger(package).addHandler(logging.lastResort)
 
 
 def print_error(console: Console, sentence: str) -> None:

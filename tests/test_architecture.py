@@ -30,6 +30,7 @@ SHARED = {
     "progress",
     "parallel",
     "file_formats",
+    "file_kinds",
 }
 # Rooms of geom_miner; every room may use itself and SHARED.
 ROOMS: dict[str, set[str]] = {
@@ -70,7 +71,7 @@ DOORS = {
         "geom_miner/kernels/gpu_programs.py",
         "pipelines/benchmarks/gpu_peak.py",
     ),
-    "msgspec": ("geom_miner/records.py",),
+    "msgspec": ("geom_miner/records.py", "geom_miner/mesh/formats/gltf_document.py"),
     "igl": (
         "geom_miner/extract/decimation.py",
         "geom_miner/voxelize/winding.py",
@@ -83,6 +84,8 @@ DOORS = {
     "PIL": ("geom_miner/media/", "eval/"),
     "open3d": ("eval/open3d_loader.py",),
     "zarr": ("geom_miner/media/formats/zarr_folder.py",),
+    "DracoPy": ("geom_miner/mesh/formats/gltf_codecs.py",),
+    "meshopt": ("geom_miner/mesh/formats/gltf_codecs.py",),
 }
 LONGEST_MODULE = 350
 LIGHT = ("torch", "numba", "msgspec", "trimesh", "open3d", "embreex", "triton", "kaolin")

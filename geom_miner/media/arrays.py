@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from geom_miner.atomic_files import new_file
 from geom_miner.errors import MediaError
+from geom_miner.file_kinds import describe_wrong_kind, kind_of_file
 from geom_miner.media.npy_stream import NpyError, read_npy
 
 
@@ -22,6 +23,8 @@ def read_array(path: Path | str) -> npt.NDArray[np.float64]:
         The file is missing, cut short, no NPY file, or holds something other than numbers.
     """
     path = Path(path)
+    if kind_of_file(path) not in (None, "array"):
+        raise MediaError(describe_wrong_kind(path, {"array": (".npy",)}))
     try:
         with path.open("rb") as stream:
             array = read_npy(stream, path.stat().st_size)
