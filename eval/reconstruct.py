@@ -78,11 +78,11 @@ def read_source(settings: ReconstructSettings) -> Source:
     from eval.clouds.point_cloud import PointCloud
     from geom_miner import read_mesh
     from geom_miner.file_kinds import describe_wrong_kind
-    from geom_miner.mesh import MESH_SUFFIXES
+    from geom_miner.mesh import MESH_SUFFIXES, mesh_suffix
 
     if holds_cloud(settings.source):
         cloud = read_cloud(settings.source)
-    elif settings.source.suffix.lower() not in MESH_SUFFIXES and settings.source.is_file():
+    elif mesh_suffix(settings.source) not in MESH_SUFFIXES and settings.source.is_file():
         takes = {"point cloud": CLOUD_SUFFIXES, "mesh": MESH_SUFFIXES}
         raise CloudError(describe_wrong_kind(settings.source, takes))
     else:

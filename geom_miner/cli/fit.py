@@ -131,10 +131,10 @@ class Fit:
 def _check_mesh(source: Path) -> None:
     """Refuse a source that is neither a mesh nor an image, by its suffix."""
     from geom_miner.media.images import IMAGE_SUFFIXES
-    from geom_miner.mesh.files import MESH_SUFFIXES
+    from geom_miner.mesh.files import MESH_SUFFIXES, mesh_suffix
 
     # What is missing or a folder is answered where meshes are read.
-    if source.suffix.lower() not in MESH_SUFFIXES and source.is_file():
+    if mesh_suffix(source) not in MESH_SUFFIXES and source.is_file():
         takes = {"mesh": MESH_SUFFIXES, "image": IMAGE_SUFFIXES}
         raise SettingsError(describe_wrong_kind(source, takes))
 
