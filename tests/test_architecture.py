@@ -26,6 +26,9 @@ SHARED = {
     "command_line",
     "compile_notice",
     "compiled_cache",
+    "constraints",
+    "memory",
+    "records",
     "progress",
     "parallel",
     "file_formats",
@@ -55,26 +58,14 @@ DOORS = {
     "skimage": ("geom_miner/extract/cube_table.py",),
     "numba": (
         "geom_miner/compile_notice.py",
+        "geom_miner/compiled_cache.py",
         "geom_miner/extract/cell_faces.py",
-        "geom_miner/extract/cell_groups.py",
         "geom_miner/extract/cell_vertices.py",
         "geom_miner/kernels/cpu.py",
-        "geom_miner/kernels/cpu_buffers.py",
-        "geom_miner/kernels/cpu_steps.py",
-        "geom_miner/kernels/cpu_tile.py",
         "pipelines/benchmarks/peak.py",
         "geom_miner/kernels/simd.py",
-        # What NumPy could do to a mesh of millions of faces only by sorting copies of all of it.
-        "geom_miner/mesh/components.py",
-        "geom_miner/mesh/edges.py",
-        "geom_miner/mesh/equal_vertices.py",
-        "geom_miner/mesh/measures.py",
-        "geom_miner/mesh/parsers/",
-        "geom_miner/mesh/patches.py",
         "geom_miner/parallel.py",
-        "geom_miner/voxelize/crossings.py",
         "geom_miner/voxelize/distance.py",
-        "geom_miner/voxelize/spans.py",
     ),
     "llvmlite": ("geom_miner/kernels/simd.py",),
     "triton": (
@@ -82,6 +73,7 @@ DOORS = {
         "geom_miner/kernels/gpu_programs.py",
         "pipelines/benchmarks/gpu_peak.py",
     ),
+    "msgspec": ("geom_miner/records.py", "geom_miner/mesh/formats/gltf_document.py"),
     "igl": (
         "geom_miner/extract/decimation.py",
         "geom_miner/voxelize/winding.py",
@@ -98,7 +90,7 @@ DOORS = {
     "meshopt": ("geom_miner/mesh/formats/gltf_codecs.py",),
 }
 LONGEST_MODULE = 350
-LIGHT = ("torch", "numba", "trimesh", "open3d", "embreex", "triton", "kaolin")
+LIGHT = ("torch", "numba", "msgspec", "trimesh", "open3d", "embreex", "triton", "kaolin")
 
 
 def imports(source: str, path: str) -> set[str]:

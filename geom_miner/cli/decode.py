@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import tyro
 from rich.console import Console
@@ -12,11 +12,14 @@ from rich.console import Console
 from geom_miner.cli.answers import print_json
 from geom_miner.cli.options import Device, Force, Output, device_of
 from geom_miner.cli.region import parse_region
+from geom_miner.constraints import CheckedSettings
 
 
 @dataclass(frozen=True)
-class Decode:
+class Decode(CheckedSettings):
     """Decode samples of a model: a picture as PNG or TIFF, anything as NPY, NRRD or Zarr."""
+
+    memory_remedy: ClassVar = "take a smaller --region, or a coarser level with --lod"
 
     model: tyro.conf.Positional[Path]
     """Model file."""

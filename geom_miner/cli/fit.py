@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import tyro
 from rich.console import Console
@@ -51,6 +51,8 @@ def _target_help() -> str:
 @dataclass(frozen=True)
 class Fit:
     """Fit a model to a mesh or an image; an interrupted fit goes on when run again."""
+
+    memory_remedy: ClassVar = "lower --resolution, --block-size, --scales or --memory"
 
     source: tyro.conf.Positional[Path]
     """Mesh (PLY, OBJ, STL, OFF, GLB) or image (PNG, JPEG, TIFF, BMP, WebP)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import tyro
 from rich.console import Console
@@ -18,6 +18,8 @@ from geom_miner.voxelize.settings import VoxelizeSettings
 @dataclass(frozen=True)
 class Voxelize:
     """Turn a mesh into occupancy and say what was found."""
+
+    memory_remedy: ClassVar = "lower --resolution"
 
     source: tyro.conf.Positional[Path]
     """Mesh file: PLY, OBJ, STL, OFF, GLB."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from rich.console import Console
 
@@ -18,6 +18,7 @@ from eval.report import Column, Spread, Table
 from eval.runs import Record, device_name
 from eval.shapes import Shape
 from geom_miner import FitSettings, extract_level
+from geom_miner.constraints import Range
 from geom_miner.errors import SettingsError
 from geom_miner.fit import FitResult
 from pipelines.config import ChecksItsFit, fit_settings
@@ -37,13 +38,13 @@ class AblationConfig(ChecksItsFit):
     """Named shapes or paths."""
     entries: dict[str, Any]
     """Name of a row of the table, and the settings in which it differs from the default."""
-    resolution: int = 128
+    resolution: Annotated[int, Range(2, 1 << 15)] = 128
     """Samples along each side."""
     preset: str = "volume"
     """Where the fit's settings start; one for an occupancy."""
     fit: dict[str, Any] = field(default_factory=dict)
     """Settings of the default row that differ from the preset."""
-    samples: int = 100_000
+    samples: Annotated[int, Range(1, 10**9)] = 100_000
     """Points on each surface for distances and normals."""
     output: str = "runs/ablation"
     """Folder to write."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 from rich.console import Console
 
@@ -28,6 +29,7 @@ from geom_miner import (
     sharpen,
     write_mesh,
 )
+from geom_miner.constraints import Range
 from geom_miner.errors import MeshError
 from pipelines.studies.fitted_shape import fit_shape
 from pipelines.studies.study import Study, Trial, study_shapes
@@ -42,13 +44,13 @@ class DecimationConfig:
 
     shapes: list[str]
     """Named shapes or paths."""
-    resolution: int = 256
+    resolution: Annotated[int, Range(2, 1 << 15)] = 256
     """Samples along each side."""
     preset: str = "surface"
     """Settings of the fits."""
-    points: int = 60_000
+    points: Annotated[int, Range(1, 10**9)] = 60_000
     """Points on each mesh, in each direction."""
-    seed: int = 0
+    seed: Annotated[int, Range(at_least=0, below=1 << 63)] = 0
     """Seed of these points."""
     output: str = "runs/decimation"
     """Folder to write."""

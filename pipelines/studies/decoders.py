@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from rich.console import Console
@@ -29,6 +30,7 @@ from geom_miner import (
     sharpen,
     voxelize_mesh,
 )
+from geom_miner.constraints import Range
 from geom_miner.extract import extract_mesh
 from geom_miner.grid import (
     BlockGrid,
@@ -65,11 +67,11 @@ class DecodersConfig:
     """Named shapes or paths."""
     preset: str = "surface"
     """Preset of the fits: one for a distance."""
-    resolution: int = 256
+    resolution: Annotated[int, Range(2, 1 << 15)] = 256
     """Samples along each side."""
-    points: int = 60_000
+    points: Annotated[int, Range(1, 10**9)] = 60_000
     """Points on each mesh that are held against the source, and on the source's sharp edges."""
-    seed: int = 0
+    seed: Annotated[int, Range(at_least=0, below=1 << 63)] = 0
     """Seed of these points."""
     output: str = "runs/decoders"
     """Folder to write."""

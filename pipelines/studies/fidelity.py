@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from rich.console import Console
 
@@ -32,6 +32,7 @@ from geom_miner import (
     write_mesh,
 )
 from geom_miner.atomic_files import make_folder
+from geom_miner.constraints import Range
 from geom_miner.errors import SettingsError
 from geom_miner.extract import extract_mesh
 from geom_miner.grid import SampleGrid, SparseBlocks
@@ -57,11 +58,11 @@ class FidelityConfig:
     """Entry that the parameters, bytes and times of the others are relative to."""
     drawn: list[str] = field(default_factory=list)
     """Entries whose meshes are kept, and drawn beside the source."""
-    resolution: int = 256
+    resolution: Annotated[int, Range(2, 1 << 15)] = 256
     """Samples along each side."""
-    points: int = 60_000
+    points: Annotated[int, Range(1, 10**9)] = 60_000
     """Points on each mesh that are compared with the source."""
-    seed: int = 0
+    seed: Annotated[int, Range(at_least=0, below=1 << 63)] = 0
     """Seed of these points."""
     output: str = "runs/fidelity"
     """Folder to write."""
