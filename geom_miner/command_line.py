@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -31,6 +32,9 @@ class Command(Protocol):
 def run_command(work: Callable[[Console], int | None]) -> int:
     """Run a command's work with a console on standard error.
 
+    Log messages of this program appear there too. Those of other packages, and warnings, are not
+    shown: they are about their own calls, and what concerns a user is said by this program.
+
     Returns
     -------
     The exit status: what ``work`` returns, with None for 0; 1 after an error, which is printed as
@@ -41,6 +45,7 @@ def run_command(work: Callable[[Console], int | None]) -> int:
     console = Console(stderr=True)
     if not console.is_terminal:
         console = Console(stderr=True, width=_LOG_WIDTH)
+    show_own_logs_only(console)
     try:
         return _answer(work, console)
     except GeomMinerError as error:
@@ -62,6 +67,31 @@ def run_command(work: Callable[[Console], int | None]) -> int:
         )
         return INTERRUPTED
     return 1
+
+
+def show_own_logs_only(console: Console) -> None:
+    """Print log messages of this program; send those of other packages, and warnings, nowhere.
+
+    Handlers that the process has already are left as they are. Without any handler Python prints
+    messages from "warning" upwards on standard error.
+    """
+    logging.captureWarnings(True)
+    root, own = logging.getLogger(), logging.getLogger("geom_miner")
+    if root.handlers and not any(isinstance(h, _Printer) for h in own.handlers):
+        return
+    root.handlers = root.handlers or [logging.NullHandler()]
+    own.handlers = [_Printer(console)]
+
+
+class _Printer(logging.Handler):
+    """Prints messages on a console, as plain text."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.WARNING)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._console.print(record.getMessage(), markup=False, highlight=False, soft_wrap=True)
 
 
 def _answer(work: Callable[[Console], int | None], console: Console) -> int:

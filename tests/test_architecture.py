@@ -29,6 +29,7 @@ SHARED = {
     "progress",
     "parallel",
     "file_formats",
+    "file_kinds",
 }
 # Rooms of geom_miner; every room may use itself and SHARED.
 ROOMS: dict[str, set[str]] = {
@@ -68,6 +69,7 @@ DOORS = {
         "geom_miner/mesh/edges.py",
         "geom_miner/mesh/equal_vertices.py",
         "geom_miner/mesh/measures.py",
+        "geom_miner/mesh/parsers/",
         "geom_miner/mesh/patches.py",
         "geom_miner/parallel.py",
         "geom_miner/voxelize/crossings.py",
@@ -85,13 +87,15 @@ DOORS = {
         "geom_miner/voxelize/winding.py",
         "eval/metrics/source_error.py",
     ),
-    "embreex": ("geom_miner/voxelize/embree.py", "eval/pictures/render.py"),
+    "embreex": ("geom_miner/voxelize/embree.py", "eval/pictures/stage.py"),
     "jinja2": ("eval/report/html.py",),
     "matplotlib": ("eval/pictures/",),
     "safetensors": ("geom_miner/storage/",),
     "PIL": ("geom_miner/media/", "eval/"),
     "open3d": ("eval/open3d_loader.py",),
     "zarr": ("geom_miner/media/formats/zarr_folder.py",),
+    "DracoPy": ("geom_miner/mesh/formats/gltf_codecs.py",),
+    "meshopt": ("geom_miner/mesh/formats/gltf_codecs.py",),
 }
 LONGEST_MODULE = 350
 LIGHT = ("torch", "numba", "trimesh", "open3d", "embreex", "triton", "kaolin")
