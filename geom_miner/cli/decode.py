@@ -41,24 +41,18 @@ class Decode(CheckedSettings):
     """Print shape and file as JSON."""
 
     def run(self, console: Console) -> None:
-        from geom_miner.cli.decoding import (
-            check_kind,
-            check_samples_output,
-            sample_stream,
-            write_samples,
-        )
+        from geom_miner.cli.decoding import check_kind, sample_stream, write_samples
         from geom_miner.progress_bars import WorkBar
         from geom_miner.storage.reader import load_model
 
         check_kind(self.output)
         representation = load_model(self.model, finest=self.lod).to(device_of(self.device))
-        check_samples_output(self.output, self.model, force=self.force)
         region = parse_region(self.region, representation.shape_at(self.lod))
         with WorkBar(console, "decoding") as bar:
             stream = sample_stream(
                 representation, self.lod, region, self.dtype, self.compress, progress=bar
             )
-            shape = write_samples(self.output, stream, force=self.force)
+            shape = write_samples(self.output, stream, inputs=[self.model], force=self.force)
         if self.json:
             print_json({"file": str(self.output), "lod": self.lod, "shape": shape})
         else:
