@@ -55,7 +55,8 @@ class Fit:
     memory_remedy: ClassVar = "lower --resolution, --block-size, --scales or --memory"
 
     source: tyro.conf.Positional[Path]
-    """Mesh (PLY, OBJ, STL, OFF, GLB) or image (PNG, JPEG, TIFF, BMP, WebP)."""
+    """Mesh (PLY, OBJ, STL, OFF, 3MF, GLB, glTF, also with .gz) or image (PNG, JPEG, TIFF, BMP,
+    WebP)."""
     output: Output
     """Model file to write, such as model.miner."""
     voxels: tyro.conf.OmitArgPrefixes[VoxelizeSettings]

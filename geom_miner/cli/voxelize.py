@@ -22,7 +22,7 @@ class Voxelize:
     memory_remedy: ClassVar = "lower --resolution"
 
     source: tyro.conf.Positional[Path]
-    """Mesh file: PLY, OBJ, STL, OFF, GLB."""
+    """Mesh file: PLY, OBJ, STL, OFF, 3MF, GLB, glTF, also with .gz."""
     settings: tyro.conf.OmitArgPrefixes[VoxelizeSettings]
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """NPZ file to write: block ids, their samples (8 to a byte, or one in 240ths for coverage),
