@@ -13,6 +13,7 @@ from rich.console import Console
 from eval.errors import MethodError
 from eval.progress import StatusProgress
 from geom_miner.command_line import INTERRUPTED
+from geom_miner.terminal import Terminal
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -219,7 +220,7 @@ def _figures(
 def _print_result(
     settings: ReconstructSettings, figures: dict[str, Any], result: Reconstruction
 ) -> None:
-    out = Console()
+    out = Terminal()
     if settings.json:
         out.out(json.dumps(figures, indent=2), highlight=False)
         return

@@ -8,6 +8,7 @@ from typing import Protocol
 from rich.console import Console
 
 from geom_miner.errors import GeomMinerError
+from geom_miner.terminal import Terminal, printable
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -34,9 +35,9 @@ def run_command(work: Callable[[Console], int | None]) -> int:
     The exit status: what ``work`` returns, with None for 0; 1 after an error, which is printed as
     one sentence; 130 after an interrupt.
     """
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     if not console.is_terminal:
-        console = Console(stderr=True, width=_LOG_WIDTH)
+        console = Terminal(stderr=True, width=_LOG_WIDTH)
     try:
         return work(console) or 0
     except GeomMinerError as error:
@@ -59,4 +60,4 @@ def run_command(work: Callable[[Console], int | None]) -> int:
 
 def print_error(console: Console, sentence: str) -> None:
     """Print ``error: sentence`` on one line, however long."""
-    console.print(f"error: {sentence}", style="red", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"error: {printable(sentence)}", style="red", soft_wrap=True)

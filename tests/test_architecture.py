@@ -27,6 +27,7 @@ SHARED = {
     "progress",
     "parallel",
     "file_formats",
+    "terminal",
 }
 # Rooms of geom_miner; every room may use itself and SHARED.
 ROOMS: dict[str, set[str]] = {

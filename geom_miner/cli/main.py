@@ -22,6 +22,7 @@ from geom_miner.cli.query import Query
 from geom_miner.cli.voxelize import Voxelize
 from geom_miner.command_line import Command, run_command
 from geom_miner.errors import PluginError
+from geom_miner.terminal import Terminal
 
 COMMANDS: dict[str, Callable[..., Command]] = {
     "voxelize": Voxelize,
@@ -38,11 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     name, options = (arguments[0], arguments[1:]) if arguments else ("", [])
     if name == "--version":
-        Console().print(f"geom-miner {__version__}", highlight=False)
+        Terminal().print(f"geom-miner {__version__}")
         return 0
     if name not in COMMANDS and name not in plugin_commands():
         asked = name in ("-h", "--help")
-        Console(stderr=not asked).print(_overview(), markup=False, highlight=False, soft_wrap=True)
+        Terminal(stderr=not asked).print(_overview(), soft_wrap=True)
         return 0 if asked else 2
 
     def work(console: Console) -> int | None:

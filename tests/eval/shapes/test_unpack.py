@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import stat
 import tarfile
 import zipfile
 from pathlib import Path
@@ -120,3 +121,61 @@ def test_cut_archive_is_refused(kind: str, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match="damaged"):
         unpack(packed, tmp_path / "out.ply", limit=10**6)
     assert not (tmp_path / "out.ply").exists()
+
+
+def test_a_sparse_member_is_bounded_by_what_it_unpacks_to(tmp_path: Path) -> None:
+    hole = tarfile.TarInfo("lucy.ply")
+    hole.type, hole.size = tarfile.GNUTYPE_SPARSE, 0
+    block = bytearray(hole.tobuf(tarfile.GNU_FORMAT))
+    block[386:482] = b"0" * 11 + b"\0" + b"0" * 11 + b"\0" + bytes(72)  # no data at all
+    block[483:495] = b"\x80" + (10**12).to_bytes(11, "big")  # and a terabyte of hole
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    (tmp_path / "a").write_bytes(gzip.compress(bytes(block) + bytes(1024)))
+    with pytest.raises(DownloadError, match="more than 1,000,000 bytes"):
+        unpack(tmp_path / "a", tmp_path / "out.ply", limit=10**6)
+    assert not (tmp_path / "out.ply").exists()
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_an_archive_of_very_many_files_is_refused(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eval.shapes.unpack._MOST_MEMBERS", 3)
+    names = ["a.txt", "b.txt", "c.txt", "lucy.ply"]
+    if kind == "tar":
+        tar_gz(tmp_path / "a", [(tarfile.TarInfo(name), MESH) for name in names])
+    else:
+        zipped(tmp_path / "a", [(name, MESH) for name in names])
+    with pytest.raises(DownloadError, match="more than 3 files"):
+        unpack(tmp_path / "a", tmp_path / "out.ply", limit=10**6)
+
+
+def test_a_long_list_of_files_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zipped(tmp_path / "a", [("lucy.ply", MESH)])
+    monkeypatch.setattr("eval.shapes.unpack._LONGEST_LIST", 10)
+    with pytest.raises(DownloadError, match="too long a list"):
+        unpack(tmp_path / "a", tmp_path / "out.ply", limit=10**6)
+
+
+@pytest.mark.parametrize("mode", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO])
+def test_zip_with_a_link_or_device_is_refused(mode: int, tmp_path: Path) -> None:
+    link = zipfile.ZipInfo("lucy.ply")
+    link.external_attr = (mode | 0o777) << 16
+    zipped(tmp_path / "a", [(link, b"/etc/hostname")])
+    with pytest.raises(DownloadError, match="link or device"):
+        unpack(tmp_path / "a", tmp_path / "out.ply", limit=10**6)
+
+
+@pytest.mark.parametrize(("flags", "method"), [(1, 0), (0, 99)])
+def test_a_password_or_an_unknown_compression_is_one_sentence(
+    flags: int, method: int, tmp_path: Path
+) -> None:
+    content = bytearray(zipped(tmp_path / "a", [("lucy.ply", MESH)]).read_bytes())
+    for at in (6, content.rfind(b"PK\x01\x02") + 8):
+        content[at : at + 4] = bytes([flags, 0, method, 0])
+    (tmp_path / "a").write_bytes(content)
+    with pytest.raises(DownloadError, match="cannot be unpacked"):
+        unpack(tmp_path / "a", tmp_path / "out.ply", limit=10**6)
