@@ -14,7 +14,7 @@ from eval.shapes.catalog import CATALOG, STAND_IN_VIEWS, Scan
 from eval.shapes.data_folders import DATA_VARIABLE, data_folders
 from eval.shapes.download import DownloadError, fetch
 from eval.shapes.stand_ins import STAND_INS
-from eval.shapes.unpack import unpack
+from eval.shapes.unpack import unpack_mesh
 from eval.shapes.verify import check_content
 from geom_miner import TriangleMesh, read_mesh
 from geom_miner.errors import MeshError, SettingsError
@@ -136,7 +136,7 @@ def _download_into_cache(scan: Scan, cached: Path, console: Console) -> None:
     if not archive.is_file():
         fetch(scan.address, archive, limit=scan.limit, console=console)
     try:
-        unpack(archive, draft, limit=scan.limit)
+        unpack_mesh(archive, draft, limit=scan.limit)
         check_content(draft, scan)
         check_hash(draft, known_as=scan.file)
         draft.replace(cached)

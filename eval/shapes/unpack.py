@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import lzma
 import stat
@@ -29,7 +30,7 @@ _DAMAGED = (
 )
 
 
-def unpack(archive: Path, target: Path, *, limit: int) -> None:
+def unpack_mesh(archive: Path, target: Path, *, limit: int) -> None:
     """Write the mesh inside ``archive`` to ``target``; a bare mesh file is moved there.
 
     The content determines the format: .gz, .tar.gz, .zip or a bare mesh. No name in the archive is
@@ -61,7 +62,10 @@ def unpack(archive: Path, target: Path, *, limit: int) -> None:
     except DownloadError:
         target.unlink(missing_ok=True)
         raise
-    except _DAMAGED as error:
+    except (*_DAMAGED, OSError) as error:
+        # The last two are those of a damaged archive; all others are of the disk.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
         target.unlink(missing_ok=True)
         raise DownloadError(f"{archive.name} is damaged or cannot be unpacked ({error})") from None
 

@@ -1,3 +1,4 @@
+from .arrays import read_array as read_array
 from .image_signal import ImageSignal as ImageSignal
 from .image_signal import image_to_blocks as image_to_blocks
 from .images import IMAGE_SUFFIXES as IMAGE_SUFFIXES

@@ -121,7 +121,7 @@ def test_a_redirection_stays_on_the_web(
     server, tmp_path: Path, console: Console, target: str
 ) -> None:
     server.redirects["a.bin"] = target
-    with pytest.raises(DownloadError, match="must come by http or https|not allowed"):
+    with pytest.raises(DownloadError, match=r"must come by http or https|not allowed"):
         fetch(server.url("a.bin"), tmp_path / "a", limit=10**6, console=console)
     assert list(tmp_path.iterdir()) == []
 
