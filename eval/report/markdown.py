@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from eval.pictures.comparison import Shown
-from eval.report.markdown_text import markdown_text
+from eval.report.escape import markdown_text
 from eval.report.model import BatchReport, Heading, Line, Results, Section, Strip, Value
 from eval.report.published import DIFFERENCE
 from eval.report.table import Column, Table

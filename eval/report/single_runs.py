@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from eval.report.markdown_text import markdown_text
+from eval.report.escape import markdown_text
 from eval.report.table import Column, Table
 
 Row = Mapping[str, Any]

@@ -13,7 +13,7 @@ from typing import Any, Generic, Literal, TypeVar
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from eval.report.markdown_text import markdown_text
+from eval.report.escape import markdown_text
 from geom_miner.terminal import printable
 
 Row = TypeVar("Row")

@@ -28,7 +28,14 @@ PYTHON_PACKAGES = "python-packages"
 CORPUS_VARIABLE = "GEOM_MINER_CORPUS"
 # Areas and volumes that differ by less than this share are equal: files hold float32.
 _EQUAL = 1e-5
-_PRELOADED = ("pipelines.campaigns.loaded_readers",)
+# What every process that reads a file needs: the readers, and all that this module imports, as a
+# process that is forked imports it once more.
+_PRELOADED = (
+    "pipelines.campaigns.loaded_readers",
+    "pipelines.campaigns.forked",
+    "pipelines.studies.study",
+    "eval.clouds",
+)
 _SECONDS = 300.0
 
 

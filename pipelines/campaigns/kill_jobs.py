@@ -32,6 +32,8 @@ _PRELOADED = (
     "eval.benchmark",
     "eval.methods",
     "eval.report",
+    "pipelines.campaigns.conditions",
+    "pipelines.command",
 )
 _FIT = ["--scales", "3", "--block-size", "4", "--width", "8", "--depth", "2", "--device", "cpu"]
 _FIT += ["--steps", "60", "--coarse-steps", "60", "--resolution", "32", "--backend", "reference"]
