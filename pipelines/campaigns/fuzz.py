@@ -106,11 +106,15 @@ def _kinds(config: FuzzConfig) -> list[str]:
     return list(KINDS) if config.kind == "all" else [config.kind]
 
 
+def _compiled(config: FuzzConfig) -> Path:
+    return Path(config.output) / "compiled"
+
+
 def _run_kind(kind: str, config: FuzzConfig, console: Console) -> KindResult:
     count = max(1, round(config.inputs * KINDS[kind].share))
     outcomes: Counter[str] = Counter()
     faults = []
-    with FuzzProcess(kind) as process, WorkBar(console, f"fuzz {kind}") as bar:
+    with FuzzProcess(kind, _compiled(config)) as process, WorkBar(console, f"fuzz {kind}") as bar:
         for seed in range(config.first, config.first + count):
             answer = process.ask(seed)
             outcomes[answer["outcome"]] += 1
@@ -170,7 +174,7 @@ def replay(config: FuzzConfig, console: Console) -> None:
     folder = make_folder(Path(config.output) / f"{config.kind}_{config.seed}")
     for name, content in make_input(config.kind, config.seed).items():
         (folder / name).write_bytes(content)
-    with FuzzProcess(config.kind) as process:
+    with FuzzProcess(config.kind, _compiled(config)) as process:
         answer = process.ask(config.seed)
     console.print(f"{answer['outcome']}: {printable(answer.get('message', ''))}", soft_wrap=True)
     console.print(answer.get("traceback", ""), soft_wrap=True)

@@ -29,10 +29,18 @@ Answer = dict[str, Any]
 
 
 class FuzzProcess:
-    """A context manager: ``ask(seed)`` gives how an input of the kind ended, whatever it did."""
+    """A context manager: ``ask(seed)`` gives how an input of the kind ended, whatever it did.
 
-    def __init__(self, kind: str) -> None:
-        self._kind = kind
+    Compiled code checks every index there: what would write beyond an array is an IndexError
+    instead of a crash much later, or of none.
+
+    Parameters
+    ----------
+    compiled : folder that keeps the code that is compiled so.
+    """
+
+    def __init__(self, kind: str, compiled: Path) -> None:
+        self._kind, self._compiled = kind, compiled
         self._process: subprocess.Popen[str] | None = None
         self._words: IO[str] | None = None
 
@@ -52,13 +60,16 @@ class FuzzProcess:
 
         A fresh process has to confirm it: an earlier input, or a busy machine, may be the reason.
         """
-        answer = self._ask_once(seed)
+        answer = self._ask_once(seed, HANG_CPU)
         if answer["outcome"] in ("hang", "crash", "memory"):
+            # An input that is the first of its sort has code compiled; that is kept then.
             self._end()
-            answer = self._ask_once(seed)
+            if answer["outcome"] == "hang":
+                self._ask_once(seed, 6 * HANG_CPU)
+            answer = self._ask_once(seed, HANG_CPU)
         return answer
 
-    def _ask_once(self, seed: int) -> Answer:
+    def _ask_once(self, seed: int, cpu: float) -> Answer:
         process = self._process or self._start()
         assert process.stdin is not None
         try:
@@ -66,7 +77,7 @@ class FuzzProcess:
             process.stdin.flush()
         except BrokenPipeError:
             pass
-        return self._answer(process, HANG_CPU, HANG_CLOCK)
+        return self._answer(process, cpu, cpu / HANG_CPU * HANG_CLOCK)
 
     def _start(self) -> subprocess.Popen[str]:
         self._words = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115
@@ -77,7 +88,12 @@ class FuzzProcess:
             stderr=self._words,
             text=True,
             cwd=Path(__file__).parents[2],
-            env={**os.environ, **thread_environment(1)},
+            env={
+                **os.environ,
+                **thread_environment(1),
+                "NUMBA_BOUNDSCHECK": "1",
+                "NUMBA_CACHE_DIR": str(self._compiled.resolve()),
+            },
             start_new_session=True,
         )
         answer = self._answer(self._process, _START, _START)
