@@ -9,15 +9,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.campaigns.kill_jobs import JOBS, contents, fresh_folder
 from pipelines.campaigns.strikes import Uninterrupted
 
-# User and group without any rights, by custom; the superuser's own rights know no limits.
-_NOBODY = 65534
+_ROOT = Path(__file__).parents[2]
 # Sizes at which writing fails: before, within and at the end of the outputs.
 _SIZES = (64, 2_000, 20_000)
 _PATIENCE = 900.0
@@ -46,12 +45,14 @@ class Setting:
 
     Parameters
     ----------
+    read_only : folders that the command finds read-only.
     must_fail : whether it cannot succeed; otherwise status 0 and equal files are expected.
     """
 
     folder: Path
     prepare: Callable[[], None] | None = None
     environment: dict[str, str] | None = None
+    read_only: tuple[Path, ...] = ()
     must_fail: bool = False
     stdout_closed: bool = False
 
@@ -71,8 +72,8 @@ def try_conditions(name: str, whole: Uninterrupted, good: Path, folder: Path) ->
     with _place(name, good, folder) as place:
         setting = Setting(place, os.setsid, {"TERM": "", "LANG": "C", "PYTHONUTF8": "0"})
         yield _outcome("no terminal, ASCII", name, setting, whole)
-    if os.geteuid() == 0:
-        yield from _without_rights(name, whole, good)
+    if can_mount_read_only():
+        yield from _read_only(name, whole, good, folder)
     with _place(name, good, folder) as place:
         yield _two_at_once(name, place, whole)
 
@@ -114,38 +115,49 @@ def can_mount() -> bool:
         return True
 
 
-def _without_rights(name: str, whole: Uninterrupted, good: Path) -> Iterator[Outcome]:
-    """As a user without rights: neither the home nor the package's folder can be written."""
+def can_mount_read_only() -> bool:
+    """Whether a command can be given folders that are read-only for it alone."""
     with tempfile.TemporaryDirectory() as base:
-        os.chmod(base, 0o755)
-        place = fresh_folder(Path(base) / "own", good, JOBS[name])
-        for path in (place, *place.iterdir()):
-            os.chown(path, _NOBODY, _NOBODY)
-        home = {"HOME": "/nonexistent", "XDG_CACHE_HOME": "", "NUMBA_CACHE_DIR": ""}
-        setting = Setting(place, _drop_rights, home)
+        words = _in_read_only((Path(base),), ["touch", f"{base}/file"])
+        done = subprocess.run(words, capture_output=True, text=True)
+    return done.returncode != 0 and "Read-only" in done.stderr
+
+
+def _read_only(name: str, whole: Uninterrupted, good: Path, folder: Path) -> Iterator[Outcome]:
+    """Where neither the home nor the package can be written, and where the folder cannot."""
+    home = {"HOME": "/proc/nonexistent", "XDG_CACHE_HOME": "", "NUMBA_CACHE_DIR": ""}
+    with _place(name, good, folder) as place:
+        packages = (_ROOT / "geom_miner", _ROOT / "eval")
+        setting = Setting(place, environment=home, read_only=packages)
         yield _outcome("home and package cannot be written", name, setting, whole)
-        place = fresh_folder(Path(base) / "foreign", good, JOBS[name])
-        setting = Setting(place, _drop_rights, home, must_fail=True)
-        yield _outcome("the folder cannot be written", name, setting, whole, rerun=False)
+    with _place(name, good, folder) as place:
+        setting = Setting(place, read_only=(place,), must_fail=True)
+        yield _outcome("the folder cannot be written", name, setting, whole)
 
 
-def _drop_rights() -> None:
-    os.setgroups([])
-    os.setgid(_NOBODY)
-    os.setuid(_NOBODY)
+def _in_read_only(folders: Sequence[Path], words: Sequence[str]) -> list[str]:
+    """The command with a view of its own of the file system, in which folders are read-only."""
+    script = (
+        'while [ "$1" != -- ]; do mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" || '
+        'exit 99; shift; done; shift; cd / && cd "$OLDPWD" && exec "$@"'
+    )
+    alone = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "-r", "--mount"]
+    return [*alone, "sh", "-c", script, "sh", *map(str, folders), "--", *words]
 
 
 def _start(name: str, setting: Setting) -> subprocess.Popen[str]:
     """Start a job as users do, by a new interpreter."""
-    words = JOBS[name].words
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    words = [sys.executable, "-m", *JOBS[name].words]
+    if setting.read_only:
+        words = _in_read_only(setting.read_only, words)
+    environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
     environment = {
         key: value
         for key, value in {**environment, **(setting.environment or {})}.items()
         if value or key == "TERM"
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", *words],
+        words,
         cwd=setting.folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

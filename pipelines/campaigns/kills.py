@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,7 +18,12 @@ from eval.runs import manifest, write_json, write_text
 from geom_miner.atomic_files import make_folder
 from geom_miner.errors import GeomMinerError, SettingsError
 from geom_miner.progress_bars import WorkBar
-from pipelines.campaigns.conditions import Outcome, can_mount, try_conditions
+from pipelines.campaigns.conditions import (
+    Outcome,
+    can_mount,
+    can_mount_read_only,
+    try_conditions,
+)
 from pipelines.campaigns.kill_jobs import JOBS, prepare
 from pipelines.campaigns.strikes import Strike, Uninterrupted, run_uninterrupted, strike
 from pipelines.command import run_pipeline
@@ -102,21 +107,20 @@ def kills_report(strikes: Sequence[Strike], outcomes: Sequence[Outcome]) -> str:
     if faulty:
         lines += ["## Faults", "", _faults_table(faulty)]
     if outcomes:
-        space = (
-            ""
-            if can_mount()
-            else (
-                " No file system could be mounted here: the limit of a file's size stands in for a "
-                "full disk."
-            )
-        )
-        lines += [
-            "## Conditions",
-            "",
-            f"Each run is started once more without the condition.{space}",
-        ]
-        lines += ["", _conditions_table(outcomes)]
+        lines += ["## Conditions", "", " ".join(_scope()), "", _conditions_table(outcomes)]
     return "\n".join(lines)
+
+
+def _scope() -> Iterator[str]:
+    """Sentences on what the conditions are, and on those that this machine does not allow."""
+    yield "Each run is started once more without the condition, unless its disk is full."
+    if not can_mount():
+        yield (
+            "No file system could be mounted here: the limit of a file's size stands in for a full "
+            "disk."
+        )
+    if not can_mount_read_only():
+        yield "No folder could be made read-only here: nothing was tried without rights to write."
 
 
 def _faults_table(faulty: Sequence[Strike]) -> str:
