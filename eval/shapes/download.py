@@ -26,6 +26,7 @@ from rich.progress import (
 )
 
 from geom_miner import GeomMinerError
+from geom_miner.outputs import refuse_irregular
 from geom_miner.progress_bars import PlainColumn
 
 TIMEOUT = 10.0  # seconds to connect, and to wait for the next bytes
@@ -66,6 +67,7 @@ def fetch(
         connection breaks repeatedly, a web page comes instead of the file, or the disk is full.
     """
     part = target.with_name(target.name + ".part")
+    refuse_irregular(part, DownloadError)
     _refuse_other_schemes(address)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,6 @@
 from .arrays import read_array as read_array
+from .arrays import write_archive as write_archive
+from .arrays import write_array as write_array
 from .image_signal import ImageSignal as ImageSignal
 from .image_signal import image_to_blocks as image_to_blocks
 from .images import IMAGE_SUFFIXES as IMAGE_SUFFIXES
