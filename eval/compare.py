@@ -12,6 +12,7 @@ from rich.console import Console
 
 from eval.errors import MetricError
 from geom_miner.constraints import Range
+from geom_miner.terminal import Terminal
 
 LENGTHS = ("acc", "comp", "chamfer_l1", "hausdorff", "sampling_distance")
 SQUARES = ("chamfer_l2", "chamfer_sum_sq")
@@ -47,7 +48,7 @@ class CompareSettings:
     def run(self, console: Console) -> None:
         """Compare the files and print the result to standard output."""
         result = compare(self)
-        out = Console()
+        out = Terminal()
         if self.json:
             out.out(to_json(result), highlight=False)
         else:
@@ -210,10 +211,9 @@ def to_json(result: dict[str, Any]) -> str:
 
 def to_table(result: dict[str, Any]) -> Any:
     """The result as a table of rich."""
-    from rich.markup import escape
     from rich.table import Table
 
-    title = escape(f"{result['reconstruction']} against {result['reference']}")
+    title = f"{result['reconstruction']} against {result['reference']}"
     if result["kind"] == "image":
         table = Table("metric", "value", title=title)
         table.add_row("mse", f"{result['mse']:.6g}")

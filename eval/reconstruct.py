@@ -15,6 +15,7 @@ from eval.progress import StatusProgress
 from geom_miner.command_line import INTERRUPTED
 from geom_miner.constraints import Range
 from geom_miner.outputs import MADE_BY, check_output, sign_archive, written_here
+from geom_miner.terminal import Terminal
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -251,7 +252,7 @@ def _figures(
 def _print_result(
     settings: ReconstructSettings, figures: dict[str, Any], result: Reconstruction
 ) -> None:
-    out = Console()
+    out = Terminal()
     if settings.json:
         out.out(json.dumps(figures, indent=2), highlight=False)
         return

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from geom_miner.errors import GeomMinerError
 from geom_miner.memory import is_out_of_memory
+from geom_miner.terminal import Terminal, printable
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -75,9 +76,9 @@ def run_command(work: Callable[[Console], int | None]) -> int:
     """
     keep_logs_off_the_terminal()
     _open_closed_streams()
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     if not console.is_terminal:
-        console = Console(stderr=True, width=_LOG_WIDTH)
+        console = Terminal(stderr=True, width=_LOG_WIDTH)
     try:
         return _answer(work, console)
     except GeomMinerError as error:
@@ -115,9 +116,14 @@ def keep_logs_off_the_terminal() -> None:
         return
     root.addHandler(logging.NullHandler())
     for package in _OWN_PACKAGES:
-        # Python's own handler of last resort: warnings as plain lines on standard error.
-        if logging.lastResort is not None:
-            logging.getLogger(package).addHandler(logging.lastResort)
+        logging.getLogger(package).addHandler(_PrintedLines(logging.WARNING))
+
+
+class _PrintedLines(logging.Handler):
+    """Prints messages on standard error as lines without control characters."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(printable(record.getMessage()), file=sys.stderr)
 
 
 def _answer(work: Callable[[Console], int | None], console: Console) -> int:
@@ -150,4 +156,4 @@ def _open_closed_streams() -> None:
 
 def print_error(console: Console, sentence: str) -> None:
     """Print ``error: sentence`` on one line, however long."""
-    console.print(f"error: {sentence}", style="red", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"error: {printable(sentence)}", style="red", soft_wrap=True)

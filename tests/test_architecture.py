@@ -33,6 +33,7 @@ SHARED = {
     "parallel",
     "file_formats",
     "file_kinds",
+    "terminal",
 }
 # Rooms of geom_miner; every room may use itself and SHARED.
 ROOMS: dict[str, set[str]] = {
@@ -53,7 +54,11 @@ ROOMS: dict[str, set[str]] = {
 # The door, the tool and what only they use may use every room; no room may use them.
 OPEN_ROOMS = {"__init__", "__main__", "cli", "fit_sources", "progress_bars"}
 DOORS = {
-    "trimesh": ("geom_miner/mesh/formats/trimesh_formats.py", "geom_miner/voxelize/embree.py"),
+    "trimesh": (
+        "geom_miner/mesh/formats/trimesh_formats.py",
+        "geom_miner/voxelize/embree.py",
+        "pipelines/campaigns/corpus_readers.py",
+    ),
     "mcubes": ("geom_miner/extract/cube_table.py",),
     "skimage": ("geom_miner/extract/cube_table.py",),
     "numba": (
@@ -83,7 +88,7 @@ DOORS = {
     "jinja2": ("eval/report/html.py",),
     "matplotlib": ("eval/pictures/",),
     "safetensors": ("geom_miner/storage/",),
-    "PIL": ("geom_miner/media/", "eval/"),
+    "PIL": ("geom_miner/media/", "eval/", "pipelines/campaigns/picture_inputs.py"),
     "open3d": ("eval/open3d_loader.py",),
     "zarr": ("geom_miner/media/formats/zarr_folder.py",),
     "DracoPy": ("geom_miner/mesh/formats/gltf_codecs.py",),

@@ -24,6 +24,7 @@ from geom_miner.command_line import Command, parsing, run_command
 from geom_miner.constraints import check_fields
 from geom_miner.errors import PluginError
 from geom_miner.memory import explain_memory
+from geom_miner.terminal import Terminal
 
 _LARGER = "end other programs or use a larger machine"
 
@@ -46,11 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _dispatch(arguments: list[str], console: Console) -> int | None:
     name, options = (arguments[0], arguments[1:]) if arguments else ("", [])
     if name == "--version":
-        Console().print(f"geom-miner {__version__}", highlight=False)
+        Terminal().print(f"geom-miner {__version__}")
         return 0
     if name not in COMMANDS and name not in plugin_commands():
         asked = name in ("-h", "--help")
-        Console(stderr=not asked).print(_overview(), markup=False, highlight=False, soft_wrap=True)
+        Terminal(stderr=not asked).print(_overview(), soft_wrap=True)
         return 0 if asked else 2
     with parsing():
         command = tyro.cli(_command(name, options), prog=f"geom-miner {name}", args=options)

@@ -12,6 +12,7 @@ from rich.console import Console
 from geom_miner.cli.answers import print_json
 from geom_miner.cli.options import Force
 from geom_miner.cli.voxelizing import read_mesh_file, save_blocks
+from geom_miner.terminal import Terminal
 from geom_miner.voxelize.settings import VoxelizeSettings
 
 
@@ -61,4 +62,4 @@ class Voxelize:
         if self.json:
             print_json({"source": self.source.name, **asdict(occupancy.report)})
         elif self.report:
-            Console().print("\n".join(occupancy.report.sentences()), highlight=False)
+            Terminal().print("\n".join(occupancy.report.sentences()))

@@ -1,3 +1,4 @@
+from .arrays import read_array as read_array
 from .arrays import write_archive as write_archive
 from .arrays import write_array as write_array
 from .image_signal import ImageSignal as ImageSignal

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from rich.console import Console
 
 from eval import iou_voxel_sparse, surface_metrics
-from eval.report import Column, Spread, Table
+from eval.report import Column, Spread, Table, markdown_text
 from eval.runs import Record, device_name
 from eval.shapes import Shape
 from geom_miner import FitSettings, extract_level
@@ -157,7 +157,8 @@ def report(config: AblationConfig, records: Sequence[Record]) -> str:
     setting: Column[Any] = Column("setting", lambda pairs: pairs[0][0]["cell"], left=True)
     return (
         f"# Ablation at {config.resolution}^3\n\n"
-        f"Shapes: {', '.join(defaults)}. Each cell is the mean over them, with the smallest and "
+        f"Shapes: {markdown_text(', '.join(defaults))}. "
+        "Each cell is the mean over them, with the smallest and "
         "the largest value; block-steps, MFLOP, seconds and parameters are relative to the "
         f"default row of the same shape. All default fits together: {steps:,} block-steps, "
         f"{mflop / 1e3:,.1f} GFLOP, {seconds:.1f} s on {records[0]['hardware']} (other programs "

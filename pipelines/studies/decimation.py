@@ -16,7 +16,7 @@ from typing import Annotated
 from rich.console import Console
 
 from eval import source_errors
-from eval.report import Column, Spread, Table
+from eval.report import Column, Spread, Table, markdown_text
 from eval.runs import Record, device_name
 from eval.shapes import Shape
 from geom_miner import (
@@ -159,7 +159,8 @@ def report(config: DecimationConfig, records: Sequence[Record]) -> str:
     single = Table([shape, _LEVEL, _MESH, triangles, *_MEDIANS], [[r] for r in records])
     return (
         f"# Levels of detail and decimated meshes at {config.resolution}^3\n\n"
-        f"Shapes: {', '.join(shapes)}. Distances are means over {config.points:,} points in "
+        f"Shapes: {markdown_text(', '.join(shapes))}. "
+        f"Distances are means over {config.points:,} points in "
         "voxels of level of detail 0: from the mesh to the source's triangles, and from the source "
         "to the mesh; normals are the mean of both directions, in degrees. A level is charged with "
         "the whole fit, which all levels share, and its own meshing; a decimated mesh with the "

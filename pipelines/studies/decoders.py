@@ -18,7 +18,7 @@ from rich.console import Console
 
 from eval import edge_errors, iou_voxel_sparse, source_errors
 from eval.metrics import iou_off_grid
-from eval.report import Column, Spread, Table
+from eval.report import Column, Spread, Table, markdown_text
 from eval.runs import Record, device_name
 from eval.shapes import Shape
 from geom_miner import (
@@ -220,7 +220,8 @@ def report(config: DecodersConfig, records: Sequence[Record]) -> str:
     single = Table([shape, way, *columns], [[r] for r in records])
     return (
         f"# Ways of decoding at {config.resolution}^3\n\n"
-        f"Shapes: {', '.join(shapes)}; preset {config.preset}, read back from its file. Errors "
+        f"Shapes: {markdown_text(', '.join(shapes))}; preset {config.preset}, "
+        "read back from its file. Errors "
         f"are means of {config.points:,} points: on the mesh against the source's triangles, and "
         "on the source's edges sharper than 30 degrees against the mesh (- where it has none), "
         "in voxels of scale 0. Seams: error within half a sample of a block's face over that more "
