@@ -74,7 +74,7 @@ def write_mesh(
 
     Parameters
     ----------
-    comments : lines for the header of a PLY or GLB file; the other formats ignore them.
+    comments : lines for the header of a PLY, OBJ or OFF file; STL and GLB have room for the first.
     double : keep positions in double precision: PLY stores float64, GLB float32 relative to a
         float64 translation, OBJ and OFF 17 digits. By default where float32's step at the largest
         coordinate exceeds 1e-5 of the mesh's longest side.

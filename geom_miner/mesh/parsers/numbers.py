@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
-from geom_miner.compiled_cache import drop_if_stale
+from geom_miner.compiled_cache import drop_if_stale, njit
 
 # Numba is untyped.
 # mypy: disallow-untyped-decorators=False
