@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from geom_miner.grid.signal_info import SignalInfo
     from geom_miner.mesh.triangle_mesh import TriangleMesh
     from geom_miner.model.representation import Representation
-    from geom_miner.progress_bars import WorkBar
+    from geom_miner.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Extract:
     def run(self, console: Console) -> None:
         from geom_miner.extract.decimation import check_budget
         from geom_miner.mesh.files import WRITABLE_MESH_SUFFIXES
-        from geom_miner.progress_bars import WorkBar
+        from geom_miner.progress_bars import LevelBar
         from geom_miner.storage.reader import load_model
 
         if f".{self.format}" not in WRITABLE_MESH_SUFFIXES:
@@ -72,20 +72,22 @@ class Extract:
             )
         make_folder(self.output)
         rows = []
-        for scale in sorted(wanted or range(representation.num_scales), reverse=True):
-            path = self.output / f"lod_{scale}.{self.format}"
-            with WorkBar(console, f"meshing level of detail {scale}") as bar:
+        scales = sorted(wanted or range(representation.num_scales), reverse=True)
+        with LevelBar(console, "meshing", scales) as bar:
+            for scale in scales:
+                path = self.output / f"lod_{scale}.{self.format}"
+                bar.begin(scale)
                 row, remarks = self._write(path, representation, scale, bar)
-            for remark in remarks:
-                console.print(f"{path}: {remark}", highlight=False, soft_wrap=True)
-            rows.append({"file": str(path), **row})
+                for remark in remarks:
+                    console.print(f"{path}: {remark}", highlight=False, soft_wrap=True)
+                rows.append({"file": str(path), **row})
         if self.json:
             print_json(rows)
         else:
             print_rows(str(self.model), rows)
 
     def _write(
-        self, path: Path, representation: Representation, scale: int, bar: WorkBar
+        self, path: Path, representation: Representation, scale: int, bar: Progress
     ) -> tuple[dict[str, Any], list[str]]:
         """Write one mesh; facts about it for the answer, and what else there is to say."""
         from geom_miner.extract.level_of_detail import extract_level, write_level_ply
