@@ -62,9 +62,15 @@ def write_samples(path: Path, stream: SampleStream) -> tuple[int, ...]:
         WRITERS[suffix](path, stream)
         return shape
     if len(stream.shape) != 2:
+        axes = len(stream.shape)
+        remedy = (
+            "cut a slice with an index in --region"
+            if axes > 2
+            else "give each of 2 axes a range in --region, such as 50:51 instead of 50"
+        )
         raise MediaError(
-            f"{path.name} takes 2 axes, not {len(stream.shape)}; cut a slice with an index in "
-            f"--region, or write {', '.join(WRITERS)}"
+            f"{path.name} must have 2 axes, got a region of {axes} "
+            f"{'axis' if axes == 1 else 'axes'}; {remedy}, or write {', '.join(WRITERS)}"
         )
     samples = np.concatenate([slab.reshape(-1) for slab in stream.slabs(0)])
     bits = int(stream.metadata.get("bits", 8))

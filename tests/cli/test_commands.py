@@ -220,21 +220,6 @@ def test_decode_an_image(made: Path, tmp_path: Path, run: Run, suffix: str) -> N
         assert picture.size == (31, 7)
 
 
-@pytest.mark.parametrize(("model", "kind"), [("sphere", "occupancy"), ("photo", "image")])
-def test_info(made: Path, run: Run, model: str, kind: str) -> None:
-    facts = json.loads(run("info", made / f"{model}.miner", "--json").out)
-    assert facts.keys() == {"complete", "file_bytes", "parameters", "grid", "info", "scales"}
-    assert facts["complete"] is True
-    assert facts["info"]["kind"] == kind
-    assert facts["info"]["source"]["name"] == model
-    assert facts["file_bytes"] == (made / f"{model}.miner").stat().st_size
-    keys = {"scale", "shape", "blocks", "varying_blocks", "active_blocks", "width", "sine_layers"}
-    assert all(row.keys() == keys | {"parameters", "bytes"} for row in facts["scales"])
-    words = run("info", made / f"{model}.miner").out
-    assert f"{kind} of {model}" in words
-    assert "…" not in words  # no column is squeezed in a pipe
-
-
 @pytest.mark.parametrize("lod", [0, 1])
 def test_query_equals_decode_at_sample_centers(
     made: Path, tmp_path: Path, run: Run, lod: int
