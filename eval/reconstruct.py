@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from eval.methods import Contours, Method, Options, Reconstruction, Source
     from geom_miner import TriangleMesh
 
-# File format of a surface, by its dimensions.
-SURFACE_SUFFIXES = {2: ".npz", 3: ".ply"}
-
 
 @dataclass(frozen=True)
 class ReconstructSettings:
@@ -32,7 +29,8 @@ class ReconstructSettings:
     """Points as .ply without faces, .xyz, .npy or .npz, with normals if the method needs them; or a
     mesh."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """Mesh to write, .ply; for points in two dimensions .npz with the lines line_0, line_1, ..."""
+    """Mesh to write, in any of the formats of extract, such as .ply; for points in two dimensions
+    .npz with the lines line_0, line_1, ..."""
     method: str
     """miner, poisson, igr, phase or phase-ff; or package.module:NAME for another one."""
     preset: str | None = None
@@ -128,12 +126,14 @@ def _reconstruct(settings: ReconstructSettings, console: Console) -> int:
 def _check_output(output: Path, source: Source) -> None:
     """Refuse an output that could not be written after the long work."""
     from eval.methods.protocol import ndim_of
+    from geom_miner.mesh import WRITABLE_MESH_SUFFIXES
 
     ndim = ndim_of(source)
-    if output.suffix.lower() != SURFACE_SUFFIXES[ndim]:
+    suffixes = WRITABLE_MESH_SUFFIXES if ndim == 3 else (".npz",)
+    if output.suffix.lower() not in suffixes:
         raise MethodError(
-            f"output must end in {SURFACE_SUFFIXES[ndim]} for points in {ndim} dimensions, got "
-            f"{output}"
+            f"output must end in one of {', '.join(suffixes)} for points in {ndim} "
+            f"dimensions, got {output}"
         )
     if not output.parent.is_dir():
         raise MethodError(f"{output.parent} is no folder; make it, or choose another")
@@ -150,8 +150,9 @@ def _status_reporter(console: Console, bar: Any, title: str) -> StatusProgress:
 
 
 def write_surface(path: Path, surface: TriangleMesh | Contours, comment: str) -> None:
-    """Write a mesh as PLY, or lines as an NPZ archive of line_0, line_1, ..., (n, 2) float64 each;
-    completely or not at all.
+    """Write a mesh in the format of its suffix, or lines as NPZ, completely or not at all.
+
+    The lines are line_0, line_1, ..., each (n, 2) float64.
 
     Raises
     ------
