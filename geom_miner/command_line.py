@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console
@@ -29,16 +31,22 @@ class Command(Protocol):
 def run_command(work: Callable[[Console], int | None]) -> int:
     """Run a command's work with a console on standard error.
 
+    Log messages from "warning" upwards of geom_miner are shown, such as that something is compiled.
+    Those of other packages are not: they are about their own calls, and what concerns a user is
+    said by this program.
+
     Returns
     -------
     The exit status: what ``work`` returns, with None for 0; 1 after an error, which is printed as
     one sentence; 130 after an interrupt.
     """
+    keep_logs_off_the_terminal()
     console = Console(stderr=True)
     if not console.is_terminal:
         console = Console(stderr=True, width=_LOG_WIDTH)
     try:
-        return work(console) or 0
+        with show_own_logs(console):
+            return work(console) or 0
     except GeomMinerError as error:
         print_error(console, str(error))
     except OSError as error:
@@ -55,6 +63,39 @@ def run_command(work: Callable[[Console], int | None]) -> int:
         )
         return INTERRUPTED
     return 1
+
+
+def keep_logs_off_the_terminal() -> None:
+    """Send log messages and warnings nowhere, unless the process has handlers for them.
+
+    Without any handler Python prints messages from "warning" upwards on standard error.
+    """
+    logging.captureWarnings(True)
+    root = logging.getLogger()
+    if not root.handlers:
+        root.addHandler(logging.NullHandler())
+
+
+class _ConsoleHandler(logging.Handler):
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.WARNING)
+        self._console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # By the console, so that a progress bar makes room for the line.
+        message = record.getMessage()
+        self._console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def show_own_logs(console: Console) -> Iterator[None]:
+    """Print log messages of geom_miner from "warning" upwards, and no others."""
+    logger, handler = logging.getLogger("geom_miner"), _ConsoleHandler(console)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def print_error(console: Console, sentence: str) -> None:

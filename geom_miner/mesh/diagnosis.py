@@ -43,10 +43,12 @@ class Diagnosis:
     """Signed volume in cubed world units; meaningful if closed, > 0 if faces point outwards."""
     area: float
     """Surface area in squared world units; a sheet whose two sides both have faces counts twice."""
+    notes: tuple[str, ...] = ()
+    """What the reader of the mesh's file left out or had to guess, in sentences."""
 
     def sentences(self) -> list[str]:
-        """The diagnosis in plain words: first the verdict, then one sentence for each fault."""
-        findings = [_verdict(self)]
+        """The diagnosis in plain words: the verdict, the reader's notes, a sentence per fault."""
+        findings = [_verdict(self), *self.notes]
         for count, fault in (
             (self.open_edges, "open edge(s): the surface has holes"),
             (self.nonmanifold_edges, "edge(s) joined by more than two faces"),
@@ -106,4 +108,5 @@ def diagnose(mesh: TriangleMesh) -> Diagnosis:
         watertight=closed and not edges.nonmanifold_edges and not edges.misoriented_edges,
         volume=measures.volume,
         area=measures.area,
+        notes=mesh.notes,
     )

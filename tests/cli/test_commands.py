@@ -14,7 +14,7 @@ from geom_miner.fit.presets import preset
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.packing import Packing
 from geom_miner.grid.sparse import SparseBlocks
-from geom_miner.mesh.files import read_mesh
+from geom_miner.mesh.files import WRITABLE_MESH_SUFFIXES, read_mesh
 from geom_miner.storage import sections
 from geom_miner.storage.header import Header
 from geom_miner.storage.reader import load_model
@@ -289,6 +289,10 @@ def test_fresh_refits_from_nothing(made: Path, tmp_path: Path, run: Run) -> None
     assert json.loads(run(*arguments).out)["resumed_scales"] == 2
     assert json.loads(run(*arguments, "--fresh").out)["resumed_scales"] == 0
     assert model.read_bytes() == (made / "sphere.miner").read_bytes()
+    other = run(*arguments, "--coarse-steps", 20)
+    assert json.loads(other.out)["resumed_scales"] == 0
+    sentence = "m.miner was fitted otherwise (coarse_steps 60 instead of 20); fitting anew\n"
+    assert sentence in other.err
 
 
 def test_the_files_signature_is_what_the_format_says(made: Path) -> None:
@@ -323,7 +327,8 @@ def test_the_preset_surface_fits_a_distance_and_meshes_it_truer(
 def test_an_unknown_format_or_target_is_refused(made: Path, tmp_path: Path, run: Run) -> None:
     outcome = run("extract", made / "sphere.miner", "-o", tmp_path / "m", "--format", "npz")
     assert outcome.status != 0
-    assert "format must be one of ply, obj" in " ".join(outcome.err.split())
+    names = ", ".join(suffix[1:] for suffix in WRITABLE_MESH_SUFFIXES)
+    assert outcome.err == f"error: format must be one of {names}, got 'npz'\n"
     assert not (tmp_path / "m").exists()
     outcome = run("fit", made / "sphere.ply", "-o", tmp_path / "f.miner", "--target", "density")
     assert outcome.status != 0
