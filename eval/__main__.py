@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 import tyro
+from rich.console import Console
 
 from eval.batch import BatchSettings
 from eval.compare import CompareSettings
@@ -25,8 +26,13 @@ COMMANDS: dict[str, Callable[..., Command]] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status: 0, or 1 after one sentence on the error stream."""
-    command = tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="python -m eval", args=arguments)
-    return run_command(command.run)
+
+    def work(console: Console) -> int | None:
+        prog = "python -m eval"
+        command: Command = tyro.extras.subcommand_cli_from_dict(COMMANDS, prog=prog, args=arguments)
+        return command.run(console)
+
+    return run_command(work)
 
 
 if __name__ == "__main__":

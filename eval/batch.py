@@ -27,6 +27,8 @@ class BatchSettings:
     """Measure anew what an earlier run has measured."""
     retry: tyro.conf.FlagCreatePairsOff[bool] = False
     """Measure anew what has failed in an earlier run."""
+    force: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Write into a folder that holds files of another program, which may be replaced."""
 
     def run(self, console: Console) -> None:
         """Run the batch and write its report."""
@@ -34,10 +36,14 @@ class BatchSettings:
         from eval.benchmark.settings import BatchRun
         from eval.report.write import write_report
         from eval.runs.config_file import load_config
+        from eval.runs.folder import check_config_place
 
         overrides = {"output": self.output, "resolution": self.resolution, "jobs": self.jobs}
         run = load_config(self.config, BatchRun, overrides)
-        result = run_batch(run, fresh=self.fresh, retry=self.retry, console=console)
+        check_config_place(self.config, Path(run.output))
+        result = run_batch(
+            run, fresh=self.fresh, retry=self.retry, force=self.force, console=console
+        )
         # The page must not contain folders of the machine that made it.
         config = self.config.name if self.config.is_absolute() else self.config
         command = shlex.join(["geom-miner", "evaluate", str(config)])

@@ -252,14 +252,14 @@ def _file_kind(path: Path) -> str:
     from eval.clouds.files import CLOUD_SUFFIXES, holds_cloud
     from geom_miner.file_kinds import describe_wrong_kind
     from geom_miner.media import IMAGE_SUFFIXES
-    from geom_miner.mesh import MESH_SUFFIXES
+    from geom_miner.mesh import MESH_SUFFIXES, mesh_suffix
 
     suffix = path.suffix.lower()
     if suffix in IMAGE_SUFFIXES:
         return "image"
     if holds_cloud(path):
         return "cloud"
-    if suffix in MESH_SUFFIXES:
+    if mesh_suffix(path) in MESH_SUFFIXES:
         return "mesh"
     takes = {"mesh": MESH_SUFFIXES, "point cloud": CLOUD_SUFFIXES, "image": IMAGE_SUFFIXES}
     raise MetricError(describe_wrong_kind(path, takes))

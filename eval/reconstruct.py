@@ -13,12 +13,16 @@ from rich.console import Console
 from eval.errors import CloudError, MethodError
 from eval.progress import StatusProgress
 from geom_miner.command_line import INTERRUPTED
+from geom_miner.outputs import MADE_BY, check_output, sign_archive, written_here
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from eval.methods import Contours, Method, Options, Reconstruction, Source
     from geom_miner import TriangleMesh
+
+# What the names of a checkpoint's files end in: itself, an unfinished model, notes on either.
+_CHECKPOINT_ENDINGS = ("", ".history.json", ".part", ".part.history.json")
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class ReconstructSettings:
     checkpoint: Path | None = None
     """File from which an interrupted run continues; it is kept at the end. Without it there is one
     beside the output, which is removed at the end."""
+    force: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Replace a mesh that another program wrote; an input is never replaced."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print the figures as JSON instead of a table."""
 
@@ -75,11 +81,11 @@ def read_source(settings: ReconstructSettings) -> Source:
     from eval.clouds.point_cloud import PointCloud
     from geom_miner import read_mesh
     from geom_miner.file_kinds import describe_wrong_kind
-    from geom_miner.mesh import MESH_SUFFIXES
+    from geom_miner.mesh import MESH_SUFFIXES, mesh_suffix
 
     if holds_cloud(settings.source):
         cloud = read_cloud(settings.source)
-    elif settings.source.suffix.lower() not in MESH_SUFFIXES and settings.source.is_file():
+    elif mesh_suffix(settings.source) not in MESH_SUFFIXES and settings.source.is_file():
         takes = {"point cloud": CLOUD_SUFFIXES, "mesh": MESH_SUFFIXES}
         raise CloudError(describe_wrong_kind(settings.source, takes))
     else:
@@ -110,38 +116,45 @@ def _reconstruct(settings: ReconstructSettings, console: Console) -> int:
     with WorkBar(console, f"reading {settings.source.name}"):
         source = read_source(settings)
     check_request(method, source, options)
-    _check_output(settings.output, source)
+    _check_outputs(settings, source, checkpoint)
+    earlier = {path: path.stat().st_mtime_ns for path in _checkpoint_files(checkpoint)}
     try:
         with WorkBar(console, method.title) as bar:
             report = _status_reporter(console, bar, method.title)
             result = method.reconstruct(source, replace(options, progress=report))
-        comment = f"{settings.source.name} reconstructed by {method.title}"
+        comment = f"{MADE_BY}, {settings.source.name} reconstructed by {method.title}"
         write_surface(settings.output, result.surface, comment)
     except KeyboardInterrupt:
         message = _describe_kept_files(checkpoint)
         console.print(message, style="yellow", soft_wrap=True, highlight=False)
         return INTERRUPTED
     if settings.checkpoint is None:
-        for path in _checkpoint_files(checkpoint):
-            path.unlink(missing_ok=True)
+        _remove_checkpoint(checkpoint, earlier)
     _print_result(settings, _figures(settings, method, options, result), result)
     return 0
 
 
-def _check_output(output: Path, source: Source) -> None:
-    """Refuse an output that could not be written after the long work."""
+def _check_outputs(settings: ReconstructSettings, source: Source, checkpoint: Path) -> None:
+    """Refuse an output or a checkpoint that would destroy something, before the long work."""
     from eval.methods.protocol import ndim_of
     from geom_miner.mesh import WRITABLE_MESH_SUFFIXES
+    from geom_miner.storage import SIGNATURE
 
-    ndim = ndim_of(source)
+    output, ndim = settings.output, ndim_of(source)
     suffixes = WRITABLE_MESH_SUFFIXES if ndim == 3 else (".npz",)
     if output.suffix.lower() not in suffixes:
         raise MethodError(
             f"output must end in one of {', '.join(suffixes)} for points in {ndim} "
             f"dimensions, got {output}"
         )
-    if not output.parent.is_dir():
-        raise MethodError(f"{output.parent} is no folder; make it, or choose another")
+    inputs = [settings.source]
+    check_output(output, MethodError, inputs=inputs, force=settings.force)
+    is_model = checkpoint.is_file() and written_here(checkpoint, SIGNATURE)
+    for ending in _CHECKPOINT_ENDINGS:
+        path = checkpoint.with_name(f"{checkpoint.name}{ending}")
+        # Methods themselves refuse a foreign file where they keep an unfinished one.
+        force = is_model or path != checkpoint
+        check_output(path, MethodError, inputs=[*inputs, output], force=force)
 
 
 def _status_reporter(console: Console, bar: Any, title: str) -> StatusProgress:
@@ -175,17 +188,31 @@ def write_surface(path: Path, surface: TriangleMesh | Contours, comment: str) ->
         lines = {f"line_{index}": line for index, line in enumerate(surface.lines)}
         with new_file(path, MeshError) as stream:
             np.savez(stream, allow_pickle=False, **lines)
+            sign_archive(stream)
     else:
         write_mesh(path, surface, comments=[comment])
 
 
 def _checkpoint_files(checkpoint: Path) -> list[Path]:
-    """The checkpoint, and files beside it whose names begin with its name."""
-    if not checkpoint.parent.is_dir():
-        return []
-    return sorted(
-        path for path in checkpoint.parent.iterdir() if path.name.startswith(checkpoint.name)
-    )
+    """The checkpoint, and what a method keeps beside it, as far as they exist."""
+    names = [f"{checkpoint.name}{ending}" for ending in _CHECKPOINT_ENDINGS]
+    return [path for name in names if (path := checkpoint.with_name(name)).is_file()]
+
+
+def _remove_checkpoint(checkpoint: Path, earlier: dict[Path, int]) -> None:
+    """Remove the checkpoint's files, but none that another program wrote.
+
+    Parameters
+    ----------
+    earlier : when those that were there before were last changed.
+    """
+    from geom_miner.fit import HISTORY_SIGNATURE
+    from geom_miner.storage import SIGNATURE
+
+    for path in _checkpoint_files(checkpoint):
+        changed = path.stat().st_mtime_ns != earlier.get(path)
+        if changed or any(written_here(path, own) for own in (b"", SIGNATURE, HISTORY_SIGNATURE)):
+            path.unlink()
 
 
 def _describe_kept_files(checkpoint: Path) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import os
+import sys
+from collections.abc import Callable
 from typing import Protocol
 
 from rich.console import Console
@@ -31,25 +32,28 @@ class Command(Protocol):
 def run_command(work: Callable[[Console], int | None]) -> int:
     """Run a command's work with a console on standard error.
 
-    Log messages from "warning" upwards of geom_miner are shown, such as that something is compiled.
-    Those of other packages are not: they are about their own calls, and what concerns a user is
-    said by this program.
+    Log messages of this program appear there too. Those of other packages, and warnings, are not
+    shown: they are about their own calls, and what concerns a user is said by this program.
 
     Returns
     -------
     The exit status: what ``work`` returns, with None for 0; 1 after an error, which is printed as
-    one sentence; 130 after an interrupt.
+    one sentence; 1 without a word if nobody reads the answer any more, as after ``| head``; 130
+    after an interrupt.
     """
-    keep_logs_off_the_terminal()
+    _open_closed_streams()
     console = Console(stderr=True)
     if not console.is_terminal:
         console = Console(stderr=True, width=_LOG_WIDTH)
+    show_own_logs_only(console)
     try:
-        with show_own_logs(console):
-            return work(console) or 0
+        return _answer(work, console)
     except GeomMinerError as error:
         print_error(console, str(error))
+    except BrokenPipeError:
+        _discard_answer()
     except OSError as error:
+        _discard_answer()
         file = f"{error.filename}: " if error.filename else ""
         reason = error.strerror or error
         print_error(console, f"{file}{reason}; check the path and the free space there")
@@ -65,37 +69,57 @@ def run_command(work: Callable[[Console], int | None]) -> int:
     return 1
 
 
-def keep_logs_off_the_terminal() -> None:
-    """Send log messages and warnings nowhere, unless the process has handlers for them.
+def show_own_logs_only(console: Console) -> None:
+    """Print log messages of this program; send those of other packages, and warnings, nowhere.
 
-    Without any handler Python prints messages from "warning" upwards on standard error.
+    Handlers that the process has already are left as they are. Without any handler Python prints
+    messages from "warning" upwards on standard error.
     """
     logging.captureWarnings(True)
-    root = logging.getLogger()
-    if not root.handlers:
-        root.addHandler(logging.NullHandler())
+    root, own = logging.getLogger(), logging.getLogger("geom_miner")
+    if root.handlers and not any(isinstance(h, _Printer) for h in own.handlers):
+        return
+    root.handlers = root.handlers or [logging.NullHandler()]
+    own.handlers = [_Printer(console)]
 
 
-class _ConsoleHandler(logging.Handler):
+class _Printer(logging.Handler):
+    """Prints messages on a console, as plain text."""
+
     def __init__(self, console: Console) -> None:
         super().__init__(logging.WARNING)
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
-        # By the console, so that a progress bar makes room for the line.
-        message = record.getMessage()
-        self._console.print(message, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(record.getMessage(), markup=False, highlight=False, soft_wrap=True)
 
 
-@contextmanager
-def show_own_logs(console: Console) -> Iterator[None]:
-    """Print log messages of geom_miner from "warning" upwards, and no others."""
-    logger, handler = logging.getLogger("geom_miner"), _ConsoleHandler(console)
-    logger.addHandler(handler)
+def _answer(work: Callable[[Console], int | None], console: Console) -> int:
+    """Do the work and hand its answer over now, while a failure can still be reported."""
     try:
-        yield
+        return work(console) or 0
     finally:
-        logger.removeHandler(handler)
+        sys.stdout.flush()
+
+
+def _discard_answer() -> None:
+    """Drop what standard output does not take, or the interpreter would try again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def _open_closed_streams() -> None:
+    """Lead standard streams that were closed at the start to nowhere.
+
+    Otherwise the next file to be opened would get their number, and stray output.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
 
 
 def print_error(console: Console, sentence: str) -> None:

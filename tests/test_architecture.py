@@ -21,6 +21,8 @@ MAY_IMPORT = {
 SHARED = {
     "errors",
     "atomic_files",
+    "outputs",
+    "scratch_files",
     "command_line",
     "compile_notice",
     "compiled_cache",
@@ -67,6 +69,7 @@ DOORS = {
         "geom_miner/mesh/edges.py",
         "geom_miner/mesh/equal_vertices.py",
         "geom_miner/mesh/measures.py",
+        "geom_miner/mesh/parsers/",
         "geom_miner/mesh/patches.py",
         "geom_miner/parallel.py",
         "geom_miner/voxelize/crossings.py",

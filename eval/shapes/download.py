@@ -22,6 +22,7 @@ from rich.progress import (
 )
 
 from geom_miner import GeomMinerError
+from geom_miner.outputs import refuse_irregular
 
 TIMEOUT = 10.0  # seconds to connect, and to wait for the next bytes
 ATTEMPTS = 4  # a broken download is resumed as long as each attempt brings some bytes
@@ -61,6 +62,7 @@ def fetch(
         connection breaks repeatedly, a web page comes instead of the file, or the disk is full.
     """
     part = target.with_name(target.name + ".part")
+    refuse_irregular(part, DownloadError)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _progress_bar(target.name, console) as (progress, task):

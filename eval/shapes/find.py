@@ -20,6 +20,7 @@ from eval.shapes.verify import check_content
 from geom_miner import TriangleMesh, read_mesh
 from geom_miner.errors import MeshError, SettingsError
 from geom_miner.mesh import WRITABLE_MESH_SUFFIXES
+from geom_miner.outputs import refuse_irregular
 
 OFFLINE_VARIABLE = "GEOM_MINER_OFFLINE"
 
@@ -134,6 +135,8 @@ def _download_into_cache(scan: Scan, cached: Path, console: Console) -> None:
     console.print(f"  please cite: {scan.citation}")
     archive = cached.with_name(cached.name + ".download")
     draft = cached.with_name(cached.name + ".unpacked")
+    for path in (archive, draft, cached):
+        refuse_irregular(path, DownloadError)
     if not archive.is_file():
         fetch(scan.address, archive, limit=scan.limit, console=console)
     try:

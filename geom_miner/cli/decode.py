@@ -10,7 +10,7 @@ import tyro
 from rich.console import Console
 
 from geom_miner.cli.answers import print_json
-from geom_miner.cli.options import Device, Output, device_of
+from geom_miner.cli.options import Device, Force, Output, device_of
 from geom_miner.cli.region import parse_region
 
 
@@ -34,22 +34,29 @@ class Decode:
     """Pack the samples of .nrrd (gzip) and .zarr (zstd)."""
     device: Device = "auto"
     """Where to decode."""
+    force: Force = False
     json: bool = False
     """Print shape and file as JSON."""
 
     def run(self, console: Console) -> None:
-        from geom_miner.cli.decoding import check_output, sample_stream, write_samples
+        from geom_miner.cli.decoding import (
+            check_kind,
+            check_samples_output,
+            sample_stream,
+            write_samples,
+        )
         from geom_miner.progress_bars import WorkBar
         from geom_miner.storage.reader import load_model
 
-        check_output(self.output)
+        check_kind(self.output)
         representation = load_model(self.model, finest=self.lod).to(device_of(self.device))
+        check_samples_output(self.output, self.model, force=self.force)
         region = parse_region(self.region, representation.shape_at(self.lod))
         with WorkBar(console, "decoding") as bar:
             stream = sample_stream(
                 representation, self.lod, region, self.dtype, self.compress, progress=bar
             )
-            shape = write_samples(self.output, stream)
+            shape = write_samples(self.output, stream, force=self.force)
         if self.json:
             print_json({"file": str(self.output), "lod": self.lod, "shape": shape})
         else:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import tyro
 from rich.console import Console
 
-from geom_miner import __version__
 from geom_miner.atomic_files import make_folder
 from geom_miner.cli.answers import parse_levels, print_json, print_rows
-from geom_miner.cli.options import Device, Output, device_of
-from geom_miner.errors import SettingsError
+from geom_miner.cli.options import Device, Force, Output, device_of
+from geom_miner.errors import MeshError, SettingsError
+from geom_miner.outputs import MADE_BY, check_output
 
 if TYPE_CHECKING:
     from geom_miner.extract.decimation import DecimationReport
@@ -46,6 +46,7 @@ class Extract:
     mesh and about 0.5 GB more for a million of its triangles; without it PLY needs little."""
     device: Device = "auto"
     """Where to decode."""
+    force: Force = False
     json: bool = False
     """Print the list of meshes as JSON."""
 
@@ -71,12 +72,14 @@ class Extract:
                 "with --target distance, or leave --sharp out"
             )
         self._check_precision(representation, min(wanted or [0]))
-        make_folder(self.output)
-        rows = []
         scales = sorted(wanted or range(representation.num_scales), reverse=True)
+        paths = {scale: self.output / f"lod_{scale}.{self.format}" for scale in scales}
+        make_folder(self.output)
+        for path in paths.values():
+            check_output(path, MeshError, inputs=[self.model], force=self.force)
+        rows = []
         with LevelBar(console, "meshing", scales) as bar:
-            for scale in scales:
-                path = self.output / f"lod_{scale}.{self.format}"
+            for scale, path in paths.items():
                 bar.begin(scale)
                 row, remarks = self._write(path, representation, scale, bar)
                 for remark in remarks:
@@ -154,5 +157,5 @@ def _decimate(
 
 def _mesh_comments(info: SignalInfo, scale: int) -> list[str]:
     name = info.source.name or "a model"
-    lines = [f"geom_miner {__version__}, level of detail {scale} of {name}"]
+    lines = [f"{MADE_BY}, level of detail {scale} of {name}"]
     return [*lines, info.notice] if info.notice else lines

@@ -11,15 +11,19 @@ import tyro
 from rich.console import Console
 
 from geom_miner.cli.answers import print_json, print_rows
-from geom_miner.cli.options import Device, Output, device_of
+from geom_miner.cli.options import Device, Force, Output, device_of
 from geom_miner.cli.voxelizing import target_of_image_file, target_of_mesh_file
 from geom_miner.errors import SettingsError
 from geom_miner.file_kinds import describe_wrong_kind
 from geom_miner.fit.presets import PRESETS, default_preset, preset
 from geom_miner.fit.settings import FitSettings
 from geom_miner.kernels.registry import BACKENDS
+from geom_miner.outputs import check_suffix
 from geom_miner.targets.registry import targets_of
 from geom_miner.voxelize.settings import VoxelizeSettings
+
+# A model file may also have no suffix; every other suffix belongs to another kind of file.
+MODEL_SUFFIXES = (".miner", "")
 
 if TYPE_CHECKING:
     from geom_miner.fit.file_fit import FitResult
@@ -64,16 +68,17 @@ class Fit:
     batches, with the same result, and a killed fit goes on after the last batch."""
     fresh: bool = False
     """Start anew instead of going on with an interrupted or finished fit."""
+    force: Force = False
     json: bool = False
     """Print a summary as JSON."""
 
     def run(self, console: Console) -> None:
-        from geom_miner.fit.file_fit import fit_to_file
+        from geom_miner.fit.file_fit import check_model_output, fit_to_file
         from geom_miner.fit.memory import parse_memory
         from geom_miner.progress_bars import FitBar
 
-        if not self.output.resolve().parent.is_dir():
-            raise SettingsError(f"cannot write {self.output}: its folder does not exist; make it")
+        check_suffix(self.output, SettingsError, MODEL_SUFFIXES)
+        check_model_output(self.output, inputs=[self.source], force=self.force)
         memory = parse_memory(self.memory)
         target = self._read_target(console)
         with FitBar(console) as bar:
@@ -85,6 +90,7 @@ class Fit:
                 backend=self.backend,
                 memory=memory,
                 fresh=self.fresh,
+                force=self.force,
             )
         if result.resumed_scales:
             console.print(f"{result.resumed_scales} scales were there from an earlier run.")
@@ -129,10 +135,10 @@ class Fit:
 def _check_mesh(source: Path) -> None:
     """Refuse a source that is neither a mesh nor an image, by its suffix."""
     from geom_miner.media.images import IMAGE_SUFFIXES
-    from geom_miner.mesh.files import MESH_SUFFIXES
+    from geom_miner.mesh.files import MESH_SUFFIXES, mesh_suffix
 
     # What is missing or a folder is answered where meshes are read.
-    if source.suffix.lower() not in MESH_SUFFIXES and source.is_file():
+    if mesh_suffix(source) not in MESH_SUFFIXES and source.is_file():
         takes = {"mesh": MESH_SUFFIXES, "image": IMAGE_SUFFIXES}
         raise SettingsError(describe_wrong_kind(source, takes))
 

@@ -36,6 +36,10 @@ COMMANDS: dict[str, Callable[..., Command]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    return run_command(lambda console: _dispatch(arguments, console))
+
+
+def _dispatch(arguments: list[str], console: Console) -> int | None:
     name, options = (arguments[0], arguments[1:]) if arguments else ("", [])
     if name == "--version":
         Console().print(f"geom-miner {__version__}", highlight=False)
@@ -44,12 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         asked = name in ("-h", "--help")
         Console(stderr=not asked).print(_overview(), markup=False, highlight=False, soft_wrap=True)
         return 0 if asked else 2
-
-    def work(console: Console) -> int | None:
-        command = tyro.cli(_command(name, options), prog=f"geom-miner {name}", args=options)
-        return command.run(console)
-
-    return run_command(work)
+    command = tyro.cli(_command(name, options), prog=f"geom-miner {name}", args=options)
+    return command.run(console)
 
 
 def _command(name: str, options: Sequence[str]) -> Callable[..., Command]:

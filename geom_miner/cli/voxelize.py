@@ -10,6 +10,7 @@ import tyro
 from rich.console import Console
 
 from geom_miner.cli.answers import print_json
+from geom_miner.cli.options import Force
 from geom_miner.cli.voxelizing import read_mesh_file, save_blocks
 from geom_miner.voxelize.settings import VoxelizeSettings
 
@@ -30,11 +31,22 @@ class Voxelize:
     """Say in plain words what is right and wrong with the mesh, how inside was decided and why."""
     json: bool = False
     """Print all of it as JSON instead."""
+    force: Force = False
 
     def run(self, console: Console) -> None:
+        from geom_miner.errors import MediaError
+        from geom_miner.outputs import check_output
         from geom_miner.progress_bars import WorkBar
         from geom_miner.voxelize.occupancy import cell_coverage, voxelize_mesh
 
+        if self.output is not None:
+            check_output(
+                self.output,
+                MediaError,
+                inputs=[self.source],
+                suffixes=(".npz",),
+                force=self.force,
+            )
         mesh = read_mesh_file(self.source, console)
         with WorkBar(console, f"voxelizing {len(mesh.faces):,} faces") as bar:
             occupancy = voxelize_mesh(mesh, self.settings, progress=bar)

@@ -11,6 +11,10 @@ import numpy.typing as npt
 from geom_miner.atomic_files import new_file
 from geom_miner.errors import MediaError
 from geom_miner.file_kinds import describe_wrong_kind, kind_of_file
+from geom_miner.outputs import sign_archive
+
+NPY_SIGNATURE = np.lib.format.MAGIC_PREFIX
+"""First bytes of every NPY file. The format has no place for the name of a program."""
 
 
 def read_array(path: Path | str) -> npt.NDArray[np.float64]:
@@ -47,6 +51,7 @@ def write_archive(path: Path | str, **arrays: npt.NDArray[np.generic]) -> None:
     """Write a compressed NPZ file of named arrays."""
     with new_file(path, MediaError) as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
+        sign_archive(file)
 
 
 def write_array_in_slabs(

@@ -12,15 +12,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from eval.runs import manifest, portable, write_json
+from eval.runs import manifest, portable, run_folder, write_json
 from geom_miner import GeomMinerError
-from geom_miner.atomic_files import make_folder
 from geom_miner.errors import SettingsError
 from geom_miner.kernels import MLPArchitecture, choose_device
 from pipelines.benchmarks.fit_times import TimedFit, run_alone
 from pipelines.benchmarks.peak import fma_peak
 from pipelines.benchmarks.step_times import AUTOGRAD, time_steps
-from pipelines.command import run_pipeline
+from pipelines.command import Earlier, run_pipeline
 
 
 @dataclass(frozen=True)
@@ -53,11 +52,21 @@ class SpeedConfig:
     """Folder to write."""
 
 
-def run_speed(run: SpeedConfig, *, console: Console) -> dict[str, Any]:
-    """All measurements; written after each, so that an interrupt loses little."""
+def run_speed(run: SpeedConfig, *, force: bool = False, console: Console) -> dict[str, Any]:
+    """All measurements; written after each, so that an interrupt loses little.
+
+    Parameters
+    ----------
+    force : write into a folder that holds files of another program.
+    """
     if not run.kernels:
         raise SettingsError("kernels must name at least one kernel, got none")
-    folder, device = make_folder(Path(run.output)), choose_device(run.device)
+    with run_folder(Path(run.output), run, force=force) as folder:
+        return _run_in(folder, run, console)
+
+
+def _run_in(folder: Path, run: SpeedConfig, console: Console) -> dict[str, Any]:
+    device = choose_device(run.device)
     out: dict[str, Any] = {"fma_peak_flops": fma_peak(device), "steps": {}, "fits": {}}
 
     def save() -> None:
@@ -172,8 +181,8 @@ def _fits_table(title: str, rows: dict[str, dict[str, Any]]) -> Table:
 def main() -> int:
     """Run from the command line."""
 
-    def work(run: SpeedConfig, fresh: bool, console: Console) -> None:
-        run_speed(run, console=console)
+    def work(run: SpeedConfig, earlier: Earlier, console: Console) -> None:
+        run_speed(run, force=earlier.force, console=console)
         console.print(f"Wrote {run.output}/speed.json", highlight=False)
 
     return run_pipeline(

@@ -156,5 +156,5 @@ def test_other_sources_sizes_and_programs_are_told_apart(
     assert "(other contents of the source)" in refit(16, "globe", 0.3)
     monkeypatch.setattr("geom_miner.fit.file_fit._code_digest", lambda: "0" * 64)
     assert "(another state of the program)" in refit(16, "globe", 0.3)
-    model.write_bytes(b"no model")
+    model.write_bytes(b"")
     assert refit(16, "globe", 0.3) == ""

@@ -16,6 +16,7 @@ import torch
 from eval.errors import MethodError
 from eval.methods.implicit.networks import ImplicitNetwork
 from geom_miner.atomic_files import new_file
+from geom_miner.outputs import sign_archive
 
 _FORMAT = "geom_miner implicit training 2"
 # Adam's state of a parameter.
@@ -74,6 +75,7 @@ class Checkpoint:
         arrays["head"] = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
         with new_file(self.path, MethodError) as stream:
             np.savez(stream, allow_pickle=False, **arrays)
+            sign_archive(stream)
 
     def restore(self, training: NetworkTraining) -> None:
         """Bring the run to the state in the file; if there is no file, leave it as it is.
