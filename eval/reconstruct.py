@@ -13,7 +13,9 @@ from rich.console import Console
 from eval.errors import CloudError, MethodError
 from eval.progress import StatusProgress
 from geom_miner.command_line import INTERRUPTED
+from geom_miner.constraints import Range
 from geom_miner.outputs import MADE_BY, check_output, sign_archive, written_here
+from geom_miner.terminal import Terminal
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -39,17 +41,17 @@ class ReconstructSettings:
     """miner, poisson, igr, phase or phase-ff; or package.module:NAME for another one."""
     preset: str | None = None
     """One of the method's presets; the default is its first."""
-    seconds: float | None = None
+    seconds: Annotated[float, Range(above=0)] | None = None
     """Time limit of the optimization, meshing not included."""
-    steps: int | None = None
+    steps: Annotated[int, Range(1, 10**9)] | None = None
     """Limit of optimizer steps."""
-    seed: int = 0
+    seed: Annotated[int, Range(at_least=0, below=1 << 63)] = 0
     """The same seed, source and steps give the same surface."""
-    resolution: int = 256
+    resolution: Annotated[int, Range(8, 1 << 15)] = 256
     """Samples along the longest side of the grid on which the surface is extracted."""
     take_as: Annotated[Literal["file", "points"], tyro.conf.arg(name="as")] = "file"
     """How to use a mesh: as it is, or as points drawn on it."""
-    samples: int = 200_000
+    samples: Annotated[int, Range(1, 10**9)] = 200_000
     """Number of points to draw on a mesh."""
     ignore_normals: tyro.conf.FlagCreatePairsOff[bool] = False
     """Use the points without their normals."""
@@ -252,7 +254,7 @@ def _figures(
 def _print_result(
     settings: ReconstructSettings, figures: dict[str, Any], result: Reconstruction
 ) -> None:
-    out = Console()
+    out = Terminal()
     if settings.json:
         out.out(json.dumps(figures, indent=2), highlight=False)
         return

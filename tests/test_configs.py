@@ -16,6 +16,9 @@ from eval.shapes.find import CATALOG
 from pipelines import studies
 from pipelines.benchmarks.scaling import ScalingConfig
 from pipelines.benchmarks.speed import SpeedConfig
+from pipelines.campaigns.corpus import CorpusConfig
+from pipelines.campaigns.fuzz import FuzzConfig
+from pipelines.campaigns.kills import KillsConfig
 from pipelines.config import CollectionRun, ImageRun, ShapeRun
 from pipelines.studies.study import Study
 
@@ -35,8 +38,11 @@ def study_configs() -> Iterator[tuple[str, type]]:
 # By the beginning of a file's name: a config is named as its module and its Makefile target.
 KINDS: dict[str, type] = {
     "collection": CollectionRun,
+    "corpus": CorpusConfig,
     "eval/": BatchRun,
+    "fuzz": FuzzConfig,
     "image": ImageRun,
+    "kills": KillsConfig,
     "scaling": ScalingConfig,
     "speed": SpeedConfig,
     **dict(study_configs()),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import tyro
 from rich.console import Console
@@ -12,6 +12,7 @@ from rich.console import Console
 from geom_miner.atomic_files import make_folder
 from geom_miner.cli.answers import parse_levels, print_json, print_rows
 from geom_miner.cli.options import Device, Force, Output, device_of
+from geom_miner.constraints import CheckedSettings, Range
 from geom_miner.errors import MeshError, SettingsError
 from geom_miner.outputs import MADE_BY, check_output
 
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Extract:
+class Extract(CheckedSettings):
     """Mesh levels of detail of a model."""
+
+    memory_remedy: ClassVar = "take a coarser level with --lod"
 
     model: tyro.conf.Positional[Path]
     """Model file."""
@@ -35,7 +38,7 @@ class Extract:
     """Levels of detail: all, or numbers such as 0 or 1,3."""
     format: str = "ply"
     """File format of the meshes: ply, obj, stl, glb, or another that has a writer."""
-    iso_level: float = 0.5
+    iso_level: Annotated[float, Range(-1e6, 1e6)] = 0.5
     """Value of the surface; inside is higher."""
     sharp: bool = False
     """Give meshes the sharp edges and corners that marching cubes cuts off. For models of a

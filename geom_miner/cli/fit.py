@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import tyro
 from rich.console import Console
@@ -52,8 +52,11 @@ def _target_help() -> str:
 class Fit:
     """Fit a model to a mesh or an image; an interrupted fit goes on when run again."""
 
+    memory_remedy: ClassVar = "lower --resolution, --block-size, --scales or --memory"
+
     source: tyro.conf.Positional[Path]
-    """Mesh (PLY, OBJ, STL, OFF, GLB) or image (PNG, JPEG, TIFF, BMP, WebP)."""
+    """Mesh (PLY, OBJ, STL, OFF, 3MF, GLB, glTF, also with .gz) or image (PNG, JPEG, TIFF, BMP,
+    WebP)."""
     output: Output
     """Model file to write, such as model.miner."""
     voxels: tyro.conf.OmitArgPrefixes[VoxelizeSettings]

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import tyro
 from rich.console import Console
 
 from geom_miner.cli.options import Device, Force, Output, device_of
+from geom_miner.constraints import CheckedSettings
 
 
 @dataclass(frozen=True)
-class Query:
+class Query(CheckedSettings):
     """Interpolate a model at points given in world coordinates."""
+
+    memory_remedy: ClassVar = "take fewer points, or a coarser level with --lod"
 
     model: tyro.conf.Positional[Path]
     """Model file."""

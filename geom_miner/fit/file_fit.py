@@ -14,7 +14,8 @@ from geom_miner.atomic_files import new_file
 from geom_miner.errors import ModelFileError
 from geom_miner.fit.coarse_to_fine import DEFAULT_MEMORY, fit_signal
 from geom_miner.fit.earlier_fit import announce_replacement
-from geom_miner.fit.history import ScaleHistory
+from geom_miner.fit.history import ScaleHistory, read_history
+from geom_miner.fit.memory import check_fit_memory
 from geom_miner.fit.observer import SILENT, Observer, Observers
 from geom_miner.fit.resume import Resume
 from geom_miner.fit.settings import FitSettings
@@ -24,6 +25,7 @@ from geom_miner.kernels.backends import resolve_backend
 from geom_miner.model.block_mlps import BlockMLPs, FittedBatch
 from geom_miner.model.representation import Representation
 from geom_miner.outputs import check_output
+from geom_miner.records import RecordError
 from geom_miner.scratch_files import check_unfinished
 from geom_miner.storage.header import Header
 from geom_miner.storage.reader import holds, load_model
@@ -88,6 +90,7 @@ def fit_to_file(
         The destination cannot be written, or another program wrote what is there.
     """
     path = Path(path)
+    check_fit_memory(target.grid.shape, settings, channels=target.channels, memory=memory)
     metadata = _metadata(target, settings, backend)
     header = Header(target.grid, settings.scales, target.info, metadata)
     check_model_output(path, force=force)
@@ -184,8 +187,8 @@ def _save_history(path: Path, history: list[ScaleHistory]) -> None:
 def _history_of(path: Path, levels: Sequence[BlockMLPs], grid: SampleGrid) -> list[ScaleHistory]:
     """Notes on finished scales; counts alone where the notes are lost or another fit's."""
     try:
-        notes = [ScaleHistory.from_dict(entry) for entry in json.loads(path.read_text())]
-    except (OSError, ValueError, KeyError, TypeError):
+        notes = read_history(path.read_bytes())
+    except (OSError, RecordError):
         notes = []
     by_counts = {_counts(entry): entry for entry in notes}
     unknown = [_unknown_history(blocks, grid) for blocks in levels]

@@ -96,7 +96,7 @@ class _Package:
             parser.StartElementHandler = start
             try:
                 parser.Parse(self._read(_RELATIONSHIPS), True)
-            except expat.ExpatError as error:
+            except (expat.ExpatError, LookupError, ValueError) as error:
                 raise MeshError(
                     f"{self.path} has damaged relationships; export it again"
                 ) from error
