@@ -14,7 +14,8 @@ from rich.console import Console
 from eval.batch import BatchSettings
 from eval.compare import CompareSettings
 from eval.reconstruct import ReconstructSettings
-from geom_miner.command_line import Command, run_command
+from geom_miner.command_line import Command, parsing, run_command
+from geom_miner.constraints import check_fields
 
 # Modules named here load what is heavy when they are run.
 COMMANDS: dict[str, Callable[..., Command]] = {
@@ -28,9 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status: 0, or 1 after one sentence on the error stream."""
 
     def work(console: Console) -> int | None:
-        prog = "python -m eval"
-        command: Command = tyro.extras.subcommand_cli_from_dict(COMMANDS, prog=prog, args=arguments)
-        return command.run(console)
+        with parsing():
+            command = tyro.extras.subcommand_cli_from_dict(
+                COMMANDS, prog="python -m eval", args=arguments
+            )
+        check_fields(command)
+        status: int | None = command.run(console)
+        return status
 
     return run_command(work)
 

@@ -10,6 +10,8 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
+from geom_miner.constraints import Range
+
 
 @dataclass(frozen=True)
 class BatchSettings:
@@ -19,9 +21,9 @@ class BatchSettings:
     """YAML file of the run."""
     output: Annotated[str | None, tyro.conf.arg(aliases=["-o"])] = None
     """Folder to write, instead of the config's."""
-    resolution: int | None = None
+    resolution: Annotated[int, Range(8, 1 << 15)] | None = None
     """Samples along the longest side of the grid, instead of the config's."""
-    jobs: int | None = None
+    jobs: Annotated[int, Range(1, 1024)] | None = None
     """Cells at a time, instead of the config's; with more than one, seconds can't be compared."""
     fresh: tyro.conf.FlagCreatePairsOff[bool] = False
     """Measure anew what an earlier run has measured."""
@@ -46,7 +48,7 @@ class BatchSettings:
         )
         # The page must not contain folders of the machine that made it.
         config = self.config.name if self.config.is_absolute() else self.config
-        command = shlex.join(["python", "-m", "eval", "batch", str(config)])
+        command = shlex.join(["geom-miner", "evaluate", str(config)])
         report, files = write_report(result, command=command, console=console)
         wrote = f"Wrote {result.folder}/: {', '.join(files)}, records.jsonl"
         for sentence in [*report.summary, *report.claims, wrote]:

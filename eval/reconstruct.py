@@ -13,7 +13,9 @@ from rich.console import Console
 from eval.errors import CloudError, MethodError
 from eval.progress import StatusProgress
 from geom_miner.command_line import INTERRUPTED
+from geom_miner.constraints import Range
 from geom_miner.outputs import MADE_BY, check_output, sign_archive, written_here
+from geom_miner.terminal import Terminal
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
 
 # What the names of a checkpoint's files end in: itself, an unfinished model, notes on either.
 _CHECKPOINT_ENDINGS = ("", ".history.json", ".part", ".part.history.json")
-# File format of a surface, by its dimensions.
-SURFACE_SUFFIXES = {2: ".npz", 3: ".ply"}
 
 
 @dataclass(frozen=True)
@@ -35,22 +35,23 @@ class ReconstructSettings:
     """Points as .ply without faces, .xyz, .pts, .asc, .npy or .npz, with normals if the method
     needs them; or a mesh."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """Mesh to write, .ply; for points in two dimensions .npz with the lines line_0, line_1, ..."""
+    """Mesh to write, in any of the formats of extract, such as .ply; for points in two dimensions
+    .npz with the lines line_0, line_1, ..."""
     method: str
     """miner, poisson, igr, phase or phase-ff; or package.module:NAME for another one."""
     preset: str | None = None
     """One of the method's presets; the default is its first."""
-    seconds: float | None = None
+    seconds: Annotated[float, Range(above=0)] | None = None
     """Time limit of the optimization, meshing not included."""
-    steps: int | None = None
+    steps: Annotated[int, Range(1, 10**9)] | None = None
     """Limit of optimizer steps."""
-    seed: int = 0
+    seed: Annotated[int, Range(at_least=0, below=1 << 63)] = 0
     """The same seed, source and steps give the same surface."""
-    resolution: int = 256
+    resolution: Annotated[int, Range(8, 1 << 15)] = 256
     """Samples along the longest side of the grid on which the surface is extracted."""
     take_as: Annotated[Literal["file", "points"], tyro.conf.arg(name="as")] = "file"
     """How to use a mesh: as it is, or as points drawn on it."""
-    samples: int = 200_000
+    samples: Annotated[int, Range(1, 10**9)] = 200_000
     """Number of points to draw on a mesh."""
     columns: str | None = None
     """Names of the columns of text or of an array, such as x,y,z,nx,ny,nz,red; other names than
@@ -154,13 +155,15 @@ def _reconstruct(settings: ReconstructSettings, console: Console) -> int:
 def _check_outputs(settings: ReconstructSettings, source: Source, checkpoint: Path) -> None:
     """Refuse an output or a checkpoint that would destroy something, before the long work."""
     from eval.methods.protocol import ndim_of
+    from geom_miner.mesh import WRITABLE_MESH_SUFFIXES
     from geom_miner.storage import SIGNATURE
 
     output, ndim = settings.output, ndim_of(source)
-    if output.suffix.lower() != SURFACE_SUFFIXES[ndim]:
+    suffixes = WRITABLE_MESH_SUFFIXES if ndim == 3 else (".npz",)
+    if output.suffix.lower() not in suffixes:
         raise MethodError(
-            f"output must end in {SURFACE_SUFFIXES[ndim]} for points in {ndim} dimensions, got "
-            f"{output}"
+            f"output must end in one of {', '.join(suffixes)} for points in {ndim} "
+            f"dimensions, got {output}"
         )
     inputs = [settings.source]
     check_output(output, MethodError, inputs=inputs, force=settings.force)
@@ -183,8 +186,9 @@ def _status_reporter(console: Console, bar: Any, title: str) -> StatusProgress:
 
 
 def write_surface(path: Path, surface: TriangleMesh | Contours, comment: str) -> None:
-    """Write a mesh as PLY, or lines as an NPZ archive of line_0, line_1, ..., (n, 2) float64 each;
-    completely or not at all.
+    """Write a mesh in the format of its suffix, or lines as NPZ, completely or not at all.
+
+    The lines are line_0, line_1, ..., each (n, 2) float64.
 
     Raises
     ------
@@ -283,7 +287,7 @@ def _figures(
 def _print_result(
     settings: ReconstructSettings, figures: dict[str, Any], result: Reconstruction
 ) -> None:
-    out = Console()
+    out = Terminal()
     if settings.json:
         out.out(json.dumps(figures, indent=2), highlight=False)
         return

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from rich.console import Console
 
 from geom_miner.errors import GeomMinerError
+from geom_miner.memory import is_out_of_memory
+from geom_miner.terminal import Terminal, printable
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
 # A log or a pipe has no width of its own; tables must not be squeezed into 80 columns.
 _LOG_WIDTH = 160
+# Packages whose log messages are written for users.
+_OWN_PACKAGES = ("geom_miner", "eval", "pipelines")
 
 
 class Command(Protocol):
@@ -27,6 +33,33 @@ class Command(Protocol):
 
     def run(self, console: Console) -> int | None:
         """Do the work; answers go to standard output, all else to the console."""
+
+
+@contextlib.contextmanager
+def parsing() -> Iterator[None]:
+    """Let a setting that is refused while tyro parses options speak for itself, in one sentence.
+
+    tyro would put it into a box and end the program. What it says of options stays as it is.
+
+    Raises
+    ------
+    GeomMinerError
+        A setting was refused.
+    """
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            yield
+    except SystemExit as stop:
+        reason: BaseException | None = stop
+        while reason is not None:
+            if isinstance(reason, GeomMinerError):
+                raise reason from None
+            reason = reason.__context__
+        raise
+    finally:
+        if not isinstance(sys.exc_info()[1], GeomMinerError):
+            sys.stderr.write(said.getvalue())
 
 
 def run_command(work: Callable[[Console], int | None]) -> int:
@@ -41,11 +74,11 @@ def run_command(work: Callable[[Console], int | None]) -> int:
     one sentence; 1 without a word if nobody reads the answer any more, as after ``| head``; 130
     after an interrupt.
     """
+    keep_logs_off_the_terminal()
     _open_closed_streams()
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     if not console.is_terminal:
-        console = Console(stderr=True, width=_LOG_WIDTH)
-    show_own_logs_only(console)
+        console = Terminal(stderr=True, width=_LOG_WIDTH)
     try:
         return _answer(work, console)
     except GeomMinerError as error:
@@ -57,8 +90,10 @@ def run_command(work: Callable[[Console], int | None]) -> int:
         file = f"{error.filename}: " if error.filename else ""
         reason = error.strerror or error
         print_error(console, f"{file}{reason}; check the path and the free space there")
-    except MemoryError:
-        print_error(console, "out of memory; lower the resolution or use a larger machine")
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        print_error(console, "out of memory; end other programs or use a larger machine")
     except KeyboardInterrupt:
         console.print(
             "interrupted; what is finished is kept, run the same command again to go on",
@@ -69,29 +104,26 @@ def run_command(work: Callable[[Console], int | None]) -> int:
     return 1
 
 
-def show_own_logs_only(console: Console) -> None:
-    """Print log messages of this program; send those of other packages, and warnings, nowhere.
+def keep_logs_off_the_terminal() -> None:
+    """Send log messages and warnings of others nowhere, unless the process has handlers for them.
 
-    Handlers that the process has already are left as they are. Without any handler Python prints
-    messages from "warning" upwards on standard error.
+    Warnings of this project's packages are for users, such as that code is compiled.
+    Without any handler Python prints messages from "warning" upwards on standard error.
     """
     logging.captureWarnings(True)
-    root, own = logging.getLogger(), logging.getLogger("geom_miner")
-    if root.handlers and not any(isinstance(h, _Printer) for h in own.handlers):
+    root = logging.getLogger()
+    if root.handlers:
         return
-    root.handlers = root.handlers or [logging.NullHandler()]
-    own.handlers = [_Printer(console)]
+    root.addHandler(logging.NullHandler())
+    for package in _OWN_PACKAGES:
+        logging.getLogger(package).addHandler(_PrintedLines(logging.WARNING))
 
 
-class _Printer(logging.Handler):
-    """Prints messages on a console, as plain text."""
-
-    def __init__(self, console: Console) -> None:
-        super().__init__(logging.WARNING)
-        self._console = console
+class _PrintedLines(logging.Handler):
+    """Prints messages on standard error as lines without control characters."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._console.print(record.getMessage(), markup=False, highlight=False, soft_wrap=True)
+        sys.stderr.write(printable(record.getMessage()) + "\n")
 
 
 def _answer(work: Callable[[Console], int | None], console: Console) -> int:
@@ -124,4 +156,4 @@ def _open_closed_streams() -> None:
 
 def print_error(console: Console, sentence: str) -> None:
     """Print ``error: sentence`` on one line, however long."""
-    console.print(f"error: {sentence}", style="red", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"error: {printable(sentence)}", style="red", soft_wrap=True)

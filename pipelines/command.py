@@ -12,7 +12,8 @@ import tyro
 from rich.console import Console
 
 from eval.runs import check_config_place, load_config
-from geom_miner.command_line import run_command
+from geom_miner.command_line import parsing, run_command
+from geom_miner.constraints import check_fields
 
 Config = TypeVar("Config")
 
@@ -53,12 +54,14 @@ def run_pipeline(
     """
 
     def read_and_work(console: Console) -> None:
-        given = tyro.cli(
-            _arguments_type(config_type, overrides),
-            prog=f"python -m {module}",
-            description=summary,
-            args=arguments,
-        )
+        with parsing():
+            given = tyro.cli(
+                _arguments_type(config_type, overrides),
+                prog=f"python -m {module}",
+                description=summary,
+                args=arguments,
+            )
+        check_fields(given)
         values = {name: getattr(given, name) for name in overrides}
         config: Any = load_config(given.config, config_type, values)
         check_config_place(given.config, Path(config.output))

@@ -46,7 +46,7 @@ LONG = "width must be at least 8, got 3; " + "take 16 " * 40
             "error: a.ply: No space left on device; check the path and the free space there",
         ),
         (OSError("odd"), 1, "error: odd; check the path and the free space there"),
-        (MemoryError(), 1, "error: out of memory; lower the resolution or use a larger machine"),
+        (MemoryError(), 1, "error: out of memory; end other programs or use a larger machine"),
         (
             KeyboardInterrupt(),
             130,

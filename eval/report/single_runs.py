@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from eval.report.escape import markdown_text
 from eval.report.table import Column, Table
 
 Row = Mapping[str, Any]
@@ -31,24 +32,20 @@ def shape_report(metrics: Row, manifest: Row) -> str:
         ],
         lods,
     )
-    citation = f" {source['citation']}" if source["citation"] else ""
+    terms = f"License: {source['license']}. {source['citation']}".strip()
     blocks = [
-        f"# {metrics['title']} at {metrics['resolution']}³",
+        f"# {markdown_text(metrics['title'])} at {metrics['resolution']}³",
         *([STAND_IN_NOTICE] if source["stand_in"] else []),
-        f"Source: {source['path']}, {source['faces']:,} faces. License: {source['license']}."
-        f"{citation}",
-        "\n".join(f"- {sentence}" for sentence in metrics["voxelization"]),
+        markdown_text(f"Source: {source['path']}, {source['faces']:,} faces. {terms}"),
+        "\n".join(f"- {markdown_text(sentence)}" for sentence in metrics["voxelization"]),
         "![The source and every level of detail](lods.png)",
+        "Loose pieces at a coarse level are usually parts of the shape: what joins them to the "
+        "rest is thinner than a sample there.",
         "![A closer look, face by face](closeup.png)",
         table.markdown().rstrip(),
-        f"IoU is `iou_voxel({lods[0]['iou_threshold']})`: the decoded scale, upsampled to the "
-        "full-resolution grid, against the voxelized source; *own grid* compares at the scale's "
-        "own samples, *between samples* interpolates the scale to half its spacing and compares "
-        "with the source voxelized there. Surface and normal errors are mean / 95 %, of points on "
-        "the mesh against the source's own triangles; they and Chamfer-L1, between "
-        f"{metrics['samples']:,} points on each surface, are in voxels of scale 0. Two samplings "
-        f"of the source itself are {lods[0]['sampling_floor_voxels']:.3f} apart. Everything is "
-        "measured on what `model.miner` and the PLY files hold.",
+        "Everything is measured on what `model.miner` and the PLY files hold. Voxels are those of "
+        f"the {metrics['resolution']}³ grid at every level.",
+        "\n".join(f"- {item}" for item in _shape_measures(metrics)),
         "## Active blocks",
         "![Blocks that carry an MLP, scale by scale](active_blocks.png)",
         "## Quality over time",
@@ -57,6 +54,22 @@ def shape_report(metrics: Row, manifest: Row) -> str:
         _costs(metrics, manifest),
     ]
     return "\n\n".join(blocks) + "\n"
+
+
+def _shape_measures(metrics: Row) -> list[str]:
+    """What the columns of a shape's table measure."""
+    level = metrics["lods"][0]
+    return [
+        f"IoU: `iou_voxel({level['iou_threshold']})` of the level, upsampled to the full "
+        "grid, and the voxelized source.",
+        "IoU, own grid: the same at the level's own samples.",
+        "IoU, between samples: the level interpolated to half its spacing, and the source "
+        "voxelized there.",
+        "Surface and normal error: mean / 95 % over points on the mesh, against the source's own "
+        "triangles.",
+        f"Chamfer-L1: between {metrics['samples']:,} points on each surface; two samplings of the "
+        f"source itself are {level['sampling_floor_voxels']:.3f} voxels apart.",
+    ]
 
 
 def image_report(metrics: Row, manifest: Row) -> str:
@@ -71,10 +84,10 @@ def image_report(metrics: Row, manifest: Row) -> str:
         metrics["lods"],
     )
     blocks = [
-        f"# {metrics['name']}",
-        f"{metrics['resolution']} pixels, {metrics['lods'][-1]['psnr']:.2f} dB, {bits:.1f} bits "
-        "per pixel (32-bit parameters, not entropy-coded).",
-        *metrics.get("notes", []),
+        f"# {markdown_text(metrics['name'])}",
+        f"{metrics['resolution']} pixels (height x width), {metrics['lods'][-1]['psnr']:.2f} dB, "
+        f"{bits:.1f} bits per pixel (32-bit parameters, not entropy-coded).",
+        *map(markdown_text, metrics.get("notes", [])),
         "![The source and every level of detail](lods.png)",
         table.markdown().rstrip(),
         "PSNR is taken at full resolution, coarser scales upsampled to it; *own grid* compares at "

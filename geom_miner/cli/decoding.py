@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +26,6 @@ def check_kind(path: Path) -> None:
     """Refuse a file that ``write_samples`` cannot write, before any work is done."""
     pictures = [suffix for suffix in WRITABLE_IMAGE_SUFFIXES if suffix not in WRITERS]
     check_suffix(path, MediaError, (*pictures, *WRITERS))
-
-
-def check_samples_output(path: Path, model: Path, *, force: bool) -> None:
-    """Refuse a file that is the model or belongs to another program.
-
-    Whose an NPY file is shows only when it is compared with the new one.
-    """
-    check_output(
-        path,
-        MediaError,
-        inputs=[model],
-        signature=NPY_SIGNATURE if path.suffix.lower() in UNSIGNED else b"",
-        parts=FOLDERS.get(path.suffix.lower(), ()),
-        force=force,
-    )
 
 
 def sample_stream(
@@ -71,29 +57,48 @@ def sample_stream(
     )
 
 
-def write_samples(path: Path, stream: SampleStream, *, force: bool) -> tuple[int, ...]:
+def write_samples(
+    path: Path, stream: SampleStream, *, inputs: Sequence[Path] = (), force: bool = True
+) -> tuple[int, ...]:
     """Write a stream to a file, a picture if it is named as one; returns (*shape, channel).
+
+    A file that is an input or belongs to another program is refused before anything is decoded.
+    Whose an NPY file is shows only when it is compared with the new one.
 
     Parameters
     ----------
+    inputs : files that are not to be replaced.
     force : replace a file that another program may have written.
     """
     shape = (*stream.shape, stream.channels)
     suffix = path.suffix.lower()
+    if suffix not in WRITERS:
+        _check_picture(path, len(stream.shape))
+    signature = NPY_SIGNATURE if suffix in UNSIGNED else b""
+    parts = FOLDERS.get(suffix, ())
+    check_output(path, MediaError, inputs=inputs, signature=signature, parts=parts, force=force)
     if suffix in WRITERS:
         signed = suffix not in UNSIGNED
         with equal_or_new(path, MediaError, force=force or signed) as target:
             WRITERS[suffix](target, stream)
         return shape
-    if len(stream.shape) != 2:
-        raise MediaError(
-            f"{path.name} takes 2 axes, not {len(stream.shape)}; cut a slice with an index in "
-            f"--region, or write {', '.join(WRITERS)}"
-        )
     samples = np.concatenate([slab.reshape(-1) for slab in stream.slabs(0)])
     bits = int(stream.metadata.get("bits", 8))
     write_image(path, samples.astype(np.float32).reshape(shape), bits=bits)
     return shape
+
+
+def _check_picture(path: Path, axes: int) -> None:
+    """Refuse a region that is no picture."""
+    if axes == 2:
+        return
+    remedy = "cut a slice with an index in --region"
+    if axes < 2:
+        remedy = "give each of 2 axes a range in --region, such as 50:51 instead of 50"
+    raise MediaError(
+        f"{path.name} must have 2 axes, got a region of {axes} {'axis' if axes == 1 else 'axes'}; "
+        f"{remedy}, or write {', '.join(WRITERS)}"
+    )
 
 
 def _facts(representation: Representation, scale: int, dtype: str) -> dict[str, Any]:

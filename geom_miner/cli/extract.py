@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import tyro
 from rich.console import Console
@@ -12,6 +12,7 @@ from rich.console import Console
 from geom_miner.atomic_files import make_folder
 from geom_miner.cli.answers import parse_levels, print_json, print_rows
 from geom_miner.cli.options import Device, Force, Output, device_of
+from geom_miner.constraints import CheckedSettings, Range
 from geom_miner.errors import MeshError, SettingsError
 from geom_miner.outputs import MADE_BY, check_output
 
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
     from geom_miner.grid.signal_info import SignalInfo
     from geom_miner.mesh.triangle_mesh import TriangleMesh
     from geom_miner.model.representation import Representation
-    from geom_miner.progress_bars import WorkBar
+    from geom_miner.progress import Progress
 
 
 @dataclass(frozen=True)
-class Extract:
+class Extract(CheckedSettings):
     """Mesh levels of detail of a model."""
+
+    memory_remedy: ClassVar = "take a coarser level with --lod"
 
     model: tyro.conf.Positional[Path]
     """Model file."""
@@ -35,7 +38,7 @@ class Extract:
     """Levels of detail: all, or numbers such as 0 or 1,3."""
     format: str = "ply"
     """File format of the meshes: ply, obj, stl, glb, or another that has a writer."""
-    iso_level: float = 0.5
+    iso_level: Annotated[float, Range(-1e6, 1e6)] = 0.5
     """Value of the surface; inside is higher."""
     sharp: bool = False
     """Give meshes the sharp edges and corners that marching cubes cuts off. For models of a
@@ -53,7 +56,7 @@ class Extract:
     def run(self, console: Console) -> None:
         from geom_miner.extract.decimation import check_budget
         from geom_miner.mesh.files import WRITABLE_MESH_SUFFIXES
-        from geom_miner.progress_bars import WorkBar
+        from geom_miner.progress_bars import LevelBar
         from geom_miner.storage.reader import load_model
 
         if f".{self.format}" not in WRITABLE_MESH_SUFFIXES:
@@ -78,12 +81,13 @@ class Extract:
         for path in paths.values():
             check_output(path, MeshError, inputs=[self.model], force=self.force)
         rows = []
-        for scale, path in paths.items():
-            with WorkBar(console, f"meshing level of detail {scale}") as bar:
+        with LevelBar(console, "meshing", scales) as bar:
+            for scale, path in paths.items():
+                bar.begin(scale)
                 row, remarks = self._write(path, representation, scale, bar)
-            for remark in remarks:
-                console.print(f"{path}: {remark}", highlight=False, soft_wrap=True)
-            rows.append({"file": str(path), **row})
+                for remark in remarks:
+                    console.print(f"{path}: {remark}", highlight=False, soft_wrap=True)
+                rows.append({"file": str(path), **row})
         if self.json:
             print_json(rows)
         else:
@@ -99,7 +103,7 @@ class Extract:
         check_precision(path, largest_of_grid(grid), double=grid_needs_double(grid))
 
     def _write(
-        self, path: Path, representation: Representation, scale: int, bar: WorkBar
+        self, path: Path, representation: Representation, scale: int, bar: Progress
     ) -> tuple[dict[str, Any], list[str]]:
         """Write one mesh; facts about it for the answer, and what else there is to say."""
         from geom_miner.extract.level_of_detail import extract_level, write_level_ply

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import tyro
 from rich.console import Console
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 def _preset_help() -> str:
     names = "; ".join(f"{name}: {entry.summary}" for name, entry in PRESETS.items())
     return (
-        "Where the fit's options start: auto (surface or image, by the source; volume if the "
-        f"target is occupancy or coverage) or one of these. {names}."
+        "Where the fit's options start: auto (surface or image, by the source; the first preset "
+        f"of --target, or volume if it has none) or one of these. {names}."
     )
 
 
@@ -54,8 +54,11 @@ def _target_help() -> str:
 class Fit:
     """Fit a model to a mesh or an image; an interrupted fit goes on when run again."""
 
+    memory_remedy: ClassVar = "lower --resolution, --block-size, --scales or --memory"
+
     source: tyro.conf.Positional[Path]
-    """Mesh (PLY, OBJ, STL, OFF, GLB) or image (PNG, JPEG, TIFF, BMP, WebP)."""
+    """Mesh (PLY, OBJ, STL, OFF, 3MF, GLB, glTF, also with .gz) or image (PNG, JPEG, TIFF, BMP,
+    WebP)."""
     output: Output
     """Model file to write, such as model.miner."""
     voxels: tyro.conf.OmitArgPrefixes[VoxelizeSettings]

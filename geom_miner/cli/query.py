@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import tyro
 from rich.console import Console
 
 from geom_miner.cli.options import Device, Force, Output, device_of
+from geom_miner.constraints import CheckedSettings
 
 
 @dataclass(frozen=True)
-class Query:
+class Query(CheckedSettings):
     """Interpolate a model at points given in world coordinates."""
+
+    memory_remedy: ClassVar = "take fewer points, or a coarser level with --lod"
 
     model: tyro.conf.Positional[Path]
     """Model file."""
     points: tyro.conf.Positional[Path]
-    """NPY file of points, shape (n, axes)."""
+    """NPY file of points, shape (n, axes), in the coordinates of the source: those of the mesh."""
     output: Output
-    """NPY file to write: values, shape (n, channel), float32."""
+    """NPY file to write: values, shape (n, channel), float32; of a mesh 1/2 at the surface and more
+    inside. A distance is one near the surface alone; see the target in the help of fit."""
     lod: int = 0
     """Level of detail, 0 the finest."""
     device: Device = "auto"

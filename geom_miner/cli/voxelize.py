@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import tyro
 from rich.console import Console
@@ -12,6 +12,7 @@ from rich.console import Console
 from geom_miner.cli.answers import print_json
 from geom_miner.cli.options import Force
 from geom_miner.cli.voxelizing import read_mesh_file, save_blocks
+from geom_miner.terminal import Terminal
 from geom_miner.voxelize.settings import VoxelizeSettings
 
 
@@ -19,8 +20,10 @@ from geom_miner.voxelize.settings import VoxelizeSettings
 class Voxelize:
     """Turn a mesh into occupancy and say what was found."""
 
+    memory_remedy: ClassVar = "lower --resolution"
+
     source: tyro.conf.Positional[Path]
-    """Mesh file: PLY, OBJ, STL, OFF, GLB."""
+    """Mesh file: PLY, OBJ, STL, OFF, 3MF, GLB, glTF, also with .gz."""
     settings: tyro.conf.OmitArgPrefixes[VoxelizeSettings]
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """NPZ file to write: block ids, their samples (8 to a byte, or one in 240ths for coverage),
@@ -59,4 +62,4 @@ class Voxelize:
         if self.json:
             print_json({"source": self.source.name, **asdict(occupancy.report)})
         elif self.report:
-            Console().print("\n".join(occupancy.report.sentences()), highlight=False)
+            Terminal().print("\n".join(occupancy.report.sentences()))

@@ -20,11 +20,13 @@ def target_of_mesh_file(
     source: Path, target: str, voxels: VoxelizeSettings, settings: FitSettings, console: Console
 ) -> Target:
     """What is fitted to a mesh file; a report on the mesh is printed on the way."""
+    from geom_miner.fit.memory import check_fit_memory
     from geom_miner.grid.signal_info import SourceInfo
     from geom_miner.progress_bars import WorkBar, bars
     from geom_miner.targets.mesh import target_of_occupancy
     from geom_miner.voxelize.occupancy import voxelize_mesh
 
+    check_fit_memory((voxels.resolution,) * 3, settings)
     mesh = read_mesh_file(source, console)
     with WorkBar(console, f"voxelizing {len(mesh.faces):,} faces") as bar:
         occupancy = voxelize_mesh(mesh, voxels, block_size=settings.block_size, progress=bar)
@@ -40,6 +42,7 @@ def target_of_mesh_file(
 
 def target_of_image_file(source: Path, settings: FitSettings, console: Console) -> Target:
     """What is fitted to an image file; what a user has to know of it is printed on the way."""
+    from geom_miner.fit.memory import check_fit_memory
     from geom_miner.grid.signal_info import SourceInfo
     from geom_miner.media.image_signal import describe_image
     from geom_miner.media.images import read_image
@@ -47,7 +50,9 @@ def target_of_image_file(source: Path, settings: FitSettings, console: Console) 
 
     image = read_image(source)
     for sentence in describe_image(image):
-        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+        console.print(sentence, soft_wrap=True)
+    *shape, channels = image.samples.shape
+    check_fit_memory(tuple(shape), settings, channels=channels)
     return image_target(
         image,
         scales=settings.scales,

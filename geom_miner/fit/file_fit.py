@@ -13,7 +13,9 @@ from geom_miner import __version__
 from geom_miner.atomic_files import new_file
 from geom_miner.errors import ModelFileError
 from geom_miner.fit.coarse_to_fine import DEFAULT_MEMORY, fit_signal
-from geom_miner.fit.history import ScaleHistory
+from geom_miner.fit.earlier_fit import announce_replacement
+from geom_miner.fit.history import ScaleHistory, read_history
+from geom_miner.fit.memory import check_fit_memory
 from geom_miner.fit.observer import SILENT, Observer, Observers
 from geom_miner.fit.resume import Resume
 from geom_miner.fit.settings import FitSettings
@@ -23,6 +25,7 @@ from geom_miner.kernels.backends import resolve_backend
 from geom_miner.model.block_mlps import BlockMLPs, FittedBatch
 from geom_miner.model.representation import Representation
 from geom_miner.outputs import check_output
+from geom_miner.records import RecordError
 from geom_miner.scratch_files import check_unfinished
 from geom_miner.storage.header import Header
 from geom_miner.storage.reader import holds, load_model
@@ -48,6 +51,13 @@ class FitResult:
     history: tuple[ScaleHistory, ...]
     resumed_scales: int
 
+    def __repr__(self) -> str:
+        seconds = sum(entry.seconds for entry in self.history)
+        return (
+            f"<FitResult: {self.representation!r}, {seconds:.1f} s of fitting, "
+            f"{self.resumed_scales} scales resumed>"
+        )
+
 
 def fit_to_file(
     target: Target,
@@ -64,8 +74,9 @@ def fit_to_file(
 
     An interrupted run leaves ``path`` + ``.part``. A rerun with the same target and settings goes
     on after its last whole batch and ends with the same bytes as one run would; if ``path`` itself
-    is already that fit, it is read and nothing is computed. Any other rerun, and one that asks to
-    be ``fresh``, starts anew. Seconds and loss curves go to ``path`` + ``.history.json``, since the
+    is already that fit, it is read and nothing is computed. Any other rerun logs what differs and
+    starts anew, as does one that asks to be ``fresh``; the earlier model is replaced once the new
+    one is complete. Seconds and loss curves go to ``path`` + ``.history.json``, since the
     model file holds nothing that differs from run to run.
 
     Parameters
@@ -79,6 +90,7 @@ def fit_to_file(
         The destination cannot be written, or another program wrote what is there.
     """
     path = Path(path)
+    check_fit_memory(target.grid.shape, settings, channels=target.channels, memory=memory)
     metadata = _metadata(target, settings, backend)
     header = Header(target.grid, settings.scales, target.info, metadata)
     check_model_output(path, force=force)
@@ -86,6 +98,9 @@ def fit_to_file(
         representation = load_model(path)
         history = _history_of(_history_path(path), representation.scales, target.grid)
         return FitResult(representation, tuple(history), settings.scales)
+    if not fresh:
+        announce_replacement(path, header)
+        announce_replacement(part_path(path), header)
     recorder = _Recorder(path, header, resume=not fresh)
     try:
         representation = fit_signal(
@@ -172,8 +187,8 @@ def _save_history(path: Path, history: list[ScaleHistory]) -> None:
 def _history_of(path: Path, levels: Sequence[BlockMLPs], grid: SampleGrid) -> list[ScaleHistory]:
     """Notes on finished scales; counts alone where the notes are lost or another fit's."""
     try:
-        notes = [ScaleHistory.from_dict(entry) for entry in json.loads(path.read_text())]
-    except (OSError, ValueError, KeyError, TypeError):
+        notes = read_history(path.read_bytes())
+    except (OSError, RecordError):
         notes = []
     by_counts = {_counts(entry): entry for entry in notes}
     unknown = [_unknown_history(blocks, grid) for blocks in levels]

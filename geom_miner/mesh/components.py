@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from geom_miner.compiled_cache import njit
 
 # Numba is untyped.
 # mypy: disallow-untyped-decorators=False

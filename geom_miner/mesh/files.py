@@ -43,8 +43,7 @@ def read_mesh(path: StrPath) -> TriangleMesh:
     path = Path(path)
     if path.is_dir():
         raise MeshError(f"{path} is a folder; give a mesh file inside it")
-    suffix = mesh_suffix(path)
-    reader = READERS.get(suffix)
+    reader = READERS.get(mesh_suffix(path))
     if reader is None:
         if not path.exists():
             raise MeshError(f"{path} does not exist; check the path")

@@ -53,7 +53,7 @@ class ModelWriter:
             header, scales, end = read_scales(self.part, finest=None)
             if header.to_json() != self.header.to_json():
                 return 0, 0
-            batches, kept = read_batches(self.part, end)
+            batches, kept = read_batches(self.part, end, header.num_scales - 1 - len(scales))
         except ModelFileError:
             return 0, 0
         self.finished, self.batches = tuple(scales), tuple(batches)

@@ -67,7 +67,7 @@ class VoxelizeReport:
     faces_flipped: int
     """Faces that were flipped to agree with their neighbors about outside."""
     seconds: float
-    """Time of voxelizing in seconds, without the diagnosis."""
+    """Time of voxelizing in seconds, without compiling and the diagnosis."""
     diagnosis: Diagnosis
     """Diagnosis of the mesh before it was repaired."""
 
@@ -80,6 +80,7 @@ class VoxelizeReport:
         """The report in plain words: what was done and why, which samples are uncertain, faults."""
         return [
             f"Voxelized at {self.resolution}^3 in {self.seconds:.2f} s "
+            "(compiling and diagnosis not counted) "
             f"{_METHOD_PHRASES[self.method]}: {self.inside_fraction:.2%} inside, "
             f"{self.mixed_blocks:,} blocks at the surface.",
             f"{self.reason[0].upper()}{self.reason[1:]}.",

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from rich.console import Console
 from rich.table import Table
 
 from eval.runs import manifest, portable, run_folder, write_json
 from geom_miner import GeomMinerError
+from geom_miner.constraints import Range
 from geom_miner.errors import SettingsError
 from geom_miner.kernels import MLPArchitecture, choose_device
 from pipelines.benchmarks.fit_times import TimedFit, run_alone
@@ -42,9 +43,9 @@ class SpeedConfig:
     """Per entry: its name, preset, kernel."""
     psnr_targets: list[float] = field(default_factory=lambda: [36.0, 40.0])
     """PSNR in dB whose times are noted."""
-    every: int = 10
+    every: Annotated[int, Range(1, 10**9)] = 10
     """Rounds of the finest scale between two looks at the quality of a fit with coupled blocks."""
-    patience: float = 300.0
+    patience: Annotated[float, Range(above=0)] = 300.0
     """Seconds after which a fit is given up."""
     device: str = "cpu"
     """cpu or cuda."""

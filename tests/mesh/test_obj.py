@@ -132,6 +132,8 @@ def test_what_is_left_out_is_said(tmp_path: Path) -> None:
         (BOX + "f 1 2 3/x\n", "whole numbers.*in line 15"),
         (BOX + "v 1 2\n", "three coordinates, got 'v 1 2' in line 15"),
         (BOX + "v 1 2 \\\n", "three coordinates, got 'v 1 2"),
+        ("v\\\\\\\n" * 2000, "must be a number"),
+        ("v 1\\1\n" * 2000, "must be a number, got .* in line 1;"),
         (BOX + "v 1 2 0x3\n", "must be a number, got 'v 1 2 0x3' in line 15"),
         (BOX + "v 1 2 1_000\n", "must be a number"),
         (BOX + "v 1,5 2 3\n", "must be a number, got 'v 1,5 2 3' in line 15"),

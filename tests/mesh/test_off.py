@@ -99,6 +99,9 @@ def test_a_polygon_of_seven_corners(tmp_path: Path) -> None:
         (off().replace("4 0 1 3 2", "4 0 1 3 -1"), "cut short"),
         (off().replace("4 0 1 3 2", "4 0 1 3 x"), "other than numbers.*'x' in line 11"),
         ("OFF 3 0 0 0 0 0 1 0 0 0 1 0", "no faces"),
+        ("OFF " + "1\\" * 1000, "other than numbers"),
+        ("OFF " + "\\" * 1000, "other than numbers"),
+        ("OFF " + "1.#" * 1000, "other than numbers"),
     ],
 )
 def test_damage_is_one_sentence(tmp_path: Path, content: str, pattern: str) -> None:

@@ -160,6 +160,10 @@ def hostile() -> dict[str, tuple[bytes, str]]:
         "count with a sign": (plain.replace(b"face 12", b"face +12"), "no PLY"),
         "list of 2^31": (long_lists + vertices + b"\0\0\0\x80" + faces, "cut short"),
         "list of 2^32 - 1": (long_lists + vertices + b"\xff" * 4 + faces, "cut short"),
+        "lengths that are no whole numbers": (
+            plain.replace(b"uchar int", b"double int") + vertices + faces * 9,
+            "no PLY",
+        ),
         "negative list": (
             long_lists.replace(b"list uint", b"list int") + vertices + b"\xff" * 4 + faces,
             "negative length",

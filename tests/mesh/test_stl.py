@@ -125,6 +125,8 @@ def test_a_count_that_disagrees_with_the_size_is_said(
         (BOX.replace("1.0 1.0 1.0", "1.0 one 1.0"), "three coordinates .* line 18"),
         (BOX.replace("1.0 1.0 1.0", "1.0 nan 1.0"), "NaN"),
         ("solid part\nendsolid part\n", "no faces"),
+        ("solid\n" + "vertex \\\\\\ " * 2000, "three coordinates"),
+        ("solid facet\n" + "vertex 1#1 " * 2000, "three coordinates"),
         (binary_stl(box())[:-1], "announces 12 facets and the file has room for 11"),
         (binary_stl(box(), count=2**32 - 1), "announces 4,294,967,295 facets"),
         (binary_stl(box())[:83], "no STL"),

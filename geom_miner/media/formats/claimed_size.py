@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Iterator
+import math
 from pathlib import Path
 
 from geom_miner.errors import MediaError
+from geom_miner.memory import format_bytes, require_memory
 
 # Bytes of samples for each byte of a file, at most. DEFLATE (PNG) repeats 258 bytes in 2 bits;
 # JPEG needs at least one bit for a block of 64 samples, and coarsely sampled colors count for more.
@@ -36,7 +36,9 @@ def check_claimed_size(
     Raises
     ------
     MediaError
-        The file is too short for such an image, or memory is.
+        The file is too short for such an image.
+    OutOfMemory
+        Less memory is free than the image takes.
     """
     width, height = size
     claimed, held = width * height * bytes_per_pixel, path.stat().st_size
@@ -46,43 +48,11 @@ def check_claimed_size(
         raise MediaError(f"{what}; it is damaged, copy or export the image again")
     if most and claimed > most * (held + _OVERHEAD):
         raise MediaError(
-            f"{what}, {_amount(claimed)}, and its {held:,} bytes cannot hold them; it is damaged, "
-            "copy or export the image again"
+            f"{what}, {format_bytes(math.ceil(claimed))}, and its {held:,} bytes cannot hold them; "
+            "it is damaged, copy or export the image again"
         )
-    needed, available = claimed + width * height * channels * _FLOAT_BYTES, available_memory()
-    if available is not None and needed > available:
-        raise MediaError(
-            f"{what}, which take {_amount(needed)} of memory, and {_amount(available)} are "
-            "available; cut it into parts, or scale it down"
-        )
-
-
-def available_memory() -> int | None:
-    """Bytes that this process can still allocate without swapping; None if it cannot be known."""
-    return min(_limits(), default=None)
-
-
-def _limits() -> Iterator[int]:
-    """Bytes left by each of the limits that are known: the machine's, the container's, its own."""
-    for line in _lines("/proc/meminfo"):
-        if line.startswith("MemAvailable:"):
-            yield int(line.split()[1]) * 1024
-    group = Path("/sys/fs/cgroup")
-    most, used = _lines(group / "memory.max"), _lines(group / "memory.current")
-    if most and used and most[0].isdigit():
-        yield int(most[0]) - int(used[0])
-    address_space, _ = resource.getrlimit(resource.RLIMIT_AS)
-    pages = _lines("/proc/self/statm")
-    if address_space != resource.RLIM_INFINITY and pages:
-        yield address_space - int(pages[0].split()[0]) * resource.getpagesize()
-
-
-def _lines(path: Path | str) -> list[str]:
-    try:
-        return Path(path).read_text().splitlines()
-    except OSError:
-        return []
-
-
-def _amount(count: float) -> str:
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
+    require_memory(
+        math.ceil(claimed + width * height * channels * _FLOAT_BYTES),
+        f"reading {path}, which claims {width:,} x {height:,} pixels,",
+        "cut it into parts, or scale it down",
+    )

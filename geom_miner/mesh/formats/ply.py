@@ -42,7 +42,8 @@ def read_ply(path: Path) -> TriangleMesh:
     axes = [axis for axis in coordinates if isinstance(axis, np.ndarray) and axis.ndim == 1]
     if len(axes) < 3:
         raise MeshError(f"{path} has no vertices with x, y and z; export the mesh again")
-    vertices = np.stack(axes, axis=1, dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # What is not a number is found by mesh_of.
+        vertices = np.stack(axes, axis=1, dtype=np.float64)
     faces = _index_lists(path, columns, "face")
     strips = _index_lists(path, columns, "tristrips")
     if strips is not None:

@@ -109,7 +109,7 @@ class BinaryBody:
             raise self._cut_short(element, stop - self.offset)
         order: Literal["big", "little"] = "big" if self.byte_order == ">" else "little"
         length = int.from_bytes(self.data[at:stop], order, signed=dtype.startswith("i"))
-        if dtype.startswith("f") or length < 0:
+        if length < 0:
             raise self._bad_length()
         return length
 

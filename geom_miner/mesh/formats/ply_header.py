@@ -152,5 +152,7 @@ def _parse_count(word: str) -> int:
 
 def _parse_property(words: list[str]) -> Property:
     if words[1] == "list":
+        if _DTYPES[words[2]].startswith("f"):
+            raise ValueError(words[2])
         return Property(words[4], _DTYPES[words[3]], _DTYPES[words[2]])
     return Property(words[2], _DTYPES[words[1]], None)

@@ -84,7 +84,9 @@ def _read_binary(path: Path, data: Bytes) -> TriangleMesh:
         raise MeshError(f"{path} is no STL file, though named so; export it as STL")
     if at < len(data):
         notes.append(f"{len(data) - at:,} byte(s) after the last facet were left out.")
-    corners = [solid["corners"].astype(np.float64) for solid in solids]
+    # What is not a number is found when the mesh is checked.
+    with np.errstate(invalid="ignore"):
+        corners = [solid["corners"].astype(np.float64) for solid in solids]
     return _facets(path, np.concatenate(corners).reshape(-1, 3), notes)
 
 

@@ -89,7 +89,7 @@ def parse_model(data: bytes, what: str) -> Model:
         parser.Parse(data, True)
     except expat.ExpatError as error:
         raise MeshError(f"{what} is damaged, at line {error.lineno:,}; export it again") from error
-    except (KeyError, ValueError, OverflowError) as error:
+    except (LookupError, ValueError, OverflowError) as error:
         if isinstance(error, MeshError):
             raise
         raise MeshError(

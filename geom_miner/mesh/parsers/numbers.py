@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
-from geom_miner.compiled_cache import drop_if_stale
+from geom_miner.compiled_cache import drop_if_stale, njit
 
 # Numba is untyped.
 # mypy: disallow-untyped-decorators=False
@@ -98,9 +97,9 @@ def count_words(text: Text, start: int, stop: int) -> int:
     """Words in text[start:stop]; more if there are comments, never fewer."""
     words, before = 0, True
     for at in range(start, stop):
-        blank = text[at] <= BLANK
-        words += before and not blank
-        before = blank or text[at] == HASH or text[at] == BACKSLASH
+        blank, alone = text[at] <= BLANK, text[at] == BACKSLASH
+        words += alone or (before and not blank)
+        before = blank or alone or text[at] == HASH
     return words
 
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from geom_miner.compiled_cache import njit
 from geom_miner.mesh.parsers.numbers import (
     BACKSLASH,
     BLANK,
@@ -208,12 +208,14 @@ def _read_lines(
                 if _ends(text, at, stop):
                     return vertices, slow_words, num_corners, num_faces, SHORT_VERTEX, line
                 value, end, exact = number_at(text, at, stop)
+                if end == at:
+                    return vertices, slow_words, num_corners, num_faces, BAD_NUMBER, line
                 if not exact:
                     slow[slow_words, 0] = 3 * vertices + axis
                     slow[slow_words, 1], slow[slow_words, 2] = at, end
                     slow_words += 1
                 coordinates[3 * vertices + axis] = value
-                at = max(end, at + 1)
+                at = end
             vertices += 1
             at = _skip_statement(text, at, stop)
         elif byte == _F and (

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from geom_miner.compiled_cache import njit
 
 # Numba is untyped.
 # mypy: disallow-untyped-decorators=False, warn-return-any=False
@@ -65,7 +66,7 @@ def cut_polygons(vertices: Floats, corners: Ints, lengths: Ints, faces: Ints) ->
                     origin = vertices[corners[first], axis]
                     points[k, axis] = vertices[corners[first + k], axis] - origin
             area = _project(points[:length], plane)
-            convex = not area > 0 or _is_convex(plane[:length], area * _FLAT)
+            convex = not 0 < area < np.inf or _is_convex(plane[:length], area * _FLAT)
         if convex:
             for k in range(1, length - 1):
                 faces[face, 0] = corners[first]
@@ -136,6 +137,15 @@ def _is_convex(plane: Floats, flat: float) -> bool:
 
 
 @njit(nogil=True, cache=True)
+def _bin_of(u: float, low: float, width: float, bins: int) -> int:
+    """The bin of a coordinate, also of one so large that differences overflow."""
+    place = (u - low) / width
+    if not place > 0:
+        return 0
+    return int(place) if place < bins else bins - 1
+
+
+@njit(nogil=True, cache=True)
 def _bins(plane: Floats) -> tuple[float, float, Ints, Ints]:
     """Corners sorted into bins along u: the start and the width of the bins, ends, corners."""
     count = len(plane)
@@ -146,12 +156,12 @@ def _bins(plane: Floats) -> tuple[float, float, Ints, Ints]:
         width = 1.0
     ends = np.zeros(bins + 1, np.int64)
     for k in range(count):
-        ends[min(bins - 1, int((plane[k, 0] - low) / width)) + 1] += 1
+        ends[_bin_of(plane[k, 0], low, width, bins) + 1] += 1
     for k in range(bins):
         ends[k + 1] += ends[k]
     members, cursor = np.empty(count, np.int64), ends[:-1].copy()
     for k in range(count):
-        place = min(bins - 1, int((plane[k, 0] - low) / width))
+        place = _bin_of(plane[k, 0], low, width, bins)
         members[cursor[place]] = k
         cursor[place] += 1
     return low, width, ends, members
@@ -235,8 +245,8 @@ def _find_blocker(
     bottom = min(plane[a, 1], plane[b, 1], plane[c, 1])
     top = max(plane[a, 1], plane[b, 1], plane[c, 1])
     bins = len(ends) - 1
-    start = ends[min(bins - 1, int((first - low) / width))]
-    stop = ends[min(bins - 1, int((last - low) / width)) + 1]
+    start = ends[_bin_of(first, low, width, bins)]
+    stop = ends[_bin_of(last, low, width, bins) + 1]
     for i in range(start, stop):
         k = members[i]
         if not in_the_way[k] or k in (a, b, c):

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from geom_miner.compiled_cache import njit
 from geom_miner.mesh.parsers.numbers import (
     BLANK,
     CR,
@@ -149,16 +149,19 @@ def _read_facets(
         if word == _VERTEX:
             for axis in range(3):
                 at = _skip_blanks(text, at)
-                if at >= len(text):
+                value, end, exact = np.nan, at, False
+                if at < len(text):
+                    value, end, exact = number_at(text, at, len(text))
+                if end == at:
                     counts[7] = start
+                    at = len(text)
                     break
-                value, end, exact = number_at(text, at, len(text))
                 if not exact:
                     slow[slow_words, 0] = 3 * vertices + axis
                     slow[slow_words, 1], slow[slow_words, 2] = at, end
                     slow_words += 1
                 coordinates[3 * vertices + axis] = value
-                at = max(end, at + 1)
+                at = end
             else:
                 vertices += 1
         elif word in (_SOLID, _ENDSOLID):
