@@ -62,7 +62,9 @@ DOORS = {
         "pipelines/benchmarks/peak.py",
         "geom_miner/kernels/simd.py",
         # What NumPy could do to a mesh of millions of faces only by sorting copies of all of it.
+        "geom_miner/mesh/closed_parts.py",
         "geom_miner/mesh/components.py",
+        "geom_miner/mesh/containers.py",
         "geom_miner/mesh/edges.py",
         "geom_miner/mesh/equal_vertices.py",
         "geom_miner/mesh/measures.py",
