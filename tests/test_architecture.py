@@ -85,7 +85,7 @@ DOORS = {
         "geom_miner/voxelize/winding.py",
         "eval/metrics/source_error.py",
     ),
-    "embreex": ("geom_miner/voxelize/embree.py", "eval/pictures/render.py"),
+    "embreex": ("geom_miner/voxelize/embree.py", "eval/pictures/stage.py"),
     "jinja2": ("eval/report/html.py",),
     "matplotlib": ("eval/pictures/",),
     "safetensors": ("geom_miner/storage/",),

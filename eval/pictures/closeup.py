@@ -90,7 +90,10 @@ def draw_closeups(path: Path, view: View, meshes: Mapping[str, TriangleMesh]) ->
     half = max(view.half_size)
     square = replace(view, half_size=(half, half))
     first = next(iter(meshes.values()))
-    overview = render_mesh(first, width=_OVERVIEW, height=_OVERVIEW, view=square, crease_degrees=0)
+    # One ray a pixel: the overview only chooses where to look.
+    overview = render_mesh(
+        first, width=_OVERVIEW, height=_OVERVIEW, view=square, supersampling=1, crease_degrees=0
+    )
     shape = (overview != overview[0, 0]).any(axis=2)
     near = closer_view(square, contrast(overview.mean(axis=2), shape, _ZOOM), _ZOOM)
     images = [

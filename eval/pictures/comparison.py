@@ -30,7 +30,7 @@ HEIGHT = 520
 _NARROW, _WIDE = 0.62, 1.3
 # How much closer the closer look is.
 ZOOM = 4.5
-_STYLE = "1"  # changes when pictures of the same things come to look different
+_STYLE = "2"  # changes when pictures of the same things come to look different
 
 
 @dataclass(frozen=True)

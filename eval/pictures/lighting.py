@@ -1,7 +1,9 @@
 """Soft studio light for rendered meshes: one key light, a sky, and the shadows of both.
 
 Everything happens in camera coordinates (x right, y up, z toward the viewer), float32, with
-the picture about two units high.
+the picture about two units high. The light that a surface would get without shadows follows from
+its normal alone. Rays only find the share of it that arrives, which varies little from pixel to
+pixel, so a few rays suffice and neighboring pixels share theirs (``eval.pictures.shadows``).
 """
 
 from __future__ import annotations
@@ -19,60 +21,67 @@ KEY_DIRECTION = np.array([-0.58, 0.62, 0.53], dtype=np.float32) / np.float32(1.0
 KEY_SOFTNESS = 0.16  # radius of the key light seen from one unit away: shadow edges are soft
 KEY_COLOR = np.array([1.0, 0.97, 0.92], dtype=np.float32) * np.float32(0.80)
 SKY_COLOR = np.array([0.90, 0.95, 1.0], dtype=np.float32) * np.float32(0.55)
+# Brightness of the sky in direction (x, y, z): SKY_BASE + SKY_SLOPE . (x, y, z).
+SKY_BASE, SKY_SLOPE = np.float32(0.62), np.array([0.0, 0.38, 0.12], dtype=np.float32)
 # Light that reaches a hidden spot off other parts of the matte surface, as a share of the sky.
-BOUNCE = 0.22
+BOUNCE = np.float32(0.22)
 # Lifts the start of a shadow ray off the surface: far above float32's rounding at unit scale
 # (1e-7), far below a pixel (1e-3).
 LIFT = np.float32(2e-4)
-KEY_RAYS, SKY_RAYS = 2, 5
 # Successive points of this additive sequence fill the unit square evenly (plastic number).
 PLASTIC = np.array([0.7548776662466927, 0.5698402909980532])
 
 
-def irradiance(
-    occluded: Occluded,
-    points: Floats,
-    normals: Floats,
-    faces: Floats,
-    order: npt.NDArray[np.int64],
-    offset: Floats,
-) -> Floats:
-    """Gather light at surface points.
+def full_light(normals: Floats) -> Floats:
+    """Light without shadows on surfaces with unit normals (n, 3), by source: (n, 2).
+
+    The first source is the key light, the second the sky, a mean over the hemisphere weighted by
+    the cosine. Each is to be multiplied by ``KEY_COLOR`` or ``SKY_COLOR``.
+    """
+    light = np.empty((len(normals), 2), dtype=np.float32)
+    light[:, 0] = np.maximum(normals @ KEY_DIRECTION, 0)
+    light[:, 1] = SKY_BASE + np.float32(2 / 3) * (normals @ SKY_SLOPE)
+    return light
+
+
+def trace_light(
+    occluded: Occluded, points: Floats, normals: Floats, faces: Floats, square: Floats
+) -> tuple[Floats, Floats]:
+    """Follow a ray to the key light and one to the sky from each point.
 
     Parameters
     ----------
     points, normals : (n, 3), positions and unit shading normals.
     faces : (n, 3), unit normals of the triangles, toward the viewer.
-    order : (n,), running number of the sample inside its pixel; spreads rays of one pixel.
-    offset : (n, 2) in [0, 1), equal for the samples of one pixel and random between pixels.
+    square : (n, 2) in [0, 1), where to aim; see ``spread_over_square``.
 
     Returns
     -------
-    (n, 3) light by color, about 1 where nothing is hidden and the key light shines head-on.
+    arriving, possible : (n, 2), by source: light that reaches the point, and light that would if
+        nothing were in the way. The quotient of their sums over many points is the share of
+        ``full_light`` that arrives.
     """
     origins = points + LIFT * faces
-    key = np.zeros(len(points), dtype=np.float32)
-    for ray in range(KEY_RAYS):
-        directions = _toward_key(_square(order, KEY_RAYS, ray, offset))
-        cosine = np.einsum("ij,ij->i", normals, directions)
-        lit = (cosine > 0) & (np.einsum("ij,ij->i", faces, directions) > 0)
-        lit[lit] = ~occluded(origins[lit], directions[lit])
-        key += np.where(lit, cosine, 0) / np.float32(KEY_RAYS)
-    sky = np.zeros(len(points), dtype=np.float32)
-    for ray in range(SKY_RAYS):
-        directions = _around(normals, _square(order, SKY_RAYS, ray, offset))
-        # A smooth normal may send rays below its flat triangle: mirror them back.
-        below = np.minimum(np.einsum("ij,ij->i", faces, directions), 0)
-        directions -= 2 * below[:, None] * faces
-        light = 0.62 + 0.38 * directions[:, 1] + 0.12 * directions[:, 2]
-        sky += np.where(occluded(origins, directions), BOUNCE, light) / np.float32(SKY_RAYS)
-    light_by_color: Floats = key[:, None] * KEY_COLOR + sky[:, None] * SKY_COLOR
-    return light_by_color
+    arriving = np.zeros((len(points), 2), dtype=np.float32)
+    possible = np.empty_like(arriving)
+    directions = _toward_key(square)
+    possible[:, 0] = np.maximum(np.einsum("ij,ij->i", normals, directions), 0)
+    lit = (possible[:, 0] > 0) & (np.einsum("ij,ij->i", faces, directions) > 0)
+    lit[lit] = ~occluded(origins[lit], directions[lit])
+    arriving[lit, 0] = possible[lit, 0]
+
+    directions = _around(normals, square)
+    # A smooth normal may send rays below its flat triangle: mirror them back.
+    below = np.minimum(np.einsum("ij,ij->i", faces, directions), 0)
+    directions -= 2 * below[:, None] * faces
+    possible[:, 1] = SKY_BASE + directions @ SKY_SLOPE
+    arriving[:, 1] = np.where(occluded(origins, directions), BOUNCE, possible[:, 1])
+    return arriving, possible
 
 
-def _square(order: npt.NDArray[np.int64], rays: int, ray: int, offset: Floats) -> Floats:
-    """Evenly spread points of the unit square, (n, 2)."""
-    points: Floats = (((order * rays + ray)[:, None] * PLASTIC + offset) % 1.0).astype(np.float32)
+def spread_over_square(order: npt.NDArray[np.int64]) -> Floats:
+    """Points of the unit square, (n, 2), by their numbers (n,) in an evenly spread sequence."""
+    points: Floats = (order[:, None] * PLASTIC % 1.0).astype(np.float32)
     return points
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from eval.errors import MetricError
-from eval.pictures.lighting import Floats, irradiance, unit
+from eval.pictures.lighting import Floats, spread_over_square, unit
+from eval.pictures.shadows import TILE, share_of_light
+from eval.pictures.stage import Light, Stage
 from eval.pictures.view import View
 from geom_miner import TriangleMesh
-from geom_miner.errors import missing_extra
 
 Picture = npt.NDArray[np.uint8]
 
@@ -23,6 +26,9 @@ BACKGROUND = (0.985, 0.985, 0.985)  # of the finished picture
 FLOOR_SHADOW = 0.6  # share of the true shadow that the floor shows; full black draws the eye
 MARGIN = 0.05  # free border, as a share of the picture's side
 ROWS_AT_ONCE = 32  # bands small enough for the cache of a core, large enough to keep NumPy busy
+_LIGHT_RAYS = 9  # from each pixel to each light, at least; ``shadows`` lets neighbors share theirs
+
+Result = TypeVar("Result")
 
 
 def render_mesh(
@@ -36,7 +42,6 @@ def render_mesh(
     crease_degrees: float = 40.0,
     ground_shadow: bool = False,
     transparent: bool = False,
-    seed: int = 0,
 ) -> Picture:
     """Render a mesh as matte clay under soft light with ambient occlusion.
 
@@ -45,11 +50,10 @@ def render_mesh(
     width, height : pixels.
     view : an unframed view frames this mesh; use ``View.framing`` for several alike.
     colors : (v, 3) in [0, 1], sRGB color of each vertex instead of clay.
-    supersampling : rays along each side of a pixel, >= 1; each hit casts seven more for light.
+    supersampling : rays along each side of a pixel, >= 1; each hit casts more to the lights.
     crease_degrees : neighboring faces that bend less share smooth normals; 0 is flat.
     ground_shadow : let the mesh darken the floor below it.
     transparent : leave the background out, so that the picture suits paper of any color.
-    seed : of the light's sampling; the same seed gives the same picture.
 
     Returns
     -------
@@ -64,12 +68,7 @@ def render_mesh(
     BackendUnavailable
         embreex is not installed.
     """
-    if min(width, height, supersampling) < 1:
-        raise MetricError(
-            f"width, height and supersampling must be >= 1, got {width}, {height}, {supersampling}"
-        )
-    if transparent and ground_shadow:
-        raise MetricError("a transparent picture has no floor for a shadow; ask for one of the two")
+    _check_sizes(width, height, supersampling, transparent and ground_shadow)
     view = view or View()
     if view.center is None or view.half_size is None:
         view = view.framing(mesh)
@@ -84,182 +83,159 @@ def render_mesh(
     free = 1 - 2 * MARGIN
     unit_size = max(view.half_size[1], view.half_size[0] * height / width) / free
     camera = (mesh.vertices - np.array(view.center)) @ view.axes.T / max(unit_size, 1e-300)
-    stage = _Stage(camera, mesh.faces, crease_degrees)
-    stage.albedo = _vertex_colors(colors, len(camera))
-    if ground_shadow:
-        stage.set_ground(view)
-
-    per_pixel = supersampling**2
-    starts = range(0, height, ROWS_AT_ONCE)
-    seeds = np.random.SeedSequence(seed).spawn(len(starts))
-
-    def band(first: int, seed_of_band: np.random.SeedSequence) -> Picture:
-        rows = np.arange(first, min(first + ROWS_AT_ONCE, height))
-        # (row, column, sub-row, sub-column): the samples of a pixel lie side by side.
-        sub = (np.arange(supersampling) + 0.5) / supersampling
-        y = 1 - 2 * (rows[:, None, None, None] + sub[None, None, :, None]) / height
-        x = (2 * (np.arange(width)[None, :, None, None] + sub) - width) / height
-        shape = (len(rows), width, supersampling, supersampling)
-        xy = np.stack([np.broadcast_to(x, shape), np.broadcast_to(y, shape)], axis=-1)
-        pixels = len(rows) * width
-        offset = np.random.default_rng(seed_of_band).random((pixels, 2), dtype=np.float32)
-        light, covered = stage.look(
-            xy.reshape(-1, 2).astype(np.float32),
-            order=np.tile(np.arange(per_pixel), pixels),
-            offset=np.repeat(offset, per_pixel, axis=0),
-            background=np.zeros(3, dtype=np.float32) if transparent else background,
-        )
-        mean = light.reshape(len(rows), width, per_pixel, 3).mean(axis=2)
-        if not transparent:
-            return _encode(mean)
-        share = covered.reshape(len(rows), width, per_pixel).mean(axis=2)[..., None]
+    stage = Stage(camera, mesh.faces, _vertex_colors(colors, len(camera)), crease_degrees)
+    up = _floor_normal(view) if ground_shadow else None
+    pixels = _gather_light(stage, up, (height, width), supersampling)
+    light, share = pixels.surface.shaded(), pixels.share[..., None]
+    if transparent:
         alpha = (share * 255 + 0.5).astype(np.uint8)
-        return np.concatenate([_encode(mean / np.maximum(share, 1e-6)), alpha], axis=2)
+        surface = (light / np.maximum(share, 1e-6)).astype(np.float32)
+        return np.concatenate([_encode(surface), alpha], axis=2)
+    behind: Floats = np.broadcast_to(background, light.shape)
+    if pixels.floor is not None:
+        lit, full = pixels.floor.shaded().sum(axis=2), pixels.floor.full.sum(axis=(2, 3))
+        hidden = 1 - lit / np.maximum(full, np.float32(1e-6))
+        behind = (behind * (1 - FLOOR_SHADOW * hidden)[..., None]).astype(np.float32)
+    return _encode(light + (1 - share) * behind)
 
+
+@dataclass(frozen=True)
+class _Pixels:
+    """What each pixel of a picture, or of some of its rows, shows.
+
+    Parameters
+    ----------
+    surface, floor : mean of ``full``, sums of the light's rays, positions in pixels.
+    share : (rows, columns) of a pixel that the surface covers.
+    """
+
+    surface: _PixelLight
+    floor: _PixelLight | None
+    share: Floats
+
+
+@dataclass(frozen=True)
+class _PixelLight(Light):
+    """The light of pixels; all arrays are (rows, columns, ...)."""
+
+    def shaded(self) -> Floats:
+        """Color (rows, columns, 3): the full light by the shares of it that arrive."""
+
+        def band(rows: slice) -> Floats:
+            shares = share_of_light(
+                self.arriving, self.possible, self.positions, self.normals, rows
+            )
+            color: Floats = np.einsum("ijk,ijkc->ijc", shares, self.full[rows])
+            return color
+
+        return np.concatenate(_in_bands(len(self.full), band))
+
+
+def _gather_light(
+    stage: Stage, up: Floats | None, size: tuple[int, int], supersampling: int
+) -> _Pixels:
+    """Cast the rays of all pixels.
+
+    Parameters
+    ----------
+    up : normal of the floor, or None without one.
+    size : rows and columns of the picture.
+    """
+    height, width = size
+    per_pixel = supersampling**2
+    rays = -(-_LIGHT_RAYS // per_pixel)
+    sub = (np.arange(supersampling) + 0.5) / supersampling
+
+    def band(rows: slice) -> _Pixels:
+        row = np.arange(rows.start, rows.stop)
+        # (row, column, sub-row, sub-column): the samples of a pixel lie side by side.
+        y = 1 - 2 * (row[:, None, None, None] + sub[None, None, :, None]) / height
+        x = (2 * (np.arange(width)[None, :, None, None] + sub) - width) / height
+        xy = np.stack(np.broadcast_arrays(x, y), axis=-1).reshape(-1, 2).astype(np.float32)
+        shape = (len(row), width)
+        tile = TILE[row[:, None] % len(TILE), np.arange(width) % len(TILE)].reshape(-1, 1)
+        order = (tile * per_pixel + np.arange(per_pixel)).reshape(-1) * rays
+        squares = [spread_over_square(order + ray) for ray in range(rays)]
+        light, hit = stage.look(xy, squares)
+        surface, share = _by_pixel(light, hit // per_pixel, shape, per_pixel, height)
+        floor = None
+        if up is not None:
+            every = np.arange(len(xy)) // per_pixel
+            floor, _ = _by_pixel(stage.floor(xy, squares, up), every, shape, per_pixel, height)
+        return _Pixels(surface, floor, share)
+
+    return _joined(_in_bands(height, band))
+
+
+def _by_pixel(
+    light: Light, pixel: npt.NDArray[np.int64], shape: tuple[int, int], per_pixel: int, height: int
+) -> tuple[_PixelLight, Floats]:
+    """Put together the samples of each pixel; return the share of the pixel they cover as well.
+
+    Parameters
+    ----------
+    pixel : (n,), ascending, the pixel of each sample.
+    shape : rows and columns of pixels.
+    """
+    firsts = np.flatnonzero(np.diff(pixel, prepend=-1))
+    counts = np.bincount(pixel, minlength=math.prod(shape)).astype(np.float32)
+    hits: Floats = counts.reshape(*shape, 1)
+
+    def total(values: Floats) -> Floats:
+        sums = np.zeros((math.prod(shape), *values.shape[1:]), dtype=np.float32)
+        if len(firsts):
+            sums[pixel[firsts]] = np.add.reduceat(values, firsts, axis=0)
+        return sums.reshape(*shape, *values.shape[1:])
+
+    pixels = _PixelLight(
+        total(light.full) / np.float32(per_pixel),
+        total(light.arriving),
+        total(light.possible),
+        (total(light.positions) / np.maximum(hits, 1) * (height / 2)).astype(np.float32),
+        unit(total(light.normals).reshape(-1, 3)).reshape(*shape, 3),
+    )
+    return pixels, hits[..., 0] / np.float32(per_pixel)
+
+
+def _joined(bands: list[_Pixels]) -> _Pixels:
+    """The pixels of all bands, one below the other."""
+
+    def light(parts: list[_PixelLight]) -> _PixelLight:
+        names = ("full", "arriving", "possible", "positions", "normals")
+        return _PixelLight(*(np.concatenate([getattr(p, name) for p in parts]) for name in names))
+
+    floors = [band.floor for band in bands if band.floor is not None]
+    return _Pixels(
+        light([band.surface for band in bands]),
+        light(floors) if floors else None,
+        np.concatenate([band.share for band in bands]),
+    )
+
+
+def _bands(height: int) -> list[slice]:
+    return [slice(k, min(k + ROWS_AT_ONCE, height)) for k in range(0, height, ROWS_AT_ONCE)]
+
+
+def _in_bands(height: int, work: Callable[[slice], Result]) -> list[Result]:
+    """Results for the bands of a picture, from several threads."""
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        return np.concatenate(list(pool.map(band, starts, seeds)))
+        return list(pool.map(work, _bands(height)))
 
 
-class _Stage:
-    """A mesh in camera coordinates, ready for rays."""
+def _floor_normal(view: View) -> Floats | None:
+    """Normal of a floor that is horizontal in the world; None unless it is seen from above."""
+    sky = np.array([0, 0, 1] if view.up == "z" else [0, 1, 0], dtype=np.float64)
+    up: Floats = (view.axes @ sky).astype(np.float32)
+    return up if up[2] > 0.02 else None
 
-    def __init__(self, vertices: Floats, faces: npt.NDArray[np.integer], crease: float) -> None:
-        self.vertices = vertices.astype(np.float32)
-        self.faces = faces
-        self.occluded, self.intersect = _ray_caster(self.vertices, faces)
-        self.albedo = np.array([CLAY], dtype=np.float32)
-        self.near = float(self.vertices[:, 2].max()) + 1.0
-        self.ground: tuple[Floats, float] | None = None
-        corners = vertices[faces]
-        cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        self.weighted = cross.astype(np.float32)
-        self.cos_crease = float(np.cos(np.radians(crease)))
-        order = np.argsort(faces.reshape(-1), kind="stable")
-        self.faces_around = order // 3
-        self.first_around = np.searchsorted(faces.reshape(-1)[order], np.arange(len(vertices) + 1))
 
-    def set_ground(self, view: View) -> None:
-        """Put a floor under the mesh, horizontal in the world."""
-        sky = np.array([0, 0, 1] if view.up == "z" else [0, 1, 0], dtype=np.float64)
-        up = (view.axes @ sky).astype(np.float32)
-        if up[2] > 0.02:  # seen edge-on or from below there is no floor to see
-            self.ground = up, float((self.vertices @ up).min())
-
-    def look(
-        self,
-        xy: Floats,
-        *,
-        order: npt.NDArray[np.int64],
-        offset: Floats,
-        background: Floats,
-    ) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """Linear color along the viewing rays through ``xy``, (n, 3), and which hit, (n,)."""
-        origins = np.column_stack([xy, np.full(len(xy), self.near, dtype=np.float32)])
-        directions = np.zeros_like(origins)
-        directions[:, 2] = -1
-        face, depth, barycentric = self.intersect(origins, directions)
-        result = np.tile(background, (len(xy), 1))
-        hit = np.flatnonzero(face >= 0)
-        if len(hit):
-            points = origins[hit]
-            points[:, 2] -= depth[hit]
-            normals, flat = self._normals(face[hit], barycentric[hit])
-            light = irradiance(self.occluded, points, normals, flat, order[hit], offset[hit])
-            result[hit] = light * self._albedo_at(face[hit], barycentric[hit])
-        if self.ground is not None:
-            missed = np.flatnonzero(face < 0)
-            result[missed] *= self._floor_light(origins[missed], order[missed], offset[missed])
-        return result, face >= 0
-
-    def _normals(self, face: npt.NDArray[np.int32], barycentric: Floats) -> tuple[Floats, Floats]:
-        """Smooth and flat unit normals of hits, both toward the viewer."""
-        seen, row = np.unique(face, return_inverse=True)
-        smooth = unit(np.einsum("nc,ncx->nx", barycentric, self._corner_normals(seen)[row]))
-        flat = unit(self.weighted[seen])[row]
-        turn = np.where(flat[:, 2] < 0, -1, 1).astype(np.float32)[:, None]
-        flat, smooth = flat * turn, smooth * turn
-        # A smooth normal that points away from the viewer would go black at the outline.
-        smooth[:, 2] = np.maximum(smooth[:, 2], 0.02)
-        return unit(smooth), flat
-
-    def _corner_normals(self, seen: npt.NDArray[np.integer]) -> Floats:
-        """Area-weighted mean of the faces around each corner that bend less than the crease."""
-        corner = self.faces[seen].reshape(-1)
-        first, last = self.first_around[corner], self.first_around[corner + 1]
-        valence = last - first
-        pair_corner = np.repeat(np.arange(len(corner)), valence)
-        within = np.arange(len(pair_corner)) - np.repeat(np.cumsum(valence) - valence, valence)
-        neighbor = self.faces_around[np.repeat(first, valence) + within]
-        own = np.repeat(unit(self.weighted[seen]), 3, axis=0)[pair_corner]
-        other = self.weighted[neighbor]
-        length = np.sqrt(np.einsum("ij,ij->i", other, other))
-        # The tiny slack keeps a face in its own mean when the crease angle is 0.
-        alike = np.einsum("ij,ij->i", own, other) >= (self.cos_crease - 1e-5) * length
-        other = other * alike[:, None]
-        sums = np.stack(
-            [np.bincount(pair_corner, other[:, k], minlength=len(corner)) for k in range(3)], axis=1
+def _check_sizes(width: int, height: int, supersampling: int, shadow_on_nothing: bool) -> None:
+    if min(width, height, supersampling) < 1:
+        raise MetricError(
+            f"width, height and supersampling must be >= 1, got {width}, {height}, {supersampling}"
         )
-        return unit(sums.astype(np.float32)).reshape(-1, 3, 3)
-
-    def _albedo_at(self, face: npt.NDArray[np.int32], barycentric: Floats) -> Floats:
-        if len(self.albedo) == 1:
-            return self.albedo
-        corners = self.albedo[self.faces[face]]
-        albedo: Floats = np.einsum("nc,ncx->nx", barycentric, corners)
-        return albedo
-
-    def _floor_light(self, origins: Floats, order: npt.NDArray[np.int64], offset: Floats) -> Floats:
-        """Share of the light that the mesh leaves to the floor, (n, 1)."""
-        assert self.ground is not None
-        up, level = self.ground
-        points = origins.copy()
-        points[:, 2] = (level - origins[:, :2] @ up[:2]) / up[2]
-        normals = np.tile(up, (len(points), 1))
-
-        def nothing(starts: Floats, _: Floats) -> npt.NDArray[np.bool_]:
-            return np.zeros(len(starts), dtype=bool)
-
-        there = irradiance(self.occluded, points, normals, normals, order, offset).sum(axis=1)
-        free = irradiance(nothing, points, normals, normals, order, offset).sum(axis=1)
-        hidden = 1 - there / np.maximum(free, 1e-6)
-        shares: Floats = (1 - FLOOR_SHADOW * hidden)[:, None].astype(np.float32)
-        return shares
-
-
-def _ray_caster(
-    vertices: Floats, faces: npt.NDArray[np.integer]
-) -> tuple[
-    Callable[[Floats, Floats], npt.NDArray[np.bool_]],
-    Callable[[Floats, Floats], tuple[npt.NDArray[np.int32], Floats, Floats]],
-]:
-    """Two questions about rays: is anything hit; which face, how far, and where inside it."""
-    try:
-        from embreex import rtcore_scene
-        from embreex.mesh_construction import TriangleMesh as EmbreeMesh
-    except ImportError as error:
-        raise missing_extra("rendering needs embreex", "eval") from error
-    scene: Any = rtcore_scene.EmbreeScene()
-    # The scene refers to the geometry, which must therefore outlive it.
-    geometry = EmbreeMesh(scene, vertices, np.ascontiguousarray(faces, dtype=np.int32))
-    # The first query builds the tree; the ones from several threads then only read it.
-    down = np.array([[0, 0, -1]], dtype=np.float32)
-    scene.run(np.array([[0, 0, 1e3]], dtype=np.float32), down, query="OCCLUDED")
-
-    def occluded(origins: Floats, directions: Floats) -> npt.NDArray[np.bool_]:
-        assert geometry is not None
-        hits = scene.run(
-            np.ascontiguousarray(origins), np.ascontiguousarray(directions), query="OCCLUDED"
-        )
-        return np.asarray(hits) >= 0
-
-    def intersect(
-        origins: Floats, directions: Floats
-    ) -> tuple[npt.NDArray[np.int32], Floats, Floats]:
-        found = scene.run(origins, directions, output=1)
-        u, v = found["u"], found["v"]
-        return found["primID"], found["tfar"], np.stack([1 - u - v, u, v], axis=1)
-
-    return occluded, intersect
+    if shadow_on_nothing:
+        raise MetricError("a transparent picture has no floor for a shadow; ask for one of the two")
 
 
 def _vertex_colors(colors: npt.ArrayLike | None, count: int) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -84,10 +84,30 @@ class SparseBlocks:
             blocks[:, 0].reshape(*layout.counts, channels).contiguous(),
         )
 
+    @classmethod
+    def stacked(cls, layers: Sequence[SparseBlocks]) -> SparseBlocks:
+        """Put layers, one block thick, equal in layout and packing, next to one another, axis 0."""
+        one = layers[0].layout
+        layout = BlockGrid((len(layers), *one.counts[1:]), one.block_shape)
+        ids = []
+        for index, layer in enumerate(layers):
+            coordinates = one.coordinates_of(layer.ids)
+            coordinates[:, 0] += index
+            ids.append(layout.ids_of(coordinates))
+        sorted_ids, order = torch.cat(ids).sort()
+        values = torch.cat([layer.values for layer in layers])[order]
+        constants = torch.cat([layer.constants for layer in layers])
+        return cls(layout, sorted_ids, values, constants, layers[0].packing)
+
     @property
     def varying_ids(self) -> Tensor:
         """Morton ids of the varying blocks, as ``BlockSource`` names them."""
         return self.ids
+
+    @property
+    def is_varying(self) -> Tensor:
+        """For every block, in row-major order, whether it varies: bool (*counts)."""
+        return self.slots >= 0
 
     @property
     def channels(self) -> int:
@@ -206,6 +226,14 @@ class SparseBlocks:
             digest.update(tensor.cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
 
+    def sum(self, shape: tuple[int, ...]) -> float:
+        """Sum of the first ``shape`` samples of all channels."""
+        if self.layout.shape == shape and self.packing:
+            constant = self.constants[~self.is_varying].sum(dtype=torch.int64)
+            return int(constant) * self.layout.block_samples + self.packing.sum(self.values)
+        pairs = paired_samples(self, self, shape)
+        return sum(float((values.double() * weight[:, None]).sum()) for values, _, weight in pairs)
+
     def map_values(self, function: Callable[[Tensor], Tensor]) -> SparseBlocks:
         """The signal with a function applied to every sample; it must keep shapes."""
         assert self.packing is None
@@ -259,7 +287,7 @@ def paired_samples(
     limit = torch.tensor(shape, device=device)
     block_shape = torch.tensor(layout.block_shape, device=device)
 
-    varying = (first.slots >= 0) | (second.slots >= 0)
+    varying = first.is_varying | second.is_varying
     coordinates = layout.all_coordinates(device)
     flat = varying.reshape(-1)
     constant = coordinates[~flat]

@@ -99,19 +99,18 @@ class SampleStream:
         """
         size, ndim = self.block_shape, self.grid.ndim
         touched = self._touched(box)
-        slots = blocks.slots[touched]
-        varying = slots >= 0
-        split = [
-            n for count_and_size in zip(slots.shape, size, strict=True) for n in count_and_size
-        ]
+        varying = blocks.is_varying[touched]
+        counts = varying.shape
+        split = [n for count_and_size in zip(counts, size, strict=True) for n in count_and_size]
         order = (*range(0, 2 * ndim, 2), *range(1, 2 * ndim, 2), 2 * ndim)
         samples = np.empty((*split, self.channels), dtype=self.dtype)
         by_block = samples.transpose(order)
         constants = self._as_dtype(blocks.constants[touched])
-        by_block[:] = constants.reshape(*slots.shape, *[1] * ndim, self.channels)
-        values = self._as_dtype(blocks.values[slots[varying].long()])
-        by_block[varying.cpu().numpy()] = values.reshape(-1, *size, self.channels)
-        whole = samples.reshape(*[c * b for c, b in zip(slots.shape, size, strict=True)], -1)
+        by_block[:] = constants.reshape(*counts, *[1] * ndim, self.channels)
+        first = torch.tensor([t.start for t in touched], device=blocks.device)
+        values = blocks.read_blocks(blocks.layout.ids_of(varying.nonzero() + first))
+        by_block[varying.cpu().numpy()] = self._as_dtype(values).reshape(-1, *size, self.channels)
+        whole = samples.reshape(*[c * b for c, b in zip(counts, size, strict=True)], -1)
         cut = [
             slice(a - t.start * b, z - t.start * b)
             for a, z, t, b in zip(*box, touched, size, strict=True)
@@ -124,7 +123,7 @@ class SampleStream:
         False does not exclude that all samples of the box are 0.
         """
         touched = self._touched(box)
-        if bool((blocks.slots[touched] >= 0).any()):
+        if bool(blocks.is_varying[touched].any()):
             return False
         return not self._as_dtype(blocks.constants[touched]).any()
 

@@ -70,7 +70,7 @@ def point_cloud_distance(
 def occupancy_of(distance: SparseBlocks) -> SparseBlocks:
     """1 inside and 0 outside, given signed distances that are positive inside."""
     coordinates = distance.layout.coordinates_of(distance.ids)
-    inside = (distance.values > 0).float().numpy()
+    inside = (distance.read_blocks(distance.ids) > 0).float().numpy()
     return _sparse(
         distance.layout, coordinates.numpy(), inside, (distance.constants > 0).float().numpy()
     )

@@ -53,7 +53,7 @@ def signed_distance(
     starts, members = _bin_faces(vertices, faces, counts, edge, float(band))
     visited = (np.diff(starts) > 0).reshape(layout.counts)
     # Where the inside test bridged a hole, inside may end far from any triangle.
-    visited |= inside.slots.numpy() >= 0
+    visited |= inside.is_varying.numpy()
     coordinates = np.argwhere(visited)
     squares = np.full((len(coordinates), layout.block_samples), band**2, dtype=np.float32)
     with parallel_chunksize(1):

@@ -16,7 +16,7 @@ from geom_miner.errors import SettingsError
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.packing import Packing
 from geom_miner.grid.samples import SampleGrid
-from geom_miner.grid.sparse import SparseBlocks, paired_samples
+from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.mesh.diagnosis import Diagnosis, diagnose
 from geom_miner.mesh.normalize import grid_for_mesh
 from geom_miner.mesh.triangle_mesh import TriangleMesh
@@ -90,7 +90,7 @@ def voxelize_mesh(
         find_inside(replace(repaired, mesh=corner), unit, plain, block_size=2)
     started = time.perf_counter()
     found = find_inside(repaired, grid, settings, block_size=block_size, progress=progress)
-    inside = count_inside(found.blocks, grid.shape)
+    inside = found.blocks.sum(grid.shape)
     cell = float(np.prod(grid.spacing))
     report = VoxelizeReport(
         requested=settings.inside,
@@ -177,17 +177,6 @@ def find_inside(
     if settings.inside in ("winding", "embree"):
         return _point_by_point(repaired.mesh, grid, layout, settings.inside, progress)
     return _by_columns(repaired, grid, layout, settings, OCCUPANCY, progress)
-
-
-def count_inside(blocks: SparseBlocks, shape: tuple[int, ...]) -> float:
-    """Sum of the first ``shape`` samples: of an occupancy, how many are inside."""
-    if blocks.layout.shape == shape and blocks.packing:
-        constant = blocks.constants[blocks.slots < 0].sum(dtype=torch.int64)
-        return int(constant) * blocks.layout.block_samples + blocks.packing.sum(blocks.values)
-    total = 0.0
-    for values, _, weight in paired_samples(blocks, blocks, shape):
-        total += float((values[:, 0].double() * weight).sum())
-    return total
 
 
 def _by_columns(
@@ -285,7 +274,7 @@ def _point_by_point(
     test = WindingNumbers(mesh).inside if inside == "winding" else partial(embree_inside, mesh)
     thickness = layout.block_shape[0]
     layer_layout = BlockGrid((1, *layout.counts[1:]), layout.block_shape)
-    ids, values, constants = [], [], []
+    layers = []
     for layer in range(layout.counts[0]):
         planes = np.arange(layer * thickness, min((layer + 1) * thickness, grid.shape[0]))
         index = np.stack(
@@ -293,15 +282,6 @@ def _point_by_point(
         )
         found = test(grid.index_to_world(index).reshape(-1, 3))
         dense = torch.from_numpy(found.reshape(index.shape[:3]).astype(np.uint8))[..., None]
-        part = SparseBlocks.from_dense(dense, layer_layout).packed(Packing())
-        coordinates = layer_layout.coordinates_of(part.ids)
-        coordinates[:, 0] += layer
-        ids.append(layout.ids_of(coordinates))
-        values.append(part.values)
-        constants.append(part.constants)
+        layers.append(SparseBlocks.from_dense(dense, layer_layout).packed(Packing()))
         progress((layer + 1) / layout.counts[0])
-    all_ids, order = torch.cat(ids).sort()
-    blocks = SparseBlocks(
-        layout, all_ids, torch.cat(values)[order], torch.cat(constants), Packing()
-    )
-    return InsideResult(blocks, inside, _as_asked(inside))
+    return InsideResult(SparseBlocks.stacked(layers), inside, _as_asked(inside))

@@ -100,7 +100,7 @@ class _Ballot:
         per_cast = torch.stack([cast.blocks.constants for cast in casts])
         is_mixed = (per_cast != per_cast[0]).any(dim=0)[..., 0]
         for cast in casts:
-            is_mixed |= cast.blocks.slots >= 0
+            is_mixed |= cast.blocks.is_varying
             if check_unbalanced:
                 is_mixed |= torch.from_numpy(_unbalanced_blocks(cast, layout).copy())
         constants = per_cast.median(dim=0).values

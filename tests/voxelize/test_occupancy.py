@@ -18,7 +18,7 @@ from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.mesh.files import read_mesh
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from geom_miner.voxelize.embree import embree_inside
-from geom_miner.voxelize.occupancy import Occupancy, count_inside, voxelize_mesh
+from geom_miner.voxelize.occupancy import Occupancy, voxelize_mesh
 from geom_miner.voxelize.settings import VoxelizeSettings
 from geom_miner.voxelize.winding import WindingNumbers
 from tests.shapes import box, joined, sphere, torus
@@ -114,7 +114,7 @@ def test_blocks_are_those_of_the_dense_signal() -> None:
         assert torch.equal(blocks.rows(slice(None)), again.values.float())
         constant = blocks.slots < 0
         assert torch.equal(blocks.constants[constant], again.constants[constant])
-        assert count_inside(blocks, (settings.resolution,) * 3) == int(signal.sum())
+        assert blocks.sum((settings.resolution,) * 3) == int(signal.sum())
 
 
 def test_inside_out_and_split_vertices_change_nothing() -> None:
