@@ -13,7 +13,7 @@ from geom_miner import __version__
 from geom_miner.atomic_files import make_folder
 from geom_miner.cli.answers import parse_levels, print_json, print_rows
 from geom_miner.cli.options import Device, Output, device_of
-from geom_miner.errors import SettingsError
+from geom_miner.errors import EmptySurfaceError, SettingsError
 
 if TYPE_CHECKING:
     from geom_miner.extract.decimation import DecimationReport
@@ -71,14 +71,25 @@ class Extract:
                 "with --target distance, or leave --sharp out"
             )
         make_folder(self.output)
-        rows = []
+        rows: list[dict[str, Any]] = []
+        empty = 0
         for scale in sorted(wanted or range(representation.num_scales), reverse=True):
             path = self.output / f"lod_{scale}.{self.format}"
-            with WorkBar(console, f"meshing level of detail {scale}") as bar:
-                row, remarks = self._write(path, representation, scale, bar)
+            try:
+                with WorkBar(console, f"meshing level of detail {scale}") as bar:
+                    row, remarks = self._write(path, representation, scale, bar)
+            except EmptySurfaceError as error:
+                console.print(f"{error}; it is not written.", highlight=False, soft_wrap=True)
+                empty += 1
+                continue
             for remark in remarks:
                 console.print(f"{path}: {remark}", highlight=False, soft_wrap=True)
             rows.append({"file": str(path), **row})
+        if empty and not rows:
+            raise EmptySurfaceError(
+                f"{self.model} has no surface at the iso level {self.iso_level:g}, so no mesh was "
+                "written; choose another iso level, or fit a mesh that encloses samples"
+            )
         if self.json:
             print_json(rows)
         else:
@@ -104,6 +115,10 @@ class Extract:
             )
             return {"vertices": vertices, "faces": faces}, []
         mesh = extract_level(representation, scale, iso_level=self.iso_level, progress=bar)
+        if not len(mesh.faces):
+            raise EmptySurfaceError(
+                f"{path} would have no faces: no sample reaches the iso level {self.iso_level:g}"
+            )
         facts: dict[str, Any] = {}
         remarks = []
         if self.sharp:

@@ -43,7 +43,7 @@ def find_closed_parts(mesh: TriangleMesh) -> ClosedParts:
     for pairs in neighbor_pairs(mesh.faces, len(mesh.vertices)):
         join_neighbors(links, pairs, one_sided)
         np.add.at(pairs_of, pairs >> 32, 1)
-    labels = np.empty(count, dtype=dtype)
+    labels: Ints = np.empty(count, dtype=dtype)
     parts = _label_closed(links, pairs_of, labels)
     volumes = np.zeros(parts)
     _add_volumes(mesh.vertices, mesh.faces, labels, np.full(parts, -1), volumes)

@@ -35,7 +35,7 @@ def count_components(vertices: Floats, faces: Ints) -> Components:
     faces : (f, 3) indices in [0, v). Degenerate faces join their corners too.
     """
     dtype = np.int32 if len(vertices) < 1 << 31 else np.int64
-    parents = np.full(len(vertices), -1, dtype=dtype)
+    parents: Ints = np.full(len(vertices), -1, dtype=dtype)
     count = int(_join_corners(faces, parents))
     sums = np.zeros((count, 2))
     _measure_components(vertices, faces, parents, sums)

@@ -47,7 +47,7 @@ def find_far_faces(mesh: TriangleMesh) -> FarFaces | None:
     reach = _FAR * float((high - low).max())
     low, high = low - reach, high + reach
     lowest, highest = mesh.bounds
-    if not reach or (lowest >= low).all() and (highest <= high).all():
+    if not reach or ((lowest >= low).all() and (highest <= high).all()):
         return None
     is_far = ((mesh.vertices < low) | (mesh.vertices > high)).any(axis=1)[mesh.faces].any(axis=1)
     if not is_far.any() or is_far.sum() > max(_MOST_FACES, _MOST_SHARE * len(is_far)):
@@ -58,4 +58,3 @@ def find_far_faces(mesh: TriangleMesh) -> FarFaces | None:
     distances = np.maximum(low - far, far - high).max(axis=1)
     x, y, z = far[distances.argmax()].tolist()
     return FarFaces(int(is_far.sum()), (x, y, z), share)
-

@@ -27,7 +27,7 @@ NO_THICKNESS = 1e-9
 
 def encloses_nothing(volume: float, area: float) -> bool:
     """Whether the volume of a surface is only rounding: its two sides coincide, or it is flat."""
-    return abs(volume) <= NO_THICKNESS * area**1.5
+    return bool(abs(volume) <= NO_THICKNESS * area**1.5)
 
 
 def points_inwards(volume: float, area: float) -> bool:

@@ -17,7 +17,7 @@ from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.packing import Packing
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
-from geom_miner.mesh.diagnosis import Diagnosis, diagnose
+from geom_miner.mesh.diagnosis import diagnose
 from geom_miner.mesh.normalize import grid_for_mesh
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from geom_miner.progress import Progress, silent
