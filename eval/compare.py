@@ -289,6 +289,7 @@ def _add_scores(table: Any, result: dict[str, Any]) -> None:
 
 def _file_kind(path: Path) -> str:
     from eval.clouds.files import CLOUD_SUFFIXES, holds_cloud
+    from geom_miner.file_kinds import describe_wrong_kind
     from geom_miner.media import IMAGE_SUFFIXES
     from geom_miner.mesh import MESH_SUFFIXES
 
@@ -299,5 +300,5 @@ def _file_kind(path: Path) -> str:
         return "cloud"
     if suffix in MESH_SUFFIXES:
         return "mesh"
-    suffixes = dict.fromkeys((*MESH_SUFFIXES, *CLOUD_SUFFIXES, *IMAGE_SUFFIXES))
-    raise MetricError(f"{path} must end in one of: {' '.join(suffixes)}")
+    takes = {"mesh": MESH_SUFFIXES, "point cloud": CLOUD_SUFFIXES, "image": IMAGE_SUFFIXES}
+    raise MetricError(describe_wrong_kind(path, takes))

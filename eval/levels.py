@@ -8,10 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from eval.metrics.image import psnr_sparse
 from eval.metrics.matches import match_clouds
+from eval.metrics.nearest import SearchedPoints
 from eval.metrics.occupancy import iou_off_grid, iou_voxel_sparse
-from eval.metrics.sampling import SurfaceSamples, sample_surface
+from eval.metrics.sampling import sample_surface
 from eval.metrics.source_error import source_errors
 from geom_miner import (
     TriangleMesh,
@@ -114,7 +118,8 @@ def evaluate_shape_levels(
     grid, voxel = occupancy.grid, occupancy.grid.spacing[0]
     reference = sample_surface(source, samples, seed + 1)
     second_reference = sample_surface(source, samples, seed + 2)
-    floor = match_clouds(second_reference.points, reference.points).chamfer_l1 / voxel
+    searched = SearchedPoints(reference.points)
+    floor = match_clouds(second_reference.points, searched).chamfer_l1 / voxel
     levels = []
     for scale in sorted(meshes, reverse=True):
         if on_level is not None:
@@ -123,7 +128,7 @@ def evaluate_shape_levels(
         surface = dict(NO_SURFACE)
         if path is not None:
             mesh = read_mesh(path)
-            surface = _evaluate_surface(mesh, reference, samples, seed, voxel)
+            surface = _evaluate_surface(mesh, searched, reference.normals, samples, seed, voxel)
             surface |= source_errors(mesh, source, seed=seed).summary(voxel)
         decoded, pooled, upsampled, full_target = _decode(model, scale, occupancy.blocks)
         between = voxelize_mesh(
@@ -167,13 +172,18 @@ def evaluate_image_levels(
 
 
 def _evaluate_surface(
-    mesh: TriangleMesh, reference: SurfaceSamples, samples: int, seed: int, voxel: float
+    mesh: TriangleMesh,
+    reference: SearchedPoints,
+    reference_normals: npt.NDArray[np.float64],
+    samples: int,
+    seed: int,
+    voxel: float,
 ) -> dict[str, Any]:
     cloud = sample_surface(mesh, samples, seed)
-    matches = match_clouds(cloud.points, reference.points)
+    matches = match_clouds(cloud.points, reference)
     return {
         "chamfer_l1_voxels": matches.chamfer_l1 / voxel,
-        "normal_consistency": matches.normal_consistency(cloud.normals, reference.normals),
+        "normal_consistency": matches.normal_consistency(cloud.normals, reference_normals),
         "watertight": diagnose(mesh).watertight,
         "vertices": len(mesh.vertices),
         "faces": len(mesh.faces),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 from rich.console import Console
 
-from eval.errors import MethodError
+from eval.errors import CloudError, MethodError
 from eval.progress import StatusProgress
 from geom_miner.command_line import INTERRUPTED
 
@@ -72,13 +72,18 @@ def read_source(settings: ReconstructSettings) -> Source:
     GeomMinerError
         The file cannot be read, or holds no mesh although points are to be drawn on one.
     """
-    from eval.clouds.files import holds_cloud, read_cloud
+    from eval.clouds.files import CLOUD_SUFFIXES, holds_cloud, read_cloud
     from eval.clouds.from_mesh import sample_cloud
     from eval.clouds.point_cloud import PointCloud
     from geom_miner import read_mesh
+    from geom_miner.file_kinds import describe_wrong_kind
+    from geom_miner.mesh import MESH_SUFFIXES
 
     if holds_cloud(settings.source):
         cloud = read_cloud(settings.source)
+    elif settings.source.suffix.lower() not in MESH_SUFFIXES and settings.source.is_file():
+        takes = {"point cloud": CLOUD_SUFFIXES, "mesh": MESH_SUFFIXES}
+        raise CloudError(describe_wrong_kind(settings.source, takes))
     else:
         mesh = read_mesh(settings.source)
         if settings.take_as == "file":

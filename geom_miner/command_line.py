@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
@@ -29,11 +30,15 @@ class Command(Protocol):
 def run_command(work: Callable[[Console], int | None]) -> int:
     """Run a command's work with a console on standard error.
 
+    Log messages and warnings of other packages are not shown: they are about their own calls, and
+    what concerns a user is said by this program.
+
     Returns
     -------
     The exit status: what ``work`` returns, with None for 0; 1 after an error, which is printed as
     one sentence; 130 after an interrupt.
     """
+    keep_logs_off_the_terminal()
     console = Console(stderr=True)
     if not console.is_terminal:
         console = Console(stderr=True, width=_LOG_WIDTH)
@@ -55,6 +60,17 @@ def run_command(work: Callable[[Console], int | None]) -> int:
         )
         return INTERRUPTED
     return 1
+
+
+def keep_logs_off_the_terminal() -> None:
+    """Send log messages and warnings nowhere, unless the process has handlers for them.
+
+    Without any handler Python prints messages from "warning" upwards on standard error.
+    """
+    logging.captureWarnings(True)
+    root = logging.getLogger()
+    if not root.handlers:
+        root.addHandler(logging.NullHandler())
 
 
 def print_error(console: Console, sentence: str) -> None:

@@ -27,6 +27,7 @@ SHARED = {
     "progress",
     "parallel",
     "file_formats",
+    "file_kinds",
 }
 # Rooms of geom_miner; every room may use itself and SHARED.
 ROOMS: dict[str, set[str]] = {
@@ -92,6 +93,8 @@ DOORS = {
     "PIL": ("geom_miner/media/", "eval/"),
     "open3d": ("eval/open3d_loader.py",),
     "zarr": ("geom_miner/media/formats/zarr_folder.py",),
+    "DracoPy": ("geom_miner/mesh/formats/gltf_codecs.py",),
+    "meshopt": ("geom_miner/mesh/formats/gltf_codecs.py",),
 }
 LONGEST_MODULE = 350
 LIGHT = ("torch", "numba", "trimesh", "open3d", "embreex", "triton", "kaolin")

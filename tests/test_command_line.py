@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from geom_miner.command_line import run_command
 from geom_miner.errors import SettingsError
+
+ROOT = Path(__file__).parents[1]
 
 
 def raising(error: BaseException) -> Callable[[Console], int | None]:
@@ -58,3 +63,24 @@ def test_a_problem_is_one_sentence(
 def test_a_mistake_of_ours_keeps_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError):
         run_command(raising(ZeroDivisionError()))
+
+
+NOISY = """
+import logging, sys, warnings
+from geom_miner.command_line import run_command
+
+
+def work(console):
+    logging.getLogger("trimesh").warning("a message of a library")
+    logging.error("another one")
+    warnings.warn("a warning of a library")
+    console.print("what the program says")
+
+
+sys.exit(run_command(work))
+"""
+
+
+def test_log_messages_and_warnings_of_libraries_do_not_reach_the_terminal() -> None:
+    done = subprocess.run([sys.executable, "-c", NOISY], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "what the program says\n")

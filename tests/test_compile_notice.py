@@ -23,3 +23,13 @@ def test_only_the_first_compilation_within_is_announced(caplog: pytest.LogCaptur
     assert len(caplog.messages) == 1
     double(1j)
     assert len(caplog.messages) == 1  # compiled outside of the announced function
+
+
+def test_an_announcement_within_another_is_silent(caplog: pytest.LogCaptureFixture) -> None:
+    @njit
+    def tripled(x: float) -> float:
+        return 3 * x
+
+    with announce_compiling("the whole", 9), announce_compiling("a part", 3):
+        assert tripled(2.0) == 6.0
+    assert caplog.messages == ["compiling the whole: about 9 seconds, once on this machine"]

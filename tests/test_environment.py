@@ -14,7 +14,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 CONDA_TO_PYPI = {"pytorch": "torch", "python-build": "build"}
 CONDA_ONLY = {"pip", "libusb"}  # the installer itself, and what Open3D loads
-EXTRAS = ("eval", "open3d", "docs", "dev")  # what a checkout gets; gpu stays the user's choice
+# What a checkout gets; gpu stays the user's choice.
+EXTRAS = ("eval", "gltf", "open3d", "docs", "dev")
 
 
 def pyproject() -> dict:

@@ -18,7 +18,9 @@ from tests.shapes import box
 ROOT = Path(__file__).parents[1]
 SHIPPED = ("geom_miner", "eval")
 # Packages of the extras, which a plain installation lacks.
-EXTRAS = ("embreex", "igl", "jinja2", "matplotlib", "open3d", "triton", "zarr")
+EXTRAS = (
+    *("DracoPy", "embreex", "igl", "jinja2", "matplotlib", "meshopt", "open3d", "triton", "zarr"),
+)
 HIDE = f"import sys; sys.modules.update(dict.fromkeys({EXTRAS}))\n"
 # Runs commands given as JSON in one process, since each start would load torch anew.
 RUN_ALL = """

@@ -21,6 +21,7 @@ from eval.clouds.point_cloud import PointCloud
 from eval.errors import CloudError
 from geom_miner.atomic_files import new_file
 from geom_miner.errors import MeshError
+from geom_miner.file_kinds import describe_wrong_kind
 from geom_miner.mesh import count_ply_rows, read_ply_vertices
 
 Floats = npt.NDArray[np.float64]
@@ -49,7 +50,10 @@ def read_cloud(path: StrPath) -> PointCloud:
     path = Path(path)
     # Normals that overflow float64 become infinite and are refused.
     with _errors_that_name(path), np.errstate(over="ignore"):
-        return READERS[_check_suffix(path)](path)
+        reader = READERS.get(path.suffix.lower())
+        if reader is None:
+            raise CloudError(describe_wrong_kind(path, {"point cloud": CLOUD_SUFFIXES}))
+        return reader(path)
 
 
 def write_cloud(path: StrPath, cloud: PointCloud) -> None:
@@ -104,8 +108,8 @@ def _errors_that_name(path: Path) -> Iterator[None]:
 
 def _check_suffix(path: Path) -> str:
     suffix = path.suffix.lower()
-    if suffix not in READERS:
-        raise CloudError(f"point cloud files must end in one of {', '.join(READERS)}, got {path}")
+    if suffix not in WRITERS:
+        raise CloudError(f"point cloud files must end in one of {', '.join(WRITERS)}, got {path}")
     return suffix
 
 

@@ -92,17 +92,20 @@ class ScreenedPoisson:
         cloud = remove_duplicates(source)
         assert cloud.normals is not None
         depth, scale = _octree(options.resolution, nominal=preset.nominal)
+        # Open3D solves in float32, which is too coarse far from the origin.
+        low, high = cloud.bounds
+        middle = low / 2 + high / 2
         prepared = time.monotonic()
         result = run_guarded(
             solve,
-            {"points": cloud.points, "normals": cloud.normals},
+            {"points": cloud.points - middle, "normals": cloud.normals},
             {"depth": depth, "scale": scale, "point_weight": preset.point_weight},
             name="Screened Poisson",
             seconds=options.budget.seconds or _DEFAULT_SECONDS,
             progress=options.progress,
         )
         solved = time.monotonic()
-        mesh = _mesh_of(result, preset.trimmed)
+        mesh = _mesh_of(result, preset.trimmed, middle)
         solver_seconds = float(result.values["seconds"])
         notes = [
             f"Open3D {result.values['version']} on one thread, octree of depth {depth} in a cube "
@@ -151,8 +154,10 @@ def _octree(resolution: int, *, nominal: bool) -> tuple[int, float]:
     return depth, _CUBE_SCALE if nominal else 2**depth / voxels
 
 
-def _mesh_of(result: GuardedResult, trimmed: float) -> TriangleMesh:
-    """The solver's mesh, without the share of the vertices that have the lowest densities.
+def _mesh_of(
+    result: GuardedResult, trimmed: float, middle: npt.NDArray[np.float64]
+) -> TriangleMesh:
+    """The solver's mesh, moved to ``middle``, without the share of vertices of lowest densities.
 
     Raises
     ------
@@ -169,7 +174,7 @@ def _mesh_of(result: GuardedResult, trimmed: float) -> TriangleMesh:
             "Screened Poisson found no surface; check that the normals are consistent, or use a "
             "method that needs none: igr or phase"
         )
-    return TriangleMesh(vertices, faces)
+    return TriangleMesh(vertices + middle, faces)
 
 
 def _trim(

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eval.errors import MetricError
-from eval.metrics.nearest import find_nearest
+from eval.metrics.nearest import SearchedPoints, find_nearest
 
 Floats = npt.NDArray[np.float64]
 
@@ -113,13 +113,17 @@ class CloudMatches:
 
 
 def match_clouds(
-    reconstruction: npt.ArrayLike, reference: npt.ArrayLike, *, device: str = "cpu"
+    reconstruction: npt.ArrayLike | SearchedPoints,
+    reference: npt.ArrayLike | SearchedPoints,
+    *,
+    device: str = "cpu",
 ) -> CloudMatches:
     """Find nearest neighbors in both directions; one search serves all metrics.
 
     Parameters
     ----------
-    reconstruction, reference : (a, d) and (b, d), d 2 or 3, one unit of length.
+    reconstruction, reference : (a, d) and (b, d), d 2 or 3, one unit of length. Give
+        ``SearchedPoints`` for a set that is matched more than once.
     device : where to search, cpu or cuda; see ``find_nearest``.
 
     Raises
@@ -127,16 +131,24 @@ def match_clouds(
     MetricError
         A shape is not (n, 2) or (n, 3), they differ in d, or a coordinate is NaN or infinite.
     """
-    first = _check_points("reconstruction", reconstruction)
-    second = _check_points("reference", reference)
-    if first.shape[1] != second.shape[1]:
+    first = _searched("reconstruction", reconstruction)
+    second = _searched("reference", reference)
+    coordinates = first.points.shape[1], second.points.shape[1]
+    if coordinates[0] != coordinates[1]:
         raise MetricError(
             "reconstruction and reference must have equally many coordinates, "
-            f"got {first.shape[1]} and {second.shape[1]}"
+            f"got {coordinates[0]} and {coordinates[1]}"
         )
     to_reference, in_reference = find_nearest(first, second, device=device)
     to_reconstruction, in_reconstruction = find_nearest(second, first, device=device)
     return CloudMatches(to_reference, to_reconstruction, in_reference, in_reconstruction)
+
+
+def _searched(name: str, points: npt.ArrayLike | SearchedPoints) -> SearchedPoints:
+    if isinstance(points, SearchedPoints):
+        _check_points(name, points.points)
+        return points
+    return SearchedPoints(_check_points(name, points))
 
 
 def _check_points(name: str, values: npt.ArrayLike) -> Floats:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,12 +29,38 @@ NeighborChooser = Callable[["Tensor", "Tensor"], "Tensor"]
 TILE = 1 << 24
 
 
-def find_nearest(points: Floats, cloud: Floats, *, device: str = "cpu") -> tuple[Floats, Indices]:
+class SearchedPoints:
+    """Points for several searches: what a search on the CPU prepares is kept.
+
+    Parameters
+    ----------
+    points : (n, d) float64, finite; this is not checked.
+    """
+
+    def __init__(self, points: Floats) -> None:
+        self.points = points
+
+    @cached_property
+    def order(self) -> Indices:
+        """The order of a tree's leaves, (n,): in it, neighbors are close in memory."""
+        order: Indices = _tree(self.points).indices
+        return order
+
+    @cached_property
+    def ordered_tree(self) -> cKDTree:
+        """A k-d tree of ``points[order]``."""
+        return _tree(self.points[self.order])
+
+
+def find_nearest(
+    points: Floats | SearchedPoints, cloud: Floats | SearchedPoints, *, device: str = "cpu"
+) -> tuple[Floats, Indices]:
     """Find for each point the nearest point of a cloud; any of them if several are equally near.
 
     Parameters
     ----------
-    points, cloud : (n, d) and (m, d) in one unit of length, finite; this is not checked.
+    points, cloud : (n, d) and (m, d) in one unit of length, finite; this is not checked. Give
+        ``SearchedPoints`` for a set that is searched more than once.
     device : cpu, or cuda: Kaolin's search if it is installed, else ``choose_by_differences``.
 
     Returns
@@ -50,28 +77,31 @@ def find_nearest(points: Floats, cloud: Floats, *, device: str = "cpu") -> tuple
     """
     if device not in ("cpu", "cuda"):
         raise MetricError(f"device must be cpu or cuda, got {device!r}")
-    if not len(cloud):
-        return np.full(len(points), np.inf), np.full(len(points), -1, dtype=np.int64)
+    points, cloud = (
+        p if isinstance(p, SearchedPoints) else SearchedPoints(p) for p in (points, cloud)
+    )
+    count = len(points.points)
+    if not len(cloud.points):
+        return np.full(count, np.inf), np.full(count, -1, dtype=np.int64)
     if device == "cpu":
         return nearest_by_tree(points, cloud)
     # Importing PyTorch takes seconds, so only a GPU search does.
     from geom_miner.kernels import choose_device
 
     chooser = kaolin_chooser() or choose_by_differences
-    return nearest_on_device(points, cloud, chooser, choose_device(device))
+    return nearest_on_device(points.points, cloud.points, chooser, choose_device(device))
 
 
-def nearest_by_tree(points: Floats, cloud: Floats) -> tuple[Floats, Indices]:
+def nearest_by_tree(points: SearchedPoints, cloud: SearchedPoints) -> tuple[Floats, Indices]:
     """Search by a k-d tree on all cores; for the arguments see ``find_nearest``.
 
     The search takes longer for distant points: many points of the cloud are about equally far.
     """
-    # Sorted in the order of a tree's leaves, neighbors are close in memory. This makes the search
-    # among points in random order three to five times as fast.
-    order, cloud_order = _tree(points).indices, _tree(cloud).indices
-    sorted_distances, positions = _tree(cloud[cloud_order]).query(points[order], workers=-1)
-    distances, indices = np.empty(len(points)), np.empty(len(points), dtype=np.int64)
-    distances[order], indices[order] = sorted_distances, cloud_order[positions]
+    # The order of leaves makes the search among points in random order three to five times as fast.
+    order = points.order
+    in_order = cloud.ordered_tree.query(points.points[order], workers=-1)
+    distances, indices = np.empty(len(order)), np.empty(len(order), dtype=np.int64)
+    distances[order], indices[order] = in_order[0], cloud.order[in_order[1]]
     return distances, indices
 
 

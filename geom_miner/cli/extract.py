@@ -70,6 +70,7 @@ class Extract:
                 f"{self.model} holds no distance, which alone tells where sharp edges run; fit it "
                 "with --target distance, or leave --sharp out"
             )
+        self._check_precision(representation, min(wanted or [0]))
         make_folder(self.output)
         rows: list[dict[str, Any]] = []
         empty = 0
@@ -95,6 +96,15 @@ class Extract:
         else:
             print_rows(str(self.model), rows)
 
+    def _check_precision(self, representation: Representation, finest: int) -> None:
+        """Refuse a format that is too coarse for the finest level, before any is meshed."""
+        from geom_miner.mesh.files import check_precision
+        from geom_miner.mesh.precision import grid_needs_double, largest_of_grid
+
+        grid = representation.grid.at_scale(finest)
+        path = self.output / f"lod_{finest}.{self.format}"
+        check_precision(path, largest_of_grid(grid), double=grid_needs_double(grid))
+
     def _write(
         self, path: Path, representation: Representation, scale: int, bar: WorkBar
     ) -> tuple[dict[str, Any], list[str]]:
@@ -102,6 +112,7 @@ class Extract:
         from geom_miner.extract.level_of_detail import extract_level, write_level_ply
         from geom_miner.extract.sharpening import sharpen
         from geom_miner.mesh.files import write_mesh
+        from geom_miner.mesh.precision import grid_needs_double
 
         comments = _mesh_comments(representation.info, scale)
         if self.format == "ply" and self.triangles is None and not self.sharp:
@@ -119,6 +130,7 @@ class Extract:
             raise EmptySurfaceError(
                 f"{path} would have no faces: no sample reaches the iso level {self.iso_level:g}"
             )
+        double = grid_needs_double(representation.grid.at_scale(scale))
         facts: dict[str, Any] = {}
         remarks = []
         if self.sharp:
@@ -127,26 +139,29 @@ class Extract:
             if mesh is smooth:
                 remarks.append("no sharp edge found; the mesh is as without --sharp.")
         if self.triangles is not None:
-            mesh, report = _decimate(mesh, self.triangles)
+            mesh, report = _decimate(mesh, self.triangles, double=double)
             facts |= {
                 "triangles_requested": report.requested,
                 "triangles_before": report.before,
                 "watertight": report.result.watertight,
             }
             remarks.append(report.sentence())
-        write_mesh(path, mesh, comments=comments)
+        write_mesh(path, mesh, comments=comments, double=double)
         return {"vertices": len(mesh.vertices), "faces": len(mesh.faces), **facts}, remarks
 
 
-def _decimate(mesh: TriangleMesh, triangles: int) -> tuple[TriangleMesh, DecimationReport]:
-    """The mesh within the budget, and a report on it in single precision, as files have it."""
+def _decimate(
+    mesh: TriangleMesh, triangles: int, *, double: bool
+) -> tuple[TriangleMesh, DecimationReport]:
+    """The mesh within the budget, and a report on it in the precision that the file has."""
     import numpy as np
 
     from geom_miner.extract.decimation import decimate, report_decimation
     from geom_miner.mesh.triangle_mesh import TriangleMesh
 
     small = decimate(mesh, triangles)
-    written = TriangleMesh(small.vertices.astype(np.float32), small.faces)
+    stored = np.float64 if double else np.float32
+    written = TriangleMesh(small.vertices.astype(stored).astype(np.float64), small.faces)
     return small, report_decimation(mesh, written, triangles)
 
 

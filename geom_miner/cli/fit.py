@@ -14,6 +14,7 @@ from geom_miner.cli.answers import print_json, print_rows
 from geom_miner.cli.options import Device, Output, device_of
 from geom_miner.cli.voxelizing import target_of_image_file, target_of_mesh_file
 from geom_miner.errors import SettingsError
+from geom_miner.file_kinds import describe_wrong_kind
 from geom_miner.fit.presets import PRESETS, default_preset, preset
 from geom_miner.fit.settings import FitSettings
 from geom_miner.kernels.registry import BACKENDS
@@ -94,6 +95,7 @@ class Fit:
     def _read_target(self, console: Console) -> Target:
         if is_image(self.source):
             return target_of_image_file(self.source, self.settings)
+        _check_mesh(self.source)
         target = self.target
         if target == "auto":
             target = PRESETS[choose_preset(self.preset, self.source, target)].target
@@ -131,6 +133,17 @@ class Fit:
                 "scales": scales,
             }
         )
+
+
+def _check_mesh(source: Path) -> None:
+    """Refuse a source that is neither a mesh nor an image, by its suffix."""
+    from geom_miner.media.images import IMAGE_SUFFIXES
+    from geom_miner.mesh.files import MESH_SUFFIXES
+
+    # What is missing or a folder is answered where meshes are read.
+    if source.suffix.lower() not in MESH_SUFFIXES and source.is_file():
+        takes = {"mesh": MESH_SUFFIXES, "image": IMAGE_SUFFIXES}
+        raise SettingsError(describe_wrong_kind(source, takes))
 
 
 def is_image(source: Path) -> bool:

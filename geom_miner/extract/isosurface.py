@@ -28,6 +28,7 @@ from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.mesh.formats.ply_writer import write_ply_slabs
+from geom_miner.mesh.precision import grid_needs_double
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from geom_miner.progress import Progress, silent
 
@@ -187,7 +188,8 @@ def extract_to_ply(
 ) -> tuple[int, int]:
     """Write the mesh of ``extract_mesh`` as PLY, without ever holding it in memory.
 
-    The file's bytes are those of ``write_mesh``.
+    The file's bytes are those of ``write_mesh``, with float64 positions where float32's step
+    exceeds a hundredth of a voxel.
 
     Returns
     -------
@@ -209,7 +211,7 @@ def extract_to_ply(
         )
     with new_file(path, MeshError) as stream:
         slabs = surface.vertex_slabs(), surface.face_slabs()
-        write_ply_slabs(stream, counts, *slabs, comments=comments)
+        write_ply_slabs(stream, counts, *slabs, comments=comments, double=grid_needs_double(grid))
     return counts
 
 

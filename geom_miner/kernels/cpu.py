@@ -56,6 +56,7 @@ def prepare() -> None:
         evaluate(architecture, state.parameters, position)
 
 
+@announce_compiling("the decoding part of the CPU kernel", 15)
 def evaluate(architecture: MLPArchitecture, parameters: Tensor, coordinates: Tensor) -> Tensor:
     """See ``reference.evaluate``; float32 on the CPU only."""
     positions = coordinates.numpy()

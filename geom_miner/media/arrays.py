@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from geom_miner.atomic_files import new_file
 from geom_miner.errors import MediaError
+from geom_miner.file_kinds import describe_wrong_kind, kind_of_file
 
 
 def read_array(path: Path | str) -> npt.NDArray[np.float64]:
@@ -20,6 +21,8 @@ def read_array(path: Path | str) -> npt.NDArray[np.float64]:
     MediaError
         The file is missing, cut short, no NPY file, or holds something other than numbers.
     """
+    if kind_of_file(path) not in (None, "array"):
+        raise MediaError(describe_wrong_kind(path, {"array": (".npy",)}))
     try:
         array = np.load(path, allow_pickle=False)
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":

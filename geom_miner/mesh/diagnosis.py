@@ -63,6 +63,8 @@ class Diagnosis:
     """Surface area in squared world units; a sheet whose two sides both have faces counts twice."""
     far: FarFaces | None
     """A few faces far from all others, if there are any."""
+    notes: tuple[str, ...] = ()
+    """What the reader of the mesh's file left out or had to guess, in sentences."""
 
     @property
     def encloses_nothing(self) -> bool:
@@ -78,7 +80,7 @@ class Diagnosis:
         return self.closed and self.volume < 0 and not self.encloses_nothing
 
     def sentences(self) -> list[str]:
-        """The diagnosis in plain words: first the verdict, then one sentence for each fault."""
+        """The diagnosis in plain words: the verdict, the reader's notes, a sentence per fault."""
         facing = ["The faces point inwards."] if self.points_inwards else []
         return [self.verdict(), *self.faults(), *facing]
 
@@ -101,8 +103,8 @@ class Diagnosis:
         return "is not closed"
 
     def faults(self) -> list[str]:
-        """One sentence for each fault."""
-        findings = []
+        """The reader's notes, then one sentence for each fault."""
+        findings = list(self.notes)
         if self.rounded_vertices:
             findings.append(
                 f"{self.rounded_vertices:,} vertices differ from others only by rounding and were "
@@ -168,6 +170,7 @@ def diagnose(mesh: TriangleMesh) -> Diagnosis:
         volume=measures.volume,
         area=measures.area,
         far=find_far_faces(mesh),
+        notes=mesh.notes,
     )
 
 

@@ -9,13 +9,17 @@ from pathlib import Path
 from geom_miner.atomic_files import new_file
 from geom_miner.errors import MeshError
 from geom_miner.file_formats import collect_formats
+from geom_miner.file_kinds import describe_wrong_kind
 from geom_miner.mesh.formats.protocol import MeshReader, MeshWriter
+from geom_miner.mesh.precision import float32_step, largest_of_mesh, mesh_needs_double
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 
 READERS: dict[str, MeshReader] = collect_formats("geom_miner.mesh.formats", "READERS")
 WRITERS: dict[str, MeshWriter] = collect_formats("geom_miner.mesh.formats", "WRITERS")
 MESH_SUFFIXES = tuple(READERS)
 WRITABLE_MESH_SUFFIXES = tuple(WRITERS)
+# Names of the formats that cannot store positions more precisely than float32 does.
+_SINGLE_PRECISION: dict[str, str] = collect_formats("geom_miner.mesh.formats", "SINGLE_PRECISION")
 
 StrPath = str | os.PathLike[str]
 
@@ -36,7 +40,11 @@ def read_mesh(path: StrPath) -> TriangleMesh:
     path = Path(path)
     if path.is_dir():
         raise MeshError(f"{path} is a folder; give a mesh file inside it")
-    reader = READERS[_check_suffix(path, MESH_SUFFIXES)]
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        if not path.exists():
+            raise MeshError(f"{path} does not exist; check the path")
+        raise MeshError(describe_wrong_kind(path, {"mesh": MESH_SUFFIXES}))
     try:
         if path.stat().st_size == 0:
             raise MeshError(f"{path} is empty (0 bytes); copy or export it again")
@@ -57,33 +65,54 @@ def read_mesh(path: StrPath) -> TriangleMesh:
 
 
 def write_mesh(
-    path: StrPath, mesh: TriangleMesh, *, comments: Sequence[str] = (), double: bool = False
+    path: StrPath, mesh: TriangleMesh, *, comments: Sequence[str] = (), double: bool | None = None
 ) -> None:
     """Write a mesh in the format of the file's suffix, completely or not at all.
 
     Parameters
     ----------
-    comments : lines for the header of a PLY file; the other formats ignore them.
-    double : write PLY positions in float64 instead of float32.
+    comments : lines for the header of a PLY or GLB file; the other formats ignore them.
+    double : keep positions in double precision: PLY stores float64, GLB float32 relative to a
+        float64 translation, OBJ and OFF 17 digits. By default where float32's step at the largest
+        coordinate exceeds 1e-5 of the mesh's longest side.
 
     Raises
     ------
     MeshError
-        The suffix is unknown, or the file cannot be written. An earlier file of this name is left
-        as it was.
+        The suffix is unknown, the format cannot keep the precision, or the file cannot be written.
+        An earlier file of this name is left as it was.
     """
     path = Path(path)
-    writer = WRITERS[_check_suffix(path, WRITABLE_MESH_SUFFIXES)]
+    writer = WRITERS[_check_suffix(path)]
+    double = mesh_needs_double(mesh) if double is None else double
+    check_precision(path, largest_of_mesh(mesh), double=double)
     with new_file(path, MeshError) as stream:
         writer(stream, mesh, comments=comments, double=double)
 
 
-def _check_suffix(path: Path, suffixes: tuple[str, ...]) -> str:
-    """The suffix of a mesh file in lower case, if it is one of ``suffixes``."""
-    suffix = path.suffix.lower()
-    if suffix not in suffixes:
+def check_precision(path: StrPath, largest: float, *, double: bool) -> None:
+    """Refuse a file whose format stores float32 only, if that is too coarse.
+
+    Parameters
+    ----------
+    largest : magnitude of the largest coordinate.
+    double : whether float64 is needed.
+    """
+    name = _SINGLE_PRECISION.get(Path(path).suffix.lower())
+    if name is not None and double:
+        kept = ", ".join(s for s in WRITABLE_MESH_SUFFIXES if s not in _SINGLE_PRECISION)
         raise MeshError(
-            f"mesh files must end in one of {', '.join(suffixes)}, got {path}; "
-            "convert the mesh or rename the file"
+            f"{path} must keep coordinates up to {largest:,.6g} in double precision, and {name} "
+            f"stores float32, with steps of {float32_step(largest):.2g} there; write one of "
+            f"{kept}, or move the shape to the origin before"
+        )
+
+
+def _check_suffix(path: Path) -> str:
+    """The suffix of a mesh file in lower case, if it can be written."""
+    suffix = path.suffix.lower()
+    if suffix not in WRITERS:
+        raise MeshError(
+            f"mesh files must end in one of {', '.join(WRITERS)}, got {path}; choose another name"
         )
     return suffix

@@ -27,6 +27,8 @@ class TriangleMesh:
         Positions in the mesh's own (world) units; finite.
     faces : (f, 3) int32 or int64
         Vertex indices in [0, v).
+    notes : sentences on what a reader left out of the file or had to guess, for the user; each
+        ends with a period. A mesh that is made from another one has none.
 
     Raises
     ------
@@ -36,6 +38,7 @@ class TriangleMesh:
 
     vertices: npt.NDArray[np.float64]
     faces: npt.NDArray[np.integer]
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         vertices, faces = np.asarray(self.vertices), np.asarray(self.faces)

@@ -19,8 +19,8 @@ def merge_identical_vertices(mesh: TriangleMesh) -> TriangleMesh:
 
     This reconnects faces that a file stored apart: STL shares no vertices, and other formats
     split vertices where a normal or a texture coordinate changes. Vertices keep the order of
-    their first occurrence, and unused vertices stay. A mesh without vertices of equal position is
-    returned as it is. -0.0 and 0.0 are equal.
+    their first occurrence, and unused vertices and the notes stay. A mesh without vertices of
+    equal position is returned as it is. -0.0 and 0.0 are equal.
     """
     return _merged(mesh, mesh.vertices)
 
@@ -64,4 +64,5 @@ def _merged(mesh: TriangleMesh, labels: npt.NDArray[np.float64]) -> TriangleMesh
         return mesh
     kept = mesh.vertices[numbers == 0]
     renumber(numbers)
-    return TriangleMesh(kept, numbers[mesh.faces].astype(mesh.faces.dtype, copy=False))
+    faces = numbers[mesh.faces].astype(mesh.faces.dtype, copy=False)
+    return TriangleMesh(kept, faces, mesh.notes)

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import IO
 
 from geom_miner.errors import ModelFileError
+from geom_miner.file_kinds import KINDS, describe_wrong_kind, kind_of_file
 
 SIGNATURE = b"\x89MINER\r\n"
 VERSION = 1
@@ -92,7 +93,9 @@ def _check_start(path: Path, file: IO[bytes], size: int) -> None:
     if size == 0:
         raise ModelFileError(f"{path} is empty; copy it again or fit it anew")
     if file.read(len(SIGNATURE)) != SIGNATURE:
-        raise ModelFileError(f"{path} is not a geom_miner model; fit one with `geom-miner fit`")
+        if kind_of_file(path) in (None, "model"):
+            raise ModelFileError(f"{path} is not a geom_miner model; fit one with `geom-miner fit`")
+        raise ModelFileError(describe_wrong_kind(path, {"model": KINDS["model"]}))
     version = file.read(4)
     if len(version) < 4:
         raise ModelFileError(f"{path} is cut short in its first bytes; copy it again")

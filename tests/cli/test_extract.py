@@ -4,12 +4,13 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from geom_miner import diagnose, extract_level, load_model, read_mesh, write_mesh
+from geom_miner import diagnose, extract_level, load_model, read_mesh, save_model, write_mesh
 from geom_miner.extract.isosurface import Isosurface
 from tests.cli.conftest import Run
 from tests.shapes import box
@@ -188,3 +189,20 @@ def test_only_a_distance_tells_sharp_edges(tmp_path: Path, run: Run) -> None:
     assert outcome.status == 1
     assert "--target distance" in outcome.err
     assert not (tmp_path / "out").exists()
+
+
+def test_far_from_the_origin_no_vertices_collapse(made: Path, tmp_path: Path, run: Run) -> None:
+    near, place = load_model(made / "sphere.miner"), np.array([448262.0, 5412345.0, 312.0])
+    origin = tuple((near.grid.origin + place).tolist())
+    save_model(tmp_path / "far.miner", replace(near, grid=replace(near.grid, origin=origin)))
+    whole = extract_level(near, 0)
+    for form in ("ply", "glb", "obj", "off"):
+        outcome = run("extract", tmp_path / "far.miner", "-o", tmp_path, "--format", form)
+        assert outcome.status == 0
+        mesh = read_mesh(tmp_path / f"lod_0.{form}")
+        assert len(mesh.vertices) == len(whole.vertices)
+        assert np.abs(mesh.vertices - place - whole.vertices).max() < 1e-6
+    outcome = run("extract", tmp_path / "far.miner", "-o", tmp_path / "stl", "--format", "stl")
+    assert outcome.status == 1
+    assert "STL stores float32, with steps of 0.5 there; write one of" in outcome.err
+    assert not (tmp_path / "stl").exists()

@@ -202,7 +202,7 @@ def test_images(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     [
         ("missing.ply", "small.ply", "does not exist"),
         ("small.ply", "picture.png", "both files must be meshes or both images"),
-        ("notes.txt", "small.ply", "must end in one of"),
+        ("notes.txt", "small.ply", "notes.txt is a text (TXT) and must be a mesh"),
     ],
 )
 def test_failures_are_one_sentence(

@@ -204,8 +204,9 @@ def test_files_of_the_wrong_kind_are_refused(
     )
     assert main(command(tmp_path / "no.ply", tmp_path / "out.ply")) == 1
     assert "no.ply does not exist" in capsys.readouterr().err
+    (tmp_path / "no.txt").write_text("1 2 3")
     assert main(command(tmp_path / "no.txt", tmp_path / "out.ply")) == 1
-    assert "mesh files must end in one of" in capsys.readouterr().err
+    assert "no.txt is a text (TXT) and must be a point cloud" in capsys.readouterr().err
     flat = tmp_path / "flat.npy"
     np.save(flat, LINE)
     assert main(command(flat, tmp_path / "out.npz", method="poisson")) == 1

@@ -60,6 +60,13 @@ def test_split_vertices_are_merged_first() -> None:
     assert diagnosis.items() >= {**CLEAN, "components": 1, "vertices": len(soup)}.items()
 
 
+def test_what_a_reader_left_out_is_said_after_the_verdict() -> None:
+    soup = TriangleMesh(box().triangles.reshape(-1, 3), np.arange(36).reshape(-1, 3), ("Mind it.",))
+    diagnosis = diagnose(soup)
+    assert diagnosis.notes == ("Mind it.",)
+    assert diagnosis.sentences()[1] == "Mind it."
+
+
 def test_a_missing_face_opens_three_edges() -> None:
     diagnosis = diagnose(with_faces(box(), box().faces[1:]))
     assert (diagnosis.open_edges, diagnosis.closed, diagnosis.watertight) == (3, False, False)

@@ -21,7 +21,7 @@ class MeshWriter(Protocol):
     Parameters
     ----------
     comments : lines for the file's header, if the format has one.
-    double : write positions in float64 instead of float32, if the format can.
+    double : float32 is too coarse: keep positions in double precision.
     """
 
     def __call__(

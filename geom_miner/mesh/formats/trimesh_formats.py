@@ -1,4 +1,4 @@
-"""OBJ, STL, OFF, GLB and GLTF files, read and written by trimesh."""
+"""OBJ, STL and OFF files, read and written by trimesh."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import IO, Any
 import numpy as np
 
 from geom_miner.errors import MeshError
+from geom_miner.mesh.precision import largest_of_mesh
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from geom_miner.mesh.weld import merge_identical_vertices
 
@@ -63,15 +64,21 @@ def write_by_trimesh(
     comments: Sequence[str] = (),
     double: bool = False,
 ) -> None:
-    """Write a mesh as ``file_type``, such as "obj"; comments and double precision are ignored."""
+    """Write a mesh as ``file_type``, such as "obj"; comments are ignored.
+
+    Parameters
+    ----------
+    double : write 17 significant digits in texts instead of 9; STL is not asked for it.
+    """
     import trimesh
 
     whole = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
     options: dict[str, Any] = {}
     if file_type in ("obj", "off"):
-        # The option counts decimals. Nine significant digits restore float32 exactly.
-        largest = float(np.abs(mesh.vertices).max()) if len(mesh.vertices) else 1.0
-        options["digits"] = max(8, 9 - math.floor(math.log10(largest))) if largest > 0 else 8
+        # The option counts decimals. Nine significant digits restore float32 exactly, 17 float64.
+        largest = largest_of_mesh(mesh) or 1.0
+        significant = 17 if double else 9
+        options["digits"] = max(8, significant - math.floor(math.log10(largest)))
     if file_type == "obj":
         options["header"] = None
     content: Any = whole.export(file_type=file_type, **options)
@@ -90,6 +97,7 @@ WRITERS = {
     ".obj": partial(write_by_trimesh, "obj"),
     ".stl": partial(write_by_trimesh, "stl"),
     ".off": partial(write_by_trimesh, "off"),
-    ".glb": partial(write_by_trimesh, "glb"),
 }
-READERS = dict.fromkeys((*WRITERS, ".gltf"), read_by_trimesh)
+READERS = dict.fromkeys(WRITERS, read_by_trimesh)
+# Formats that store float32 only, and their names.
+SINGLE_PRECISION = {".stl": "STL"}

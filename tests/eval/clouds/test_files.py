@@ -266,8 +266,9 @@ def test_files_that_are_not_there_or_of_another_kind(tmp_path: Path) -> None:
     (tmp_path / "scan.las").write_text("1 2 3")
     assert "does not exist" in reason(tmp_path / "none.xyz")
     assert "is a folder" in reason(tmp_path / "folder.npy")
-    assert "point cloud files must end in one of .ply, .xyz, .npy, .npz" in reason(
-        tmp_path / "scan.las"
+    assert (
+        "scan.las is a point cloud (LAS), a format that is not read; convert it to one of .ply, "
+        ".xyz, .npy, .npz" in reason(tmp_path / "scan.las")
     )
     for suffix in SUFFIXES:
         (tmp_path / f"empty{suffix}").touch()

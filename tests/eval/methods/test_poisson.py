@@ -24,6 +24,7 @@ needs_open3d = pytest.mark.skipif(
 )
 
 CENTER = (10.0, -20.0, 30.0)
+SMALL = Options(resolution=64)
 FLAT_CLOUD = PointCloud([[0.0, 0], [1, 0]], [[1.0, 0], [1, 0]])
 
 
@@ -53,6 +54,19 @@ def test_a_sphere_comes_back_closed_and_in_position(ball: Reconstruction) -> Non
     assert np.abs(radii - 2).mean() < 0.05 * voxel
     assert diagnose(mesh).watertight
     assert mesh.volume == pytest.approx(4 / 3 * np.pi * 8, rel=0.01)
+
+
+@needs_open3d
+def test_far_from_the_origin_the_surface_is_the_same() -> None:
+    """Open3D computes in float32, whose step is 0.5 at the coordinates of a map projection."""
+    cloud, place = sphere_cloud(4000, radius=2.0), np.array([448262.0, 5412345.0, 312.0])
+    near, far = (
+        mesh_of(POISSON.reconstruct(PointCloud(cloud.points + shift, cloud.normals), SMALL))
+        for shift in (0.0, place)
+    )
+    assert far.faces.shape == near.faces.shape
+    # Adding the place rounds the points to 1e-9; the solver rounds to 1e-7.
+    assert np.abs(far.vertices - place - near.vertices).max() < 1e-5
 
 
 @needs_open3d

@@ -16,6 +16,7 @@ from hypothesis.extra.numpy import arrays
 from eval.errors import MetricError
 from eval.metrics import nearest
 from eval.metrics.nearest import (
+    SearchedPoints,
     choose_by_differences,
     find_nearest,
     kaolin_chooser,
@@ -69,9 +70,26 @@ def check(
     assert (distances <= true * (1 + 1e-14) + slack).all()
 
 
+def by_tree(points: Floats, cloud: Floats) -> tuple[Floats, npt.NDArray[np.int64]]:
+    return nearest_by_tree(SearchedPoints(points), SearchedPoints(cloud))
+
+
+def test_searches_of_the_same_points_agree() -> None:
+    points, cloud = SearchedPoints(scattered(300, 3, 6)), SearchedPoints(scattered(400, 3, 7))
+    first, again = find_nearest(points, cloud), find_nearest(points, cloud)
+    alone, back = find_nearest(points.points, cloud.points), find_nearest(cloud, points)
+    for one, other in (
+        (first, again),
+        (first, alone),
+        (back, by_tree(cloud.points, points.points)),
+    ):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])
+
+
 @given(pair=pairs)
 def test_the_tree_finds_the_nearest(pair: tuple[Floats, Floats]) -> None:
-    check(nearest_by_tree(*pair), *pair, slack=0)
+    check(by_tree(*pair), *pair, slack=0)
 
 
 @settings(max_examples=50)
@@ -87,12 +105,12 @@ def test_differences_find_the_nearest(pair: tuple[Floats, Floats], tile: int) ->
 def test_the_tensor_search_equals_the_tree(d: int) -> None:
     # Multiples of 2**-20 stay what they are in float32, and so do their differences.
     points, cloud = (np.round(scattered(2000, d, seed) * 2**20) / 2**20 for seed in (0, 1))
-    by_tree, by_tensor = (
-        nearest_by_tree(points, cloud),
+    exact, by_tensor = (
+        by_tree(points, cloud),
         nearest_on_device(points, cloud, choose_by_differences, "cpu"),
     )
-    np.testing.assert_array_equal(by_tree[1], by_tensor[1])
-    np.testing.assert_allclose(by_tree[0], by_tensor[0], rtol=1e-14, atol=0)
+    np.testing.assert_array_equal(exact[1], by_tensor[1])
+    np.testing.assert_allclose(exact[0], by_tensor[0], rtol=1e-14, atol=0)
 
 
 @pytest.mark.parametrize("d", [2, 3])
@@ -102,7 +120,7 @@ def test_near_points_far_from_the_origin_keep_their_distances(d: int, scale: flo
     points = cloud[::-1] + scattered(500, d, 1) * 1e-5 * scale
     neighbors = nearest_on_device(points, cloud, choose_by_differences, "cpu")
     np.testing.assert_array_equal(neighbors[1], np.arange(500)[::-1])
-    np.testing.assert_allclose(neighbors[0], nearest_by_tree(points, cloud)[0], rtol=1e-12, atol=0)
+    np.testing.assert_allclose(neighbors[0], by_tree(points, cloud)[0], rtol=1e-12, atol=0)
 
 
 def test_clouds_larger_than_a_tile() -> None:
@@ -115,7 +133,7 @@ def test_clouds_larger_than_a_tile() -> None:
 def test_one_position_for_all_points() -> None:
     points = np.full((4, 2), 3.25)
     for neighbors in (
-        nearest_by_tree(points, points),
+        by_tree(points, points),
         nearest_on_device(points, points, choose_by_differences, "cpu"),
     ):
         assert neighbors[0].tolist() == [0.0] * 4
@@ -139,7 +157,7 @@ def test_no_points_have_no_neighbors() -> None:
 def test_inputs_are_left_alone() -> None:
     points, cloud = scattered(50, 3, 4), scattered(60, 3, 5)
     copies = points.copy(), cloud.copy()
-    nearest_by_tree(points, cloud)
+    by_tree(points, cloud)
     nearest_on_device(points, cloud, choose_by_differences, "cpu")
     assert np.array_equal(points, copies[0])
     assert np.array_equal(cloud, copies[1])
