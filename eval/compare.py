@@ -124,8 +124,9 @@ def compare_meshes(settings: CompareSettings) -> dict[str, Any]:
     reference = read_mesh(settings.reference)
     low, high = reference.bounds
     diagonal = float(np.linalg.norm(high - low))
-    if not diagonal > 0:
-        raise MetricError(f"{settings.reference} has no extent; give a mesh with a surface")
+    for path, mesh in ((settings.reconstruction, reconstruction), (settings.reference, reference)):
+        if not mesh.area > 0:
+            raise MetricError(f"{path} has no area; give a mesh with a surface")
     threshold = settings.threshold * diagonal
     check_threshold(threshold)
     samples = affordable_samples(settings.samples, reconstruction, reference)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from geom_miner.mesh.measures import points_inwards
+from geom_miner.mesh.measures import Measures, points_inwards
 
 # Numba is untyped.
 # mypy: disallow-untyped-decorators=False
@@ -24,7 +24,7 @@ class Components(NamedTuple):
     inverted_components: int
 
 
-def count_components(vertices: Floats, faces: Ints) -> Components:
+def count_components(vertices: Floats, faces: Ints, measures: Measures) -> Components:
     """Count the connected components that have a face, and those whose faces point inwards.
 
     Takes 4 bytes for each vertex and 16 for each component.
@@ -33,10 +33,13 @@ def count_components(vertices: Floats, faces: Ints) -> Components:
     ----------
     vertices : (v, 3) positions.
     faces : (f, 3) indices in [0, v). Degenerate faces join their corners too.
+    measures : of all faces, which a single component shares.
     """
     dtype = np.int32 if len(vertices) < 1 << 31 else np.int64
     parents: Ints = np.full(len(vertices), -1, dtype=dtype)
     count = int(_join_corners(faces, parents))
+    if count == 1:
+        return Components(1, int(points_inwards(measures.volume, measures.area)))
     sums = np.zeros((count, 2))
     _measure_components(vertices, faces, parents, sums)
     return Components(count, sum(points_inwards(volume, area) for volume, area in sums.tolist()))

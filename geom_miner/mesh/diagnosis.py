@@ -187,9 +187,9 @@ def _examine(merged: TriangleMesh) -> _Findings:
     from geom_miner.mesh.measures import measure_mesh
 
     vertices, faces = merged.vertices, merged.faces
+    measures = measure_mesh(vertices, faces)
     with ThreadPoolExecutor(1) as pool:
         # Counting components keeps one core busy while the other cores count edges.
-        components = pool.submit(count_components, vertices, faces)
+        components = pool.submit(count_components, vertices, faces, measures)
         edges = count_edges(faces, len(vertices))
-        measures = measure_mesh(vertices, faces)
     return _Findings(edges, measures, components.result())

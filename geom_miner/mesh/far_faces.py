@@ -9,7 +9,7 @@ import numpy as np
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 
 # Faces whose corners show where most of the surface lies; more would move the box little.
-_SAMPLED_FACES = 1 << 12
+_SAMPLED_FACES = 1 << 10
 # Share of these corners that may lie beyond the box of most corners, at each end of each axis.
 _BEYOND = 0.1
 # A corner is far if it lies more than this many sides away from that box. Dense detail on a coarse

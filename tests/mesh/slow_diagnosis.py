@@ -23,12 +23,14 @@ def slowly_diagnosed(mesh: TriangleMesh) -> Diagnosis:
     pairs = per_edge == 2
     consistent = forward[pairs] == 1
     areas_zero, area, volume = _areas_and_volume(merged.vertices, proper)
+    measures = _component_measures(merged, faces)
     return Diagnosis(
         vertices=len(mesh.vertices),
         faces=len(mesh.faces),
-        components=len(_component_measures(merged, faces)),
+        components=len(measures),
         inverted_components=sum(
-            volume < -1e-9 * area**1.5 for volume, area in _component_measures(merged, faces)
+            part_volume < -1e-9 * part_area**1.5
+            for part_volume, part_area in ([(volume, area)] if len(measures) == 1 else measures)
         ),
         rounded_vertices=0,
         open_edges=int(np.count_nonzero(per_edge == 1)),
