@@ -9,6 +9,7 @@
 #   IMAGE        picture for `make image`
 #   WORKERS      test processes side by side (default: 2; 0 runs all in one)
 #   CONFIG       file for `make evaluate` (default: configs/eval/default.yaml)
+#   FUZZ, KILLS, CORPUS  options of these campaigns, such as FUZZ="--kind ply --seed 123"
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,7 +23,7 @@ WORKERS ?= 2
 .DELETE_ON_ERROR:
 .PHONY: help setup test check lint types format docs dist lucy thai engine image meshes ablation fidelity \
   decoders decimation inside-test fidelity-512 fidelity-settings speed speed-gpu scaling evaluate \
-  clean bench bench-gpu bench-scale fidelity-study level-rivals inside-table
+  fuzz kills corpus audit clean bench bench-gpu bench-scale fidelity-study level-rivals inside-table
 
 help:  ## list the targets
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z0-9 -]+:.*## / { printf "  %-20s %s\n", $$1, $$2 }' Makefile
@@ -114,6 +115,30 @@ scaling: $(STAMP)  ## benchmark: growth up to 4096^3, 25.6 M triangles beside Op
 
 evaluate: $(STAMP)  ## methods by shapes by budgets, and one page about them (CONFIG=configs/eval/srb.yaml)
 	$(BIN)/python -m eval batch $(or $(CONFIG),configs/eval/default.yaml) $(if $(RESOLUTION),--resolution $(RESOLUTION))
+
+fuzz: $(STAMP)  ## campaign: faulty inputs of every kind (FUZZ="--kind ply --seed 123" repeats one)
+	$(BIN)/python -m pipelines.campaigns.fuzz configs/fuzz.yaml $(FUZZ)
+
+kills: $(STAMP)  ## campaign: commands that are killed, stopped and run short, then run again
+	$(BIN)/python -m pipelines.campaigns.kills configs/kills.yaml $(KILLS)
+
+corpus: $(STAMP)  ## campaign: every mesh file of this machine's packages, read by us and by others
+	$(BIN)/python -m pipelines.campaigns.corpus configs/corpus.yaml $(CORPUS)
+
+# The tools have an environment of their own: none of their requirements becomes the project's.
+AUDIT := build/audit
+AUDIT_TOOLS := pip-audit==2.10.1 cyclonedx-bom==7.2.1
+
+audit: $(STAMP)  ## list of all requirements (SBOM), and the vulnerabilities known of them
+	@test -x $(AUDIT)/bin/pip-audit || { $(BIN)/python -m venv $(AUDIT) && \
+	  $(AUDIT)/bin/python -m pip install --quiet $(AUDIT_TOOLS); } || { rm -rf $(AUDIT); \
+	  echo "the tools of the audit could not be installed; run this again with a network" >&2; \
+	  exit 1; }
+	$(AUDIT)/bin/cyclonedx-py requirements --output-file build/sbom.json requirements.lock
+	@rm -f build/audit.json; $(AUDIT)/bin/pip-audit --requirement requirements.lock --no-deps \
+	  --disable-pip --progress-spinner off --format json --output build/audit.json \
+	  2> build/audit.log || true
+	@$(BIN)/python -m pipelines.campaigns.audit_report build/audit.json
 
 clean:  ## remove caches and build products; keeps .venv and runs
 	rm -rf build dist docs/_build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

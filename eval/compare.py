@@ -11,6 +11,8 @@ import tyro
 from rich.console import Console
 
 from eval.errors import MetricError
+from geom_miner.constraints import Range
+from geom_miner.terminal import Terminal
 
 TRIANGLE_LENGTHS = (
     "acc_triangles",
@@ -42,19 +44,21 @@ class CompareSettings:
     without faces: then distances are measured from the scan to the mesh only."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Write JSON instead of a table; infinite values are the text "inf"."""
-    samples: int = 1_000_000
+    samples: Annotated[int, Range(1, 10**9)] = 1_000_000
     """Number of points drawn on each mesh; fewer are taken if one mesh is many times as large as
     the other."""
     sampled: tyro.conf.FlagCreatePairsOff[bool] = False
     """Also measure distances to the nearest points drawn on the other mesh, as papers do: acc,
     comp, chamfer_l1 and others without "triangles" in their names. These are above 0 even for
     equal meshes."""
-    seed: int = 0
+    seed: Annotated[int, Range(at_least=0, below=1 << 63)] = 0
     """Seed of the random points."""
-    threshold: Annotated[float, tyro.conf.arg(name="fscore-threshold")] = 0.005
+    threshold: Annotated[
+        float, Range(above=0, at_most=1), tyro.conf.arg(name="fscore-threshold")
+    ] = 0.005
     """Largest distance that counts as a hit for the F-score, as a share of the reference's
     diagonal."""
-    iou_mesh: int = 128
+    iou_mesh: Annotated[int, Range(0, 4096)] = 128
     """Points along each side of the cube in which the insides of two closed meshes are compared;
     0 skips this comparison."""
     device: Literal["cpu", "cuda"] = "cpu"
@@ -63,7 +67,7 @@ class CompareSettings:
     def run(self, console: Console) -> None:
         """Compare the files and print the result to standard output."""
         result = compare(self)
-        out = Console()
+        out = Terminal()
         if self.json:
             out.out(to_json(result), highlight=False)
         else:
@@ -242,10 +246,9 @@ def to_json(result: dict[str, Any]) -> str:
 
 def to_table(result: dict[str, Any]) -> Any:
     """The result as a table of rich."""
-    from rich.markup import escape
     from rich.table import Table
 
-    title = escape(f"{result['reconstruction']} against {result['reference']}")
+    title = f"{result['reconstruction']} against {result['reference']}"
     if result["kind"] == "image":
         table = Table("metric", "value", title=title)
         table.add_row("mse", f"{result['mse']:.6g}")
@@ -292,14 +295,14 @@ def _file_kind(path: Path) -> str:
     from eval.clouds.files import CLOUD_SUFFIXES, holds_cloud
     from geom_miner.file_kinds import describe_wrong_kind
     from geom_miner.media import IMAGE_SUFFIXES
-    from geom_miner.mesh import MESH_SUFFIXES
+    from geom_miner.mesh import MESH_SUFFIXES, mesh_suffix
 
     suffix = path.suffix.lower()
     if suffix in IMAGE_SUFFIXES:
         return "image"
     if holds_cloud(path):
         return "cloud"
-    if suffix in MESH_SUFFIXES:
+    if mesh_suffix(path) in MESH_SUFFIXES:
         return "mesh"
     takes = {"mesh": MESH_SUFFIXES, "point cloud": CLOUD_SUFFIXES, "image": IMAGE_SUFFIXES}
     raise MetricError(describe_wrong_kind(path, takes))

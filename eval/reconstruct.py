@@ -13,6 +13,9 @@ from rich.console import Console
 from eval.errors import CloudError, MethodError
 from eval.progress import StatusProgress
 from geom_miner.command_line import INTERRUPTED
+from geom_miner.constraints import Range
+from geom_miner.outputs import MADE_BY, check_output, sign_archive, written_here
+from geom_miner.terminal import Terminal
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from eval.methods import Contours, Method, Options, Reconstruction, Source
     from geom_miner import TriangleMesh
 
+# What the names of a checkpoint's files end in: itself, an unfinished model, notes on either.
+_CHECKPOINT_ENDINGS = ("", ".history.json", ".part", ".part.history.json")
 # File format of a surface, by its dimensions.
 SURFACE_SUFFIXES = {2: ".npz", 3: ".ply"}
 
@@ -37,17 +42,17 @@ class ReconstructSettings:
     """miner, poisson, igr, phase or phase-ff; or package.module:NAME for another one."""
     preset: str | None = None
     """One of the method's presets; the default is its first."""
-    seconds: float | None = None
+    seconds: Annotated[float, Range(above=0)] | None = None
     """Time limit of the optimization, meshing not included."""
-    steps: int | None = None
+    steps: Annotated[int, Range(1, 10**9)] | None = None
     """Limit of optimizer steps."""
-    seed: int = 0
+    seed: Annotated[int, Range(at_least=0, below=1 << 63)] = 0
     """The same seed, source and steps give the same surface."""
-    resolution: int = 256
+    resolution: Annotated[int, Range(8, 1 << 15)] = 256
     """Samples along the longest side of the grid on which the surface is extracted."""
     take_as: Annotated[Literal["file", "points"], tyro.conf.arg(name="as")] = "file"
     """How to use a mesh: as it is, or as points drawn on it."""
-    samples: int = 200_000
+    samples: Annotated[int, Range(1, 10**9)] = 200_000
     """Number of points to draw on a mesh."""
     ignore_normals: tyro.conf.FlagCreatePairsOff[bool] = False
     """Use the points without their normals."""
@@ -56,6 +61,8 @@ class ReconstructSettings:
     checkpoint: Path | None = None
     """File from which an interrupted run continues; it is kept at the end. Without it there is one
     beside the output, which is removed at the end."""
+    force: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Replace a mesh that another program wrote; an input is never replaced."""
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Print the figures as JSON instead of a table."""
 
@@ -77,11 +84,11 @@ def read_source(settings: ReconstructSettings) -> Source:
     from eval.clouds.point_cloud import PointCloud
     from geom_miner import read_mesh
     from geom_miner.file_kinds import describe_wrong_kind
-    from geom_miner.mesh import MESH_SUFFIXES
+    from geom_miner.mesh import MESH_SUFFIXES, mesh_suffix
 
     if holds_cloud(settings.source):
         cloud = read_cloud(settings.source)
-    elif settings.source.suffix.lower() not in MESH_SUFFIXES and settings.source.is_file():
+    elif mesh_suffix(settings.source) not in MESH_SUFFIXES and settings.source.is_file():
         takes = {"point cloud": CLOUD_SUFFIXES, "mesh": MESH_SUFFIXES}
         raise CloudError(describe_wrong_kind(settings.source, takes))
     else:
@@ -112,36 +119,43 @@ def _reconstruct(settings: ReconstructSettings, console: Console) -> int:
     with WorkBar(console, f"reading {settings.source.name}"):
         source = read_source(settings)
     check_request(method, source, options)
-    _check_output(settings.output, source)
+    _check_outputs(settings, source, checkpoint)
+    earlier = {path: path.stat().st_mtime_ns for path in _checkpoint_files(checkpoint)}
     try:
         with WorkBar(console, method.title) as bar:
             report = _status_reporter(console, bar, method.title)
             result = method.reconstruct(source, replace(options, progress=report))
-        comment = f"{settings.source.name} reconstructed by {method.title}"
+        comment = f"{MADE_BY}, {settings.source.name} reconstructed by {method.title}"
         write_surface(settings.output, result.surface, comment)
     except KeyboardInterrupt:
         message = _describe_kept_files(checkpoint)
         console.print(message, style="yellow", soft_wrap=True, highlight=False)
         return INTERRUPTED
     if settings.checkpoint is None:
-        for path in _checkpoint_files(checkpoint):
-            path.unlink(missing_ok=True)
+        _remove_checkpoint(checkpoint, earlier)
     _print_result(settings, _figures(settings, method, options, result), result)
     return 0
 
 
-def _check_output(output: Path, source: Source) -> None:
-    """Refuse an output that could not be written after the long work."""
+def _check_outputs(settings: ReconstructSettings, source: Source, checkpoint: Path) -> None:
+    """Refuse an output or a checkpoint that would destroy something, before the long work."""
     from eval.methods.protocol import ndim_of
+    from geom_miner.storage import SIGNATURE
 
-    ndim = ndim_of(source)
+    output, ndim = settings.output, ndim_of(source)
     if output.suffix.lower() != SURFACE_SUFFIXES[ndim]:
         raise MethodError(
             f"output must end in {SURFACE_SUFFIXES[ndim]} for points in {ndim} dimensions, got "
             f"{output}"
         )
-    if not output.parent.is_dir():
-        raise MethodError(f"{output.parent} is no folder; make it, or choose another")
+    inputs = [settings.source]
+    check_output(output, MethodError, inputs=inputs, force=settings.force)
+    is_model = checkpoint.is_file() and written_here(checkpoint, SIGNATURE)
+    for ending in _CHECKPOINT_ENDINGS:
+        path = checkpoint.with_name(f"{checkpoint.name}{ending}")
+        # Methods themselves refuse a foreign file where they keep an unfinished one.
+        force = is_model or path != checkpoint
+        check_output(path, MethodError, inputs=[*inputs, output], force=force)
 
 
 def _status_reporter(console: Console, bar: Any, title: str) -> StatusProgress:
@@ -174,17 +188,31 @@ def write_surface(path: Path, surface: TriangleMesh | Contours, comment: str) ->
         lines = {f"line_{index}": line for index, line in enumerate(surface.lines)}
         with new_file(path, MeshError) as stream:
             np.savez(stream, allow_pickle=False, **lines)
+            sign_archive(stream)
     else:
         write_mesh(path, surface, comments=[comment])
 
 
 def _checkpoint_files(checkpoint: Path) -> list[Path]:
-    """The checkpoint, and files beside it whose names begin with its name."""
-    if not checkpoint.parent.is_dir():
-        return []
-    return sorted(
-        path for path in checkpoint.parent.iterdir() if path.name.startswith(checkpoint.name)
-    )
+    """The checkpoint, and what a method keeps beside it, as far as they exist."""
+    names = [f"{checkpoint.name}{ending}" for ending in _CHECKPOINT_ENDINGS]
+    return [path for name in names if (path := checkpoint.with_name(name)).is_file()]
+
+
+def _remove_checkpoint(checkpoint: Path, earlier: dict[Path, int]) -> None:
+    """Remove the checkpoint's files, but none that another program wrote.
+
+    Parameters
+    ----------
+    earlier : when those that were there before were last changed.
+    """
+    from geom_miner.fit import HISTORY_SIGNATURE
+    from geom_miner.storage import SIGNATURE
+
+    for path in _checkpoint_files(checkpoint):
+        changed = path.stat().st_mtime_ns != earlier.get(path)
+        if changed or any(written_here(path, own) for own in (b"", SIGNATURE, HISTORY_SIGNATURE)):
+            path.unlink()
 
 
 def _describe_kept_files(checkpoint: Path) -> str:
@@ -224,7 +252,7 @@ def _figures(
 def _print_result(
     settings: ReconstructSettings, figures: dict[str, Any], result: Reconstruction
 ) -> None:
-    out = Console()
+    out = Terminal()
     if settings.json:
         out.out(json.dumps(figures, indent=2), highlight=False)
         return

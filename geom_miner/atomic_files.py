@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import IO
 
 from geom_miner.errors import GeomMinerError, SettingsError
+from geom_miner.outputs import refuse_irregular
+from geom_miner.scratch_files import locked, scratch_file, scratch_folder, scratch_name
 
 
 @contextlib.contextmanager
@@ -26,12 +28,14 @@ def new_file(path: str | os.PathLike[str], error: type[GeomMinerError]) -> Itera
     Raises
     ------
     error
-        The file cannot be written.
+        The file cannot be written, or ``path`` exists and is no regular file.
     """
     path = Path(path)
-    with _temporary_path(path, error) as scratch:
-        with scratch.open("wb") as stream:
-            yield stream
+    refuse_irregular(path, error)
+    with _reported_as(error, path), scratch_file(path) as (scratch, stream):
+        yield stream
+        stream.close()
+        refuse_irregular(path, error)
         scratch.replace(path)
 
 
@@ -56,23 +60,26 @@ def new_folder(
         The folder cannot be written, or ``path`` exists and is no folder of this type.
     """
     path = Path(path)
-    if path.exists() and not (path / marker).is_file():
+    if path.is_symlink() or (path.exists() and not (path / marker).is_file()):
         raise error(
             f"cannot write {path}: it exists and is no {path.suffix} folder; choose another name"
         )
-    with _temporary_path(path, error) as scratch:
-        scratch.mkdir()
+    with _reported_as(error, path), scratch_folder(path) as scratch:
         yield scratch
-        earlier = path.with_name(f"{path.name}.{os.getpid()}.old")
-        try:
-            # A folder cannot be renamed onto a full one, so the earlier one is renamed first.
-            if path.exists():
-                path.rename(earlier)
+        if not path.exists():
             scratch.rename(path)
-        finally:
-            if earlier.exists() and not path.exists():
+            return
+        # A folder cannot be renamed onto a full one, so the earlier one is renamed first. It is
+        # locked, so that no other process takes it for abandoned.
+        earlier = scratch_name(path, "old")
+        with locked(path):
+            path.rename(earlier)
+            try:
+                scratch.rename(path)
+            except BaseException:
                 earlier.rename(path)
-        shutil.rmtree(earlier, ignore_errors=True)
+                raise
+            shutil.rmtree(earlier, ignore_errors=True)
 
 
 def make_folder(path: str | os.PathLike[str]) -> Path:
@@ -94,20 +101,12 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
 
 
 @contextlib.contextmanager
-def _temporary_path(path: Path, error: type[GeomMinerError]) -> Iterator[Path]:
-    """An unused name beside ``path``, which is removed at the end if it still exists.
-
-    An ``OSError`` in the block is raised again as ``error``.
-    """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
+def _reported_as(error: type[GeomMinerError], path: Path) -> Iterator[None]:
+    """Raise an ``OSError`` of the block as ``error``."""
     try:
-        yield scratch
+        yield
     except OSError as reason:
         raise error(
             f"cannot write {path}: {reason.strerror or reason}; choose a folder that exists, is "
             "writable and has space"
         ) from reason
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            scratch.unlink(missing_ok=True)

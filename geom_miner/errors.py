@@ -33,6 +33,10 @@ class ModelFileError(GeomMinerError):
     """A model file that is damaged, cut short, newer than this program, or no model file."""
 
 
+class OutOfMemory(GeomMinerError):
+    """Work that needs more memory than there is."""
+
+
 class BackendUnavailable(GeomMinerError):
     """An optional package or device that is needed and that this machine lacks."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from geom_miner.fit.file_fit import FitResult, fit_to_file
+from geom_miner.fit.file_fit import FitResult, check_model_output, fit_to_file
 from geom_miner.fit.observer import SILENT, Observer
 from geom_miner.fit.presets import preset as preset_of
 from geom_miner.fit.settings import FitSettings
@@ -31,6 +31,7 @@ def fit_mesh(
     settings: FitSettings | None = None,
     allow_empty: bool = False,
     device: str = "auto",
+    force: bool = False,
     stages: Stages = silent_stages,
     observer: Observer = SILENT,
 ) -> FitResult:
@@ -46,6 +47,7 @@ def fit_mesh(
     settings : take the place of the preset's settings.
     allow_empty : fit a model without a surface if no sample is inside the mesh.
     device : "auto" (a CUDA GPU if there is one), "cpu" or "cuda".
+    force : replace a file that another program wrote; the mesh itself is never replaced.
     stages, observer : are called as the work goes on, such as ``progress_bars`` show it.
 
     Raises
@@ -55,6 +57,8 @@ def fit_mesh(
     """
     chosen = preset_of(preset)
     settings = settings or chosen.settings
+    inputs = [] if isinstance(mesh, TriangleMesh) else [Path(mesh)]
+    check_model_output(Path(output), inputs=inputs, force=force)
     name = "" if isinstance(mesh, TriangleMesh) else Path(mesh).stem
     surface = mesh if isinstance(mesh, TriangleMesh) else read_mesh(mesh)
     made = mesh_target(
@@ -67,7 +71,7 @@ def fit_mesh(
         allow_empty=allow_empty,
         stages=stages,
     )
-    return _fit(made.target, settings, output, device, observer)
+    return _fit(made.target, settings, output, device, force, observer)
 
 
 def fit_image(
@@ -77,6 +81,7 @@ def fit_image(
     preset: str = "image",
     settings: FitSettings | None = None,
     device: str = "auto",
+    force: bool = False,
     observer: Observer = SILENT,
 ) -> FitResult:
     """Fit an image and save the model; an interrupted fit goes on when it is called again.
@@ -86,7 +91,7 @@ def fit_image(
     image : an image, or an image file.
     output : model file to write.
     preset : name of a preset for images in ``PRESETS``.
-    settings, device, observer : see ``fit_mesh``.
+    settings, device, force, observer : see ``fit_mesh``.
 
     Raises
     ------
@@ -94,6 +99,8 @@ def fit_image(
         The image cannot be read, a name is unknown, or the output cannot be written.
     """
     settings = settings or preset_of(preset).settings
+    inputs = [] if isinstance(image, ImageSignal) else [Path(image)]
+    check_model_output(Path(output), inputs=inputs, force=force)
     name = "" if isinstance(image, ImageSignal) else Path(image).stem
     signal = image if isinstance(image, ImageSignal) else read_image(image)
     target = image_target(
@@ -102,10 +109,16 @@ def fit_image(
         block_size=settings.block_size,
         source=SourceInfo(name),
     )
-    return _fit(target, settings, output, device, observer)
+    return _fit(target, settings, output, device, force, observer)
 
 
 def _fit(
-    target: Target, settings: FitSettings, output: Path | str, device: str, observer: Observer
+    target: Target,
+    settings: FitSettings,
+    output: Path | str,
+    device: str,
+    force: bool,
+    observer: Observer,
 ) -> FitResult:
-    return fit_to_file(target.to(choose_device(device)), settings, output, observer=observer)
+    target = target.to(choose_device(device))
+    return fit_to_file(target, settings, output, observer=observer, force=force)

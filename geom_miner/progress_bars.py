@@ -9,11 +9,13 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, Task, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from geom_miner.fit.history import FitStatus
 from geom_miner.fit.observer import Observer
 from geom_miner.progress import Stages
+from geom_miner.terminal import printable
 
 # Seconds after which work is worth a line where there is no terminal.
 _LOG_AFTER = 2.0
@@ -45,6 +47,17 @@ class TimeLeft:
         return seconds * (1 - share) / work
 
 
+class PlainColumn(TextColumn):
+    """A column of a progress display that shows text as it is, like ``Terminal``."""
+
+    def __init__(self, form: str) -> None:
+        super().__init__(form, markup=False)
+
+    def render(self, task: Task) -> Text:
+        """The column's text for a task."""
+        return Text(printable(super().render(task).plain), self.style, justify=self.justify)
+
+
 class _Bar:
     """A context manager that shows a piece of work from its beginning to its end.
 
@@ -61,14 +74,14 @@ class _Bar:
         self._timer = threading.Timer(_LOG_AFTER, self._begin_log)
         self._timer.daemon = True
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            PlainColumn("{task.description}"),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[state]}"),
-            TextColumn("{task.fields[share]}"),
+            PlainColumn("{task.fields[state]}"),
+            PlainColumn("{task.fields[share]}"),
             # Ticks while nothing is told; the time left is of the last word.
             TimeElapsedColumn(),
-            TextColumn("elapsed"),
-            TextColumn("{task.fields[left]}"),
+            PlainColumn("elapsed"),
+            PlainColumn("{task.fields[left]}"),
             console=console,
             transient=True,
         )

@@ -13,9 +13,10 @@ from rich.console import Console
 
 from eval import evaluate_shape_levels
 from eval.report import collection_report
-from eval.runs import manifest, portable, write_json, write_text
+from eval.runs import manifest, portable, run_folder, write_json, write_text
 from eval.shapes import mesh_files
 from geom_miner import (
+    FitSettings,
     GeomMinerError,
     VoxelizeSettings,
     extract_level,
@@ -27,19 +28,32 @@ from geom_miner import (
 from geom_miner.atomic_files import make_folder
 from geom_miner.errors import MeshError
 from geom_miner.grid import SourceInfo
+from geom_miner.outputs import MADE_BY
 from geom_miner.progress_bars import FitBar, WorkBar, bars
 from geom_miner.targets import mesh_target
 from geom_miner.voxelize import VoxelizeReport
-from pipelines.command import run_pipeline
+from pipelines.command import Earlier, run_pipeline
 from pipelines.config import CollectionRun, fit_settings, target_name
 
 
 def run_collection(
-    run: CollectionRun, *, fresh: bool = False, console: Console
+    run: CollectionRun, *, fresh: bool = False, force: bool = False, console: Console
 ) -> list[dict[str, Any]]:
-    """One row per mesh; a mesh that cannot be used is a row that says why."""
+    """One row per mesh; a mesh that cannot be used is a row that says why.
+
+    Parameters
+    ----------
+    fresh : fit anew instead of going on with an earlier run.
+    force : write into a folder that holds files of another program.
+    """
     settings = fit_settings(run)
-    folder = make_folder(Path(run.output))
+    with run_folder(Path(run.output), run, force=force) as folder:
+        return _run_in(folder, run, settings, fresh, console)
+
+
+def _run_in(
+    folder: Path, run: CollectionRun, settings: FitSettings, fresh: bool, console: Console
+) -> list[dict[str, Any]]:
     meshes = mesh_files(run.folder)
     rows = []
     for number, (name, path) in enumerate(meshes.items(), 1):
@@ -78,13 +92,13 @@ def _fit_and_evaluate(
     )
     occupancy, model = made.occupancy, folder / "model.miner"
     with FitBar(console) as bar:
-        result = fit_to_file(made.target, settings, model, observer=bar, fresh=fresh)
+        result = fit_to_file(made.target, settings, model, observer=bar, fresh=fresh, force=True)
     seconds = {entry.scale: entry.seconds for entry in result.history}
     representation = load_model(model)
     lod = folder / "lod_0.ply"
     with WorkBar(console, "meshing level of detail 0") as work:
         surface = extract_level(representation, 0, progress=work)
-    write_mesh(lod, surface, comments=[f"level of detail 0 of {name}"])
+    write_mesh(lod, surface, comments=[f"{MADE_BY}, level of detail 0 of {name}"])
     with WorkBar(console, "evaluating what the files hold"):
         found = evaluate_shape_levels(
             model,
@@ -127,8 +141,8 @@ def _remark(report: VoxelizeReport) -> str:
 def main() -> int:
     """Run from the command line; meshes that fail are rows, and an error only if all do."""
 
-    def work(run: CollectionRun, fresh: bool, console: Console) -> None:
-        rows = run_collection(run, fresh=fresh, console=console)
+    def work(run: CollectionRun, earlier: Earlier, console: Console) -> None:
+        rows = run_collection(run, fresh=earlier.fresh, force=earlier.force, console=console)
         report = collection_report(rows, resolution=run.resolution)
         console.print(report, markup=False, soft_wrap=True)
         fitted = sum("iou_voxel" in row for row in rows)

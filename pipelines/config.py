@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from eval.runs import parse_values
 from geom_miner import FitSettings, preset
+from geom_miner.constraints import Range, check_fields
 from geom_miner.fit import ReleasedCode
 
 
@@ -18,6 +19,7 @@ class ChecksItsFit:
     fit: dict[str, Any]
 
     def __post_init__(self) -> None:
+        check_fields(self)
         fit_settings(self)
 
 
@@ -27,9 +29,9 @@ class ShapeRun(ChecksItsFit):
 
     shape: str
     """A named shape or a path."""
-    resolution: int | None = None
+    resolution: Annotated[int, Range(2, 1 << 15)] | None = None
     """Samples along each side; by default 256 on a CPU and 1024 on a GPU."""
-    fill: float = 0.98
+    fill: Annotated[float, Range(above=0, at_most=1)] = 0.98
     """Share of the cube that the shape's longest side takes."""
     inside: Literal["auto", "parity", "majority", "winding", "embree"] = "auto"
     """Inside test of the voxelizer."""
@@ -47,7 +49,7 @@ class ShapeRun(ChecksItsFit):
     """About how much memory blocks under training may take; the result is the same."""
     iou_threshold: float = 0.5
     """Where the decoded occupancy is cut for IoU."""
-    samples: int = 1_000_000
+    samples: Annotated[int, Range(1, 10**9)] = 1_000_000
     """Points on each surface for distances."""
     up: Literal["y", "z"] | None = None
     """Axis that points up in pictures; by default the shape's own."""
@@ -83,7 +85,7 @@ class CollectionRun(ChecksItsFit):
 
     folder: str = ""
     """Folder of meshes; by default the folders that GEOM_MINER_DATA names."""
-    resolution: int = 64
+    resolution: Annotated[int, Range(2, 1 << 15)] = 64
     """Samples along each side."""
     preset: str = "surface"
     """Where the fit's settings start."""
@@ -91,7 +93,7 @@ class CollectionRun(ChecksItsFit):
     """Settings of the fit that differ from the preset."""
     iou_threshold: float = 0.5
     """Where the decoded occupancy is cut for IoU."""
-    samples: int = 100_000
+    samples: Annotated[int, Range(1, 10**9)] = 100_000
     """Points on each surface for distances."""
     output: str = "runs/collection"
     """Folder to write."""

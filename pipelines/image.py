@@ -17,15 +17,14 @@ from eval import evaluate_image_levels
 from eval.levels import ImageLevel
 from eval.pictures import contact_sheet, draw_block_outlines, quality_over_time, write_picture
 from eval.report import image_report
-from eval.runs import manifest, peak_rss_bytes, portable, write_json, write_text
+from eval.runs import manifest, peak_rss_bytes, portable, run_folder, write_json, write_text
 from geom_miner import fit_to_file, load_model, read_image, write_image
-from geom_miner.atomic_files import make_folder
 from geom_miner.grid import SourceInfo
 from geom_miner.kernels import choose_device
 from geom_miner.media import ImageSignal, image_to_blocks
 from geom_miner.progress_bars import FitBar
 from geom_miner.targets import image_target
-from pipelines.command import run_pipeline
+from pipelines.command import Earlier, run_pipeline
 from pipelines.config import ImageRun, fit_settings
 from pipelines.pictures import time_line
 
@@ -33,12 +32,23 @@ from pipelines.pictures import time_line
 _SHEET_SIDE = 560
 
 
-def run_image(run: ImageRun, *, fresh: bool, console: Console) -> Path:
-    """Make ``<output>/<name>/`` with model, decoded images, metrics, manifest and report."""
+def run_image(run: ImageRun, *, fresh: bool, force: bool = False, console: Console) -> Path:
+    """Make ``<output>/<name>/`` with model, decoded images, metrics, manifest and report.
+
+    Parameters
+    ----------
+    fresh : fit anew instead of going on with an earlier run.
+    force : write into a folder that holds files of another program.
+    """
+    with run_folder(Path(run.output) / Path(run.image).stem, run, force=force) as folder:
+        _run_in(folder, run, fresh, console)
+    return folder
+
+
+def _run_in(folder: Path, run: ImageRun, fresh: bool, console: Console) -> None:
     started = time.perf_counter()
     settings, device = fit_settings(run), choose_device(run.device)
     image, name = read_image(run.image), Path(run.image).stem
-    folder = make_folder(Path(run.output) / name)
     target = image_target(
         image,
         scales=settings.scales,
@@ -48,7 +58,13 @@ def run_image(run: ImageRun, *, fresh: bool, console: Console) -> Path:
     model = folder / "model.miner"
     with FitBar(console) as bar:
         result = fit_to_file(
-            target.to(device), settings, model, observer=bar, backend=run.backend, fresh=fresh
+            target.to(device),
+            settings,
+            model,
+            observer=bar,
+            backend=run.backend,
+            fresh=fresh,
+            force=True,
         )
     seconds = {entry.scale: entry.seconds for entry in result.history}
     signal, _ = image_to_blocks(image, settings.block_size)
@@ -77,7 +93,6 @@ def run_image(run: ImageRun, *, fresh: bool, console: Console) -> Path:
     write_json(folder / "metrics.json", metrics)
     write_json(folder / "manifest.json", facts)
     write_text(folder / "report.md", image_report(metrics, facts))
-    return folder
 
 
 def _draw(folder: Path, image: ImageSignal, levels: list[ImageLevel]) -> None:
@@ -124,8 +139,8 @@ def _thumbnail(samples: npt.NDArray[np.float32], shape: tuple[int, ...]) -> npt.
 def main() -> int:
     """Run from the command line."""
 
-    def work(run: ImageRun, fresh: bool, console: Console) -> None:
-        folder = run_image(run, fresh=fresh, console=console)
+    def work(run: ImageRun, earlier: Earlier, console: Console) -> None:
+        folder = run_image(run, fresh=earlier.fresh, force=earlier.force, console=console)
         console.print(f"Wrote {folder}/: start with report.md", highlight=False)
 
     return run_pipeline(

@@ -15,7 +15,7 @@ from rich.console import Console
 from eval import View, evaluate_shape_levels
 from eval.levels import ShapeLevel
 from eval.report import shape_report
-from eval.runs import manifest, peak_rss_bytes, portable, write_json, write_text
+from eval.runs import manifest, peak_rss_bytes, portable, run_folder, write_json, write_text
 from eval.shapes import Shape, find_shape
 from geom_miner import (
     VoxelizeSettings,
@@ -24,30 +24,41 @@ from geom_miner import (
     load_model,
     write_mesh,
 )
-from geom_miner.atomic_files import make_folder
 from geom_miner.fit import FitResult, parse_memory
 from geom_miner.grid import SourceInfo
 from geom_miner.kernels import choose_device
+from geom_miner.outputs import MADE_BY
 from geom_miner.progress_bars import FitBar, WorkBar, bars
 from geom_miner.targets import mesh_target
 from geom_miner.voxelize import Occupancy
-from pipelines.command import run_pipeline
+from pipelines.command import Earlier, run_pipeline
 from pipelines.config import ShapeRun, fit_settings, target_name
 from pipelines.pictures import draw_shape_pictures
 
 _STAND_IN = "STAND-IN: a built-in procedural shape, not the one asked for"
 
 
-def run_shape(run: ShapeRun, *, fresh: bool, console: Console) -> Path:
-    """Make ``<output>/<name>/`` with model, meshes, metrics, manifest and report."""
+def run_shape(run: ShapeRun, *, fresh: bool, force: bool = False, console: Console) -> Path:
+    """Make ``<output>/<name>/`` with model, meshes, metrics, manifest and report.
+
+    Parameters
+    ----------
+    fresh : fit anew instead of going on with an earlier run.
+    force : write into a folder that holds files of another program.
+    """
+    shape = find_shape(run.shape, console=console)
+    with run_folder(Path(run.output) / shape.name, run, force=force) as folder:
+        _run_in(folder, run, shape, fresh, console)
+    return folder
+
+
+def _run_in(folder: Path, run: ShapeRun, shape: Shape, fresh: bool, console: Console) -> None:
     started = time.perf_counter()
     settings, device = fit_settings(run), choose_device(run.device)
     memory = parse_memory(run.memory)
     resolution = run.resolution
     if resolution is None:
         resolution = 1024 if device == "cuda" else 256
-    shape = find_shape(run.shape, console=console)
-    folder = make_folder(Path(run.output) / shape.name)
     console.print(f"{shape.title}: {shape.faces:,} faces, at {resolution}^3 on {device}")
 
     made = mesh_target(
@@ -71,6 +82,7 @@ def run_shape(run: ShapeRun, *, fresh: bool, console: Console) -> Path:
             backend=run.backend,
             memory=memory,
             fresh=fresh,
+            force=True,
         )
     meshes = _extract_all(folder, console)
     with WorkBar(console, "evaluating what the files hold") as work:
@@ -98,7 +110,6 @@ def run_shape(run: ShapeRun, *, fresh: bool, console: Console) -> Path:
     write_json(folder / "metrics.json", metrics)
     write_json(folder / "manifest.json", facts)
     write_text(folder / "report.md", shape_report(metrics, facts))
-    return folder
 
 
 def _source_facts(shape: Shape) -> dict[str, Any]:
@@ -124,7 +135,7 @@ def _extract_all(folder: Path, console: Console) -> dict[int, Path | None]:
     for scale in reversed(range(representation.num_scales)):
         with WorkBar(console, f"meshing level of detail {scale}") as bar:
             mesh = extract_level(representation, scale, progress=bar)
-        comments = [f"level of detail {scale} of {info.source.name}, made by geom_miner"]
+        comments = [f"{MADE_BY}, level of detail {scale} of {info.source.name}"]
         if info.notice:
             comments.append(info.notice)
         path = folder / f"lod_{scale}.ply"
@@ -174,8 +185,8 @@ def _metrics(
 def main() -> int:
     """Run from the command line."""
 
-    def work(run: ShapeRun, fresh: bool, console: Console) -> None:
-        folder = run_shape(run, fresh=fresh, console=console)
+    def work(run: ShapeRun, earlier: Earlier, console: Console) -> None:
+        folder = run_shape(run, fresh=earlier.fresh, force=earlier.force, console=console)
         console.print(f"Wrote {folder}/: start with report.md", highlight=False)
         # Repeated at the end, where it is seen.
         notice = load_model(folder / "model.miner").info.notice

@@ -16,7 +16,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 import pytest
 from hypothesis import settings
-from rich.console import Console
+
+from geom_miner.terminal import Terminal
 
 DATA_VARIABLE = "GEOM_MINER_DATA"
 
@@ -65,6 +66,6 @@ def data_dir() -> Path:
 
 
 @pytest.fixture
-def console() -> Console:
+def console() -> Terminal:
     """A console that remembers; its text is ``console.file.getvalue()``."""
-    return Console(file=io.StringIO(), width=1000, force_terminal=False)
+    return Terminal(file=io.StringIO(), width=1000)

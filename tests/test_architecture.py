@@ -21,13 +21,19 @@ MAY_IMPORT = {
 SHARED = {
     "errors",
     "atomic_files",
+    "outputs",
+    "scratch_files",
     "command_line",
     "compile_notice",
     "compiled_cache",
+    "constraints",
+    "memory",
+    "records",
     "progress",
     "parallel",
     "file_formats",
     "file_kinds",
+    "terminal",
 }
 # Rooms of geom_miner; every room may use itself and SHARED.
 ROOMS: dict[str, set[str]] = {
@@ -48,32 +54,23 @@ ROOMS: dict[str, set[str]] = {
 # The door, the tool and what only they use may use every room; no room may use them.
 OPEN_ROOMS = {"__init__", "__main__", "cli", "fit_sources", "progress_bars"}
 DOORS = {
-    "trimesh": ("geom_miner/mesh/formats/trimesh_formats.py", "geom_miner/voxelize/embree.py"),
+    "trimesh": (
+        "geom_miner/mesh/formats/trimesh_formats.py",
+        "geom_miner/voxelize/embree.py",
+        "pipelines/campaigns/corpus_readers.py",
+    ),
     "mcubes": ("geom_miner/extract/cube_table.py",),
     "skimage": ("geom_miner/extract/cube_table.py",),
     "numba": (
         "geom_miner/compile_notice.py",
+        "geom_miner/compiled_cache.py",
         "geom_miner/extract/cell_faces.py",
-        "geom_miner/extract/cell_groups.py",
         "geom_miner/extract/cell_vertices.py",
         "geom_miner/kernels/cpu.py",
-        "geom_miner/kernels/cpu_buffers.py",
-        "geom_miner/kernels/cpu_steps.py",
-        "geom_miner/kernels/cpu_tile.py",
         "pipelines/benchmarks/peak.py",
         "geom_miner/kernels/simd.py",
-        # What NumPy could do to a mesh of millions of faces only by sorting copies of all of it.
-        "geom_miner/mesh/closed_parts.py",
-        "geom_miner/mesh/components.py",
-        "geom_miner/mesh/containers.py",
-        "geom_miner/mesh/edges.py",
-        "geom_miner/mesh/equal_vertices.py",
-        "geom_miner/mesh/measures.py",
-        "geom_miner/mesh/patches.py",
         "geom_miner/parallel.py",
-        "geom_miner/voxelize/crossings.py",
         "geom_miner/voxelize/distance.py",
-        "geom_miner/voxelize/spans.py",
     ),
     "llvmlite": ("geom_miner/kernels/simd.py",),
     "triton": (
@@ -81,6 +78,7 @@ DOORS = {
         "geom_miner/kernels/gpu_programs.py",
         "pipelines/benchmarks/gpu_peak.py",
     ),
+    "msgspec": ("geom_miner/records.py", "geom_miner/mesh/formats/gltf_document.py"),
     "igl": (
         "geom_miner/extract/decimation.py",
         "geom_miner/voxelize/winding.py",
@@ -90,14 +88,14 @@ DOORS = {
     "jinja2": ("eval/report/html.py",),
     "matplotlib": ("eval/pictures/",),
     "safetensors": ("geom_miner/storage/",),
-    "PIL": ("geom_miner/media/", "eval/"),
+    "PIL": ("geom_miner/media/", "eval/", "pipelines/campaigns/picture_inputs.py"),
     "open3d": ("eval/open3d_loader.py",),
     "zarr": ("geom_miner/media/formats/zarr_folder.py",),
     "DracoPy": ("geom_miner/mesh/formats/gltf_codecs.py",),
     "meshopt": ("geom_miner/mesh/formats/gltf_codecs.py",),
 }
 LONGEST_MODULE = 350
-LIGHT = ("torch", "numba", "trimesh", "open3d", "embreex", "triton", "kaolin")
+LIGHT = ("torch", "numba", "msgspec", "trimesh", "open3d", "embreex", "triton", "kaolin")
 
 
 def imports(source: str, path: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -45,7 +46,7 @@ LONG = "width must be at least 8, got 3; " + "take 16 " * 40
             "error: a.ply: No space left on device; check the path and the free space there",
         ),
         (OSError("odd"), 1, "error: odd; check the path and the free space there"),
-        (MemoryError(), 1, "error: out of memory; lower the resolution or use a larger machine"),
+        (MemoryError(), 1, "error: out of memory; end other programs or use a larger machine"),
         (
             KeyboardInterrupt(),
             130,
@@ -73,6 +74,7 @@ from geom_miner.command_line import run_command
 def work(console):
     logging.getLogger("trimesh").warning("a message of a library")
     logging.error("another one")
+    logging.getLogger("geom_miner.kernels").warning("[compiling] a kernel")
     warnings.warn("a warning of a library")
     console.print("what the program says")
 
@@ -81,6 +83,58 @@ sys.exit(run_command(work))
 """
 
 
-def test_log_messages_and_warnings_of_libraries_do_not_reach_the_terminal() -> None:
+def test_only_log_messages_of_this_program_reach_the_terminal() -> None:
     done = subprocess.run([sys.executable, "-c", NOISY], capture_output=True, text=True, cwd=ROOT)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "what the program says\n")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        "",
+        "[compiling] a kernel\nwhat the program says\n",
+    )
+
+
+READERLESS = """
+import os, sys
+from geom_miner.cli.main import main
+from geom_miner.command_line import run_command
+from rich.console import Console
+answers = {"print": lambda _: print("x" * 100_000), "rich": lambda _: Console().print("x")}
+work = answers.get(sys.argv[1])
+sys.exit(run_command(work) if work else main(sys.argv[1].split()))
+"""
+
+
+@pytest.mark.parametrize("answer", ["print", "rich", "--help", "--version", "fit --help"])
+def test_an_answer_that_nobody_reads_is_no_traceback(answer: str) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "wb") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-c", READERLESS, answer], stdout=pipe, stderr=subprocess.PIPE
+        )
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize("answer", ["print", "--version"])
+def test_an_answer_that_finds_a_full_disk_is_one_sentence(answer: str) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", READERLESS, answer], stdout=full, stderr=subprocess.PIPE
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"error: No space left on device; ")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_closed_standard_output_lends_its_number_to_no_file(tmp_path: Path) -> None:
+    script = (
+        "import sys; from geom_miner.command_line import run_command\n"
+        "def work(_):\n"
+        "    print('an answer')\n"
+        f"    assert open({str(tmp_path / 'a')!r}, 'w').fileno() > 2\n"
+        "sys.exit(run_command(work))"
+    )
+    # A shell closes the streams; subprocess can only lead them elsewhere.
+    closing = 'exec "$0" -W ignore -c "$1" <&- >&- 2>&-'
+    done = subprocess.run(["/bin/sh", "-c", closing, sys.executable, script])
+    assert done.returncode == 0
+    assert (tmp_path / "a").read_bytes() == b""

@@ -12,6 +12,9 @@ from eval.runs import load_config
 from eval.shapes.find import CATALOG
 from pipelines.benchmarks.scaling import ScalingConfig
 from pipelines.benchmarks.speed import SpeedConfig
+from pipelines.campaigns.corpus import CorpusConfig
+from pipelines.campaigns.fuzz import FuzzConfig
+from pipelines.campaigns.kills import KillsConfig
 from pipelines.config import CollectionRun, ImageRun, ShapeRun
 from pipelines.studies.ablation import AblationConfig
 from pipelines.studies.decimation import DecimationConfig
@@ -25,12 +28,15 @@ CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*") if path.is_file(
 KINDS = {
     "ablation": AblationConfig,
     "collection": CollectionRun,
+    "corpus": CorpusConfig,
     "decimation": DecimationConfig,
     "decoders": DecodersConfig,
     "eval/": BatchRun,
     "fidelity": FidelityConfig,
+    "fuzz": FuzzConfig,
     "image": ImageRun,
     "inside_test": InsideTestConfig,
+    "kills": KillsConfig,
     "scaling": ScalingConfig,
     "speed": SpeedConfig,
 }

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
 from eval.benchmark.cell import Cell, errors_file
@@ -20,11 +19,13 @@ from eval.errors import MethodError
 from eval.isolation import run_guarded
 from eval.methods import find_method
 from eval.runs.files import write_json
+from eval.runs.folder import run_folder
 from eval.runs.provenance import manifest
 from eval.runs.records import Record, read_records, write_records
 from geom_miner.atomic_files import make_folder
 from geom_miner.errors import SettingsError
 from geom_miner.kernels import choose_device
+from geom_miner.media import write_array
 from geom_miner.progress_bars import WorkBar
 
 _RECORDS = "records.jsonl"
@@ -51,7 +52,12 @@ class BatchResult:
 
 
 def run_batch(
-    run: BatchRun, *, fresh: bool = False, retry: bool = False, console: Console
+    run: BatchRun,
+    *,
+    fresh: bool = False,
+    retry: bool = False,
+    force: bool = False,
+    console: Console,
 ) -> BatchResult:
     """Measure what no earlier run has measured; a cell that fails has a record with the reason.
 
@@ -59,6 +65,7 @@ def run_batch(
     ----------
     fresh : measure everything anew.
     retry : measure anew what failed.
+    force : write into a folder that holds files of another program.
 
     Raises
     ------
@@ -67,8 +74,12 @@ def run_batch(
     """
     for entry in run.methods:
         _check(entry)
+    with run_folder(Path(run.output), run, force=force) as folder:
+        return _run_in(folder, run, fresh, retry, console)
+
+
+def _run_in(folder: Path, run: BatchRun, fresh: bool, retry: bool, console: Console) -> BatchResult:
     device = choose_device(run.device)
-    folder = make_folder(Path(run.output))
     subjects, missing = gather(run, folder, console)
     cells = list(_cells(run, subjects, device))
     if not cells:
@@ -188,7 +199,7 @@ def _attempt(
         )
     except MethodError as error:
         return {**record, "failure": _sentence(str(error), folder)}
-    np.save(folder / errors_file(cell.mesh_file), evaluated.arrays["errors"], allow_pickle=False)
+    write_array(folder / errors_file(cell.mesh_file), evaluated.arrays["errors"])
     return {**record, **made.values, **evaluated.values, "mesh": cell.mesh_file}
 
 

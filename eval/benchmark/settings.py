@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from eval.methods.protocol import Budget
 from eval.runs.config_file import INHERITS
+from geom_miner.constraints import Range, check_fields
 from geom_miner.errors import SettingsError
 
 
@@ -22,16 +23,12 @@ class PointSampling:
     seed : of the drawing; all entries with the same sampling get the same points.
     """
 
-    count: int = 200_000
-    noise: float = 0.0
-    seed: int = 0
+    count: Annotated[int, Range(1, 10**9)] = 200_000
+    noise: Annotated[float, Range(0, 10)] = 0.0
+    seed: Annotated[int, Range(at_least=0, below=1 << 63)] = 0
 
     def __post_init__(self) -> None:
-        if self.count < 1 or not self.noise >= 0 or self.seed < 0:
-            raise SettingsError(
-                f"points need a count >= 1, noise >= 0 and a seed >= 0, got {self.count}, "
-                f"{self.noise} and {self.seed}"
-            )
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -102,14 +99,13 @@ class Entry:
     points: PointSampling = PointSampling()
     ignore_normals: bool = False
     budgets: tuple[Budget, ...] = (Budget(),)
-    seeds: tuple[int, ...] = (0,)
-    resolution: int = 256
+    seeds: tuple[Annotated[int, Range(at_least=0, below=1 << 63)], ...] = (0,)
+    resolution: Annotated[int, Range(8, 1 << 15)] = 256
 
     def __post_init__(self) -> None:
-        if self.resolution < 8:
-            raise SettingsError(f"resolution must be at least 8, got {self.resolution}")
-        if not self.seeds or min(self.seeds) < 0:
-            raise SettingsError(f"seeds must be numbers >= 0, got {list(self.seeds)}")
+        check_fields(self)
+        if not self.seeds:
+            raise SettingsError("seeds must name one number at least, got none")
         object.__setattr__(self, "label", self.label or self._default_label())
         object.__setattr__(self, "budgets", self.budgets or (Budget(),))
 
@@ -142,17 +138,17 @@ class BatchRun:
     """``seconds: ...`` or ``steps: ...`` for every entry of the file that has none of its own."""
     points: PointSampling = PointSampling()
     """How points are drawn on meshes, for entries of the file that do not say."""
-    seeds: tuple[int, ...] = (0,)
+    seeds: tuple[Annotated[int, Range(at_least=0, below=1 << 63)], ...] = (0,)
     """Seeds of the methods, for entries of the file that do not say."""
-    resolution: int = 256
+    resolution: Annotated[int, Range(8, 1 << 15)] = 256
     """Samples along the longest side of the grid from which surfaces are extracted, likewise."""
-    samples: int = 1_000_000
+    samples: Annotated[int, Range(100, 10**9)] = 1_000_000
     """Points on each surface that the measures take."""
-    failed_above: float = 1.0
+    failed_above: Annotated[float, Range(above=0)] = 1.0
     """Distance from the source, in percent of its diagonal, above which a run has failed."""
-    timeout: float = 900.0
+    timeout: Annotated[float, Range(above=0)] = 900.0
     """Seconds after which a cell is ended."""
-    jobs: int = 1
+    jobs: Annotated[int, Range(1, 1024)] = 1
     """Cells at a time, which share the cores; with more than one, seconds can't be compared."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where methods that can choose compute."""
@@ -164,12 +160,7 @@ class BatchRun:
     """Folder to write."""
 
     def __post_init__(self) -> None:
-        for name, low in (("samples", 100), ("jobs", 1)):
-            if getattr(self, name) < low:
-                raise SettingsError(f"{name} must be at least {low}, got {getattr(self, name)}")
-        for name in ("timeout", "failed_above"):
-            if not getattr(self, name) > 0:
-                raise SettingsError(f"{name} must be positive, got {getattr(self, name)}")
+        check_fields(self)
         if not self.shapes or not self.methods:
             raise SettingsError("a batch needs shapes and methods; name one of each at least")
         labels = [entry.label for entry in self.methods]

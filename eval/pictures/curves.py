@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from eval.errors import MetricError
 from eval.pictures.colors import SCALE_COLORS, scale_color
-from geom_miner.errors import missing_extra
+from geom_miner.atomic_files import new_file
+from geom_miner.errors import SettingsError, missing_extra
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,7 +65,7 @@ def quality_over_time(history: Sequence[QualityPoint], path: Path, *, quantity: 
     axes.set(xlabel="seconds", ylabel=quantity, xlim=(0, 1.12 * max(*seconds, 1e-6)))
     axes.margins(y=0.12)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path)
+    _save(figure, path)
 
 
 def growth_figure(
@@ -95,7 +96,12 @@ def growth_figure(
     axes.minorticks_off()
     axes.legend(fontsize=7, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(path)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with new_file(path, SettingsError) as file:
+        figure.savefig(file, format=path.suffix[1:])
 
 
 def _plot() -> Figure:

@@ -1,4 +1,5 @@
 from .build import build_report as build_report
+from .escape import markdown_text as markdown_text
 from .markdown import markdown_report as markdown_report
 from .model import BatchReport as BatchReport
 from .single_runs import collection_report as collection_report

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from urllib.parse import quote
 
 from eval.pictures.comparison import Shown
+from eval.report.escape import markdown_text
 from eval.report.model import BatchReport, Heading, Line, Results, Section, Strip, Value
 from eval.report.published import DIFFERENCE
 from eval.report.table import Column, Table
@@ -19,25 +21,25 @@ def markdown_report(report: BatchReport, folder: Path) -> str:
     folder : of the text; pictures are linked relative to it.
     """
     blocks = [
-        f"# {report.title}",
-        *(f"**STAND-IN.** {notice}" for notice in report.notices),
-        "\n".join(report.summary),
-        _listed(map(str, report.claims)),
+        f"# {markdown_text(report.title)}",
+        *(f"**STAND-IN.** {markdown_text(notice)}" for notice in report.notices),
+        "\n".join(map(markdown_text, report.summary)),
+        _listed(map(markdown_text, map(str, report.claims))),
         "## All shapes",
         _results(report.overview),
-        report.overview_note,
+        markdown_text(report.overview_note),
         *(block for section in report.sections for block in _section(section, folder)),
         "## How it was measured",
-        _listed(f"**{title}**: {protocol}" for title, protocol in report.protocols),
+        _listed(f"**{markdown_text(t)}**: {markdown_text(p)}" for t, p in report.protocols),
         "## Where",
-        _listed(report.provenance),
+        _listed(map(markdown_text, report.provenance)),
     ]
     return "\n\n".join(block.rstrip() for block in blocks if block) + "\n"
 
 
 def _section(section: Section, folder: Path) -> list[str]:
     stand_in = f" (stand-in for {section.stands_in_for})" if section.stands_in_for else ""
-    blocks = [f"## {section.title}{stand_in}", section.source]
+    blocks = [f"## {markdown_text(section.title + stand_in)}", markdown_text(section.source)]
     if section.strip is not None:
         blocks += _strip(section.strip, folder)
     blocks.append(_results(section.results, Column("remark", _remark, left=True)))
@@ -75,12 +77,16 @@ def _strip(strip: Strip, folder: Path) -> list[str]:
     def links(pictures: Shown) -> Callable[[str], str]:
         def link(name: str) -> str:
             file: Path | None = getattr(pictures, name)
-            return f"![]({file.relative_to(folder).as_posix()})" if file else ""
+            return f"![]({quote(file.relative_to(folder).as_posix())})" if file else ""
 
         return link
 
-    columns = [Column("source", links(strip.source), left=True)]
-    columns += [Column(e.label, links(e.pictures), left=True) for e in strip.entries if e.pictures]
+    columns = [Column("source", links(strip.source), left=True, markup=True)]
+    columns += [
+        Column(entry.label, links(entry.pictures), left=True, markup=True)
+        for entry in strip.entries
+        if entry.pictures
+    ]
     table = Table(columns, ("whole", "near", "errors")).markdown()
     scale = strip.scale
     if scale is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from eval.report.escape import markdown_text
 from eval.report.table import Column, Table
 
 Row = Mapping[str, Any]
@@ -31,13 +32,12 @@ def shape_report(metrics: Row, manifest: Row) -> str:
         ],
         lods,
     )
-    citation = f" {source['citation']}" if source["citation"] else ""
+    terms = f"License: {source['license']}. {source['citation']}".strip()
     blocks = [
-        f"# {metrics['title']} at {metrics['resolution']}³",
+        f"# {markdown_text(metrics['title'])} at {metrics['resolution']}³",
         *([STAND_IN_NOTICE] if source["stand_in"] else []),
-        f"Source: {source['path']}, {source['faces']:,} faces. License: {source['license']}."
-        f"{citation}",
-        "\n".join(f"- {sentence}" for sentence in metrics["voxelization"]),
+        markdown_text(f"Source: {source['path']}, {source['faces']:,} faces. {terms}"),
+        "\n".join(f"- {markdown_text(sentence)}" for sentence in metrics["voxelization"]),
         "![The source and every level of detail](lods.png)",
         "![A closer look, face by face](closeup.png)",
         table.markdown().rstrip(),
@@ -71,7 +71,7 @@ def image_report(metrics: Row, manifest: Row) -> str:
         metrics["lods"],
     )
     blocks = [
-        f"# {metrics['name']}",
+        f"# {markdown_text(metrics['name'])}",
         f"{metrics['resolution']} pixels, {metrics['lods'][-1]['psnr']:.2f} dB, {bits:.1f} bits "
         "per pixel (32-bit parameters, not entropy-coded).",
         "![The source and every level of detail](lods.png)",

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from rich.table import Table as RichTable
+from rich.text import Text
+
+from eval.report.escape import markdown_text
+from geom_miner.terminal import printable
 
 Row = TypeVar("Row")
 
@@ -63,6 +67,7 @@ class Column(Generic[Row]):
     form : format specification of numbers.
     left : align left, as text is.
     name : heading in CSV files; by default the title.
+    markup : the text is Markdown, such as a link to a picture; otherwise it is escaped.
     """
 
     title: str
@@ -70,10 +75,15 @@ class Column(Generic[Row]):
     form: str = ""
     left: bool = False
     name: str = ""
+    markup: bool = False
 
     def text(self, row: Row) -> str:
         """The cell of a row as it is printed."""
         return cell_text(self.value(row), self.form)
+
+    def markdown(self, row: Row) -> str:
+        """The cell of a row in a Markdown table."""
+        return self.text(row) if self.markup else markdown_text(self.text(row))
 
 
 @dataclass(frozen=True)
@@ -93,14 +103,14 @@ class Table(Generic[Row]):
     def markdown(self) -> str:
         """A Markdown table; it ends with a line break."""
         lines = [
-            f"| {' | '.join(_escaped(column.title) for column in self.columns)} |",
+            f"| {' | '.join(markdown_text(column.title) for column in self.columns)} |",
             f"|{'|'.join('---' if column.left else '---:' for column in self.columns)}|",
         ]
         for row in self.rows:
             cells = [
                 f"**{text}**" if bold else text
                 for column in self.columns
-                for text, bold in [(_escaped(column.text(row)), self._is_bold(row, column))]
+                for text, bold in [(column.markdown(row), self._is_bold(row, column))]
             ]
             lines.append(f"| {' | '.join(cells)} |")
         return "\n".join(lines) + "\n"
@@ -135,8 +145,8 @@ class Table(Generic[Row]):
         for row in self.rows:
             cells = []
             for column in self.columns:
-                text = column.text(row).replace("[", r"\[")
-                cells.append(f"[bold]{text}[/bold]" if self._is_bold(row, column) else text)
+                style = "bold" if self._is_bold(row, column) else ""
+                cells.append(Text(printable(column.text(row)), style))
             table.add_row(*cells)
         return table
 
@@ -165,7 +175,3 @@ def _plain(value: Any, form: str) -> Any:
     if value is None or isinstance(value, (int, float)):
         return value
     return cell_text(value, form)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")

@@ -4,6 +4,8 @@ from .config_file import parse_settings as parse_settings
 from .config_file import parse_values as parse_values
 from .files import write_json as write_json
 from .files import write_text as write_text
+from .folder import check_config_place as check_config_place
+from .folder import run_folder as run_folder
 from .provenance import device_name as device_name
 from .provenance import manifest as manifest
 from .provenance import peak_rss_bytes as peak_rss_bytes

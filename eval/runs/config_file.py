@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union
 
-import yaml
-
+from eval.runs.yaml_text import MAX_BYTES, parse_yaml
 from geom_miner import GeomMinerError
+from geom_miner.constraints import check_fields
 from geom_miner.errors import SettingsError
 
 Run = TypeVar("Run")
@@ -37,12 +37,12 @@ def load_config(
         that the setting does not take; the message names the file.
     """
     try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        with Path(path).open("rb") as stream:
+            values = parse_yaml(stream.read(MAX_BYTES + 1))
     except OSError as error:
         raise SettingsError(f"cannot read {path}: {error.strerror}; check the path") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = str(error).replace("\n", " ")
-        raise SettingsError(f"{path} is not valid YAML: {reason}") from error
+    except SettingsError as error:
+        raise SettingsError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(values, dict):
         raise SettingsError(f"{path} must hold settings as `name: value` lines")
     given = {key: value for key, value in (overrides or {}).items() if value is not None}
@@ -111,7 +111,9 @@ def _parse_dataclass(
                 f"the setting {entry.name} is missing{place}; add `{entry.name}: ...`"
             )
     try:
-        return settings_type(**parsed)
+        made = settings_type(**parsed)
+        check_fields(made)
+        return made
     except GeomMinerError as error:
         if name == _RUN:
             raise

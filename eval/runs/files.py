@@ -12,9 +12,9 @@ from geom_miner.errors import SettingsError
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file atomically."""
+    """Write a text file atomically; bytes of file names that are no UTF-8 appear escaped."""
     with new_file(path, SettingsError) as file:
-        file.write(text.encode())
+        file.write(text.encode(errors="backslashreplace"))
 
 
 def write_json(path: Path, values: Any) -> None:

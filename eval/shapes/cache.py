@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from eval.shapes.download import DownloadError
+from geom_miner.atomic_files import new_file
 
 HASHES = "hashes.json"
 
@@ -47,9 +48,8 @@ def check_hash(path: Path, *, known_as: str | None = None) -> None:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if name not in hashes:
         hashes[name] = digest
-        draft = hash_file.with_name(HASHES + ".part")
-        draft.write_text(json.dumps(hashes, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        draft.replace(hash_file)
+        with new_file(hash_file, DownloadError) as file:
+            file.write(json.dumps(hashes, indent=2, sort_keys=True).encode() + b"\n")
     elif hashes[name] != digest:
         raise DownloadError(
             f"{name} is not the file that was first downloaded (SHA-256 {digest[:12]}..., "

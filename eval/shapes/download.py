@@ -1,14 +1,19 @@
-"""Download one file over a connection that may break, never answer, or send something else."""
+"""Download one file over a connection that may break, never answer, or send something else.
+
+Only http and https are spoken, after a redirection too: no address leads to a file of this machine.
+"""
 
 from __future__ import annotations
 
 import http.client
 import re
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from rich.console import Console
 from rich.progress import (
@@ -16,12 +21,13 @@ from rich.progress import (
     DownloadColumn,
     Progress,
     TaskID,
-    TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
 
 from geom_miner import GeomMinerError
+from geom_miner.outputs import refuse_irregular
+from geom_miner.progress_bars import PlainColumn
 
 TIMEOUT = 10.0  # seconds to connect, and to wait for the next bytes
 ATTEMPTS = 4  # a broken download is resumed as long as each attempt brings some bytes
@@ -61,6 +67,8 @@ def fetch(
         connection breaks repeatedly, a web page comes instead of the file, or the disk is full.
     """
     part = target.with_name(target.name + ".part")
+    refuse_irregular(part, DownloadError)
+    _refuse_other_schemes(address)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _progress_bar(target.name, console) as (progress, task):
@@ -96,6 +104,46 @@ def _fetch_in_attempts(
             return
 
 
+class _StayOnTheWeb(urllib.request.HTTPRedirectHandler):
+    """Follow redirections to http and https alone."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        _refuse_other_schemes(newurl)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """Opens http and https, by way of the proxies of the environment; it knows no other scheme."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler,
+        urllib.request.HTTPHandler,
+        urllib.request.HTTPSHandler,
+        urllib.request.HTTPDefaultErrorHandler,
+        urllib.request.HTTPErrorProcessor,
+        _StayOnTheWeb,
+    ):
+        opener.add_handler(handler())
+    return opener
+
+
+def _refuse_other_schemes(address: str) -> None:
+    scheme = urllib.parse.urlsplit(address).scheme.lower()
+    if scheme not in ("http", "https"):
+        raise DownloadError(
+            f"a download must come by http or https, got the address {address}; fetch the file by "
+            "hand if you trust it"
+        )
+
+
 def _fetch_once(
     address: str, part: Path, limit: int, timeout: float, progress: Progress, task: TaskID
 ) -> None:
@@ -104,7 +152,7 @@ def _fetch_once(
     if bytes_present:
         request.add_header("Range", f"bytes={bytes_present}-")
     try:
-        response = urllib.request.urlopen(request, timeout=timeout)
+        response = _opener().open(request, timeout=timeout)
     except urllib.error.HTTPError as error:
         # 416: the file has no further bytes. Either it is complete, or it is another file.
         if error.code != http.client.REQUESTED_RANGE_NOT_SATISFIABLE or not bytes_present:
@@ -183,7 +231,7 @@ def _host(address: str) -> str:
 @contextmanager
 def _progress_bar(name: str, console: Console) -> Iterator[tuple[Progress, TaskID]]:
     columns = (
-        TextColumn("{task.description}"),
+        PlainColumn("{task.description}"),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),

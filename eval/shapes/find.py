@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from eval import View
 from eval.shapes.cache import cache_folder, check_hash
@@ -15,11 +14,12 @@ from eval.shapes.catalog import CATALOG, STAND_IN_VIEWS, Scan
 from eval.shapes.data_folders import DATA_VARIABLE, data_folders
 from eval.shapes.download import DownloadError, fetch
 from eval.shapes.stand_ins import STAND_INS
-from eval.shapes.unpack import unpack
+from eval.shapes.unpack import unpack_mesh
 from eval.shapes.verify import check_content
 from geom_miner import TriangleMesh, read_mesh
 from geom_miner.errors import MeshError, SettingsError
 from geom_miner.mesh import WRITABLE_MESH_SUFFIXES
+from geom_miner.outputs import refuse_irregular
 
 OFFLINE_VARIABLE = "GEOM_MINER_OFFLINE"
 
@@ -99,7 +99,7 @@ def _search_data_folders(aliases: tuple[str, ...], console: Console) -> Path | N
     for folder in data_folders():
         if not folder.is_dir():
             console.print(
-                f"{DATA_VARIABLE} names a folder that does not exist: {escape(str(folder))}",
+                f"{DATA_VARIABLE} names a folder that does not exist: {folder}",
                 style="yellow",
             )
             continue
@@ -129,15 +129,17 @@ def _cached_or_downloaded(scan: Scan, offline: bool, console: Console) -> Shape:
 
 def _download_into_cache(scan: Scan, cached: Path, console: Console) -> None:
     """Download, unpack and check; the file ``cached`` appears only if all of it succeeds."""
-    console.print(f"Downloading {scan.title} from {escape(scan.address)}")
+    console.print(f"Downloading {scan.title} from {scan.address}")
     console.print(f"  license: {scan.license}")
     console.print(f"  please cite: {scan.citation}")
     archive = cached.with_name(cached.name + ".download")
     draft = cached.with_name(cached.name + ".unpacked")
+    for path in (archive, draft, cached):
+        refuse_irregular(path, DownloadError)
     if not archive.is_file():
         fetch(scan.address, archive, limit=scan.limit, console=console)
     try:
-        unpack(archive, draft, limit=scan.limit)
+        unpack_mesh(archive, draft, limit=scan.limit)
         check_content(draft, scan)
         check_hash(draft, known_as=scan.file)
         draft.replace(cached)
@@ -156,7 +158,7 @@ def _from_scan_file(scan: Scan, path: Path, console: Console) -> Shape:
     source = path.name
     if scan.faces is not None and len(mesh.faces) != scan.faces:
         source += f" (a {len(mesh.faces):,}-face version, not the original {scan.faces:,})"
-    console.print(f"{scan.title}: {escape(source)}")
+    console.print(f"{scan.title}: {source}")
     return Shape(
         name=scan.name,
         title=scan.title,
@@ -171,7 +173,7 @@ def _from_scan_file(scan: Scan, path: Path, console: Console) -> Shape:
 
 def _from_file(path: Path, console: Console) -> Shape:
     mesh = read_mesh(path)
-    console.print(f"{escape(path.name)}: {len(mesh.faces):,} faces")
+    console.print(f"{path.name}: {len(mesh.faces):,} faces")
     return Shape(
         name=path.stem,
         title=path.stem,
@@ -186,7 +188,7 @@ def _from_file(path: Path, console: Console) -> Shape:
 
 def _stand_in(scan: Scan, reason: str, console: Console) -> Shape:
     console.print(
-        f"No {scan.title}: {escape(reason.rstrip('.'))}. Using {scan.stand_in}, a shape made by "
+        f"No {scan.title}: {reason.rstrip('.')}. Using {scan.stand_in}, a shape made by "
         f"code, in its place; put {scan.file} into a folder named by {DATA_VARIABLE} to use it.",
         style="bold yellow",
     )

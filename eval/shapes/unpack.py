@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import lzma
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -14,10 +17,20 @@ from eval.shapes.download import DownloadError
 from geom_miner.mesh import WRITABLE_MESH_SUFFIXES
 
 _CHUNK = 1 << 20
-_DAMAGED = (tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError)
+# Most members of an archive, and most bytes of a ZIP file's list of them: a scan comes with a
+# readme and a few parts, and a list is in memory as a whole before any size can be counted.
+_MOST_MEMBERS = 10_000
+_LONGEST_LIST = 4 << 20
+_LIST_END, _LONG_LIST_END = b"PK\x05\x06", b"PK\x06\x07"
+_LONGEST_END = 22 + 65535
+# RuntimeError: zipfile on members with a password or of a compression that it does not know.
+_DAMAGED = (
+    *(tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, RuntimeError, ValueError, struct.error),
+)
 
 
-def unpack(archive: Path, target: Path, *, limit: int) -> None:
+def unpack_mesh(archive: Path, target: Path, *, limit: int) -> None:
     """Write the mesh inside ``archive`` to ``target``; a bare mesh file is moved there.
 
     The content determines the format: .gz, .tar.gz, .zip or a bare mesh. No name in the archive is
@@ -49,9 +62,12 @@ def unpack(archive: Path, target: Path, *, limit: int) -> None:
     except DownloadError:
         target.unlink(missing_ok=True)
         raise
-    except _DAMAGED as error:
+    except (*_DAMAGED, OSError) as error:
+        # The last two are those of a damaged archive; all others are of the disk.
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
         target.unlink(missing_ok=True)
-        raise DownloadError(f"{archive.name} is damaged ({error})") from None
+        raise DownloadError(f"{archive.name} is damaged or cannot be unpacked ({error})") from None
 
 
 def _is_tar(archive: Path) -> bool:
@@ -85,7 +101,8 @@ def _unpack_tar(archive: Path, target: Path, limit: int) -> None:
     with gzip.open(archive) as source:
         bounded = cast("IO[bytes]", _BoundedStream(source, limit))
         with tarfile.open(fileobj=bounded, mode="r|") as tar:
-            for member in tar:
+            for number, member in enumerate(tar):
+                _refuse_many(archive, number)
                 if not (member.isfile() or member.isdir()):
                     raise DownloadError(
                         f"{archive.name} holds {member.name!r}, a link or device; it is not used"
@@ -94,18 +111,21 @@ def _unpack_tar(archive: Path, target: Path, limit: int) -> None:
                 content = tar.extractfile(member) if _is_mesh(member.name) else None
                 if content is not None and not has_mesh:
                     has_mesh = True
-                    _copy(content, target)
+                    # A sparse member is longer than what the archive holds of it.
+                    _copy(_BoundedStream(content, limit), target)
     if not has_mesh:
         raise DownloadError(f"{archive.name} holds no mesh file")
 
 
 def _unpack_zip(archive: Path, target: Path, limit: int) -> None:
+    _refuse_long_list(archive)
     with zipfile.ZipFile(archive) as pack:
         members = pack.infolist()
+        _refuse_many(archive, len(members) - 1)
         for member in members:
-            if stat.S_ISLNK(member.external_attr >> 16):
+            if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise DownloadError(
-                    f"{archive.name} holds {member.filename!r}, a link; it is not used"
+                    f"{archive.name} holds {member.filename!r}, a link or device; it is not used"
                 )
             _refuse_outside(archive, member.filename)
         meshes = [member for member in members if _is_mesh(member.filename)]
@@ -113,6 +133,27 @@ def _unpack_zip(archive: Path, target: Path, limit: int) -> None:
             raise DownloadError(f"{archive.name} holds no mesh file")
         with pack.open(meshes[0]) as content:
             _copy(_BoundedStream(content, limit), target)
+
+
+def _refuse_many(archive: Path, number: int) -> None:
+    """Refuse the member with this number, counted from 0."""
+    if number >= _MOST_MEMBERS:
+        raise DownloadError(
+            f"{archive.name} holds more than {_MOST_MEMBERS:,} files; it is not used"
+        )
+
+
+def _refuse_long_list(archive: Path) -> None:
+    """Refuse a ZIP file whose list of members is too long to be read into memory."""
+    with archive.open("rb") as file:
+        file.seek(max(0, archive.stat().st_size - _LONGEST_END - 20))
+        tail = file.read()
+    end = tail.rfind(_LIST_END)
+    size = int.from_bytes(tail[end + 12 : end + 16], "little")
+    if end >= 0 and (
+        size > _LONGEST_LIST or tail[max(0, end - 20) : end].startswith(_LONG_LIST_END)
+    ):
+        raise DownloadError(f"{archive.name} has too long a list of files; it is not used")
 
 
 def _refuse_outside(archive: Path, name: str) -> None:

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from geom_miner.errors import SettingsError
+from geom_miner.terminal import Terminal
 
 _PIPE_WIDTH = 160
 
@@ -38,7 +38,7 @@ def print_rows(title: str, rows: Sequence[dict[str, Any]]) -> None:
     for row in rows:
         table.add_row(*[_cell(value) for value in row.values()])
     # A pipe has no width of its own; rich would squeeze the table into 80 columns.
-    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
+    Terminal(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
 
 
 def _cell(value: Any) -> str:

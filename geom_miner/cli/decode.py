@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import tyro
 from rich.console import Console
 
 from geom_miner.cli.answers import print_json
-from geom_miner.cli.options import Device, Output, device_of
+from geom_miner.cli.options import Device, Force, Output, device_of
 from geom_miner.cli.region import parse_region
+from geom_miner.constraints import CheckedSettings
 
 
 @dataclass(frozen=True)
-class Decode:
+class Decode(CheckedSettings):
     """Decode samples of a model: a picture as PNG or TIFF, anything as NPY, NRRD or Zarr."""
+
+    memory_remedy: ClassVar = "take a smaller --region, or a coarser level with --lod"
 
     model: tyro.conf.Positional[Path]
     """Model file."""
@@ -33,22 +36,23 @@ class Decode:
     """Pack the samples of .nrrd (gzip) and .zarr (zstd)."""
     device: Device = "auto"
     """Where to decode."""
+    force: Force = False
     json: bool = False
     """Print shape and file as JSON."""
 
     def run(self, console: Console) -> None:
-        from geom_miner.cli.decoding import check_output, sample_stream, write_samples
+        from geom_miner.cli.decoding import check_kind, sample_stream, write_samples
         from geom_miner.progress_bars import WorkBar
         from geom_miner.storage.reader import load_model
 
-        check_output(self.output)
+        check_kind(self.output)
         representation = load_model(self.model, finest=self.lod).to(device_of(self.device))
         region = parse_region(self.region, representation.shape_at(self.lod))
         with WorkBar(console, "decoding") as bar:
             stream = sample_stream(
                 representation, self.lod, region, self.dtype, self.compress, progress=bar
             )
-            shape = write_samples(self.output, stream)
+            shape = write_samples(self.output, stream, inputs=[self.model], force=self.force)
         if self.json:
             print_json({"file": str(self.output), "lod": self.lod, "shape": shape})
         else:

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from geom_miner import __version__
 from geom_miner.cli.region import Region
 from geom_miner.errors import MediaError, SettingsError
+from geom_miner.media.arrays import NPY_SIGNATURE
 from geom_miner.media.images import WRITABLE_IMAGE_SUFFIXES, write_image
 from geom_miner.media.sample_stream import SampleStream
-from geom_miner.media.samples import WRITERS
+from geom_miner.media.samples import FOLDERS, WRITERS
 from geom_miner.model.representation import Representation
+from geom_miner.outputs import MADE_BY, check_output, check_suffix, equal_or_new
 from geom_miner.progress import Progress
 
+# Formats that have no place for the name of a program.
+UNSIGNED = (".npy",)
 
-def check_output(path: Path) -> None:
+
+def check_kind(path: Path) -> None:
     """Refuse a file that ``write_samples`` cannot write, before any work is done."""
     pictures = [suffix for suffix in WRITABLE_IMAGE_SUFFIXES if suffix not in WRITERS]
-    known = (*pictures, *WRITERS)
-    if path.suffix.lower() not in known:
-        raise MediaError(f"output must end in one of {', '.join(known)}, got {path}")
+    check_suffix(path, MediaError, (*pictures, *WRITERS))
 
 
 def sample_stream(
@@ -54,18 +57,34 @@ def sample_stream(
     )
 
 
-def write_samples(path: Path, stream: SampleStream) -> tuple[int, ...]:
-    """Write a stream to a file, a picture if it is named as one; returns (*shape, channel)."""
+def write_samples(
+    path: Path, stream: SampleStream, *, inputs: Sequence[Path] = (), force: bool = True
+) -> tuple[int, ...]:
+    """Write a stream to a file, a picture if it is named as one; returns (*shape, channel).
+
+    A file that is an input or belongs to another program is refused before anything is decoded.
+    Whose an NPY file is shows only when it is compared with the new one.
+
+    Parameters
+    ----------
+    inputs : files that are not to be replaced.
+    force : replace a file that another program may have written.
+    """
     shape = (*stream.shape, stream.channels)
     suffix = path.suffix.lower()
-    if suffix in WRITERS:
-        WRITERS[suffix](path, stream)
-        return shape
-    if len(stream.shape) != 2:
+    if suffix not in WRITERS and len(stream.shape) != 2:
         raise MediaError(
             f"{path.name} takes 2 axes, not {len(stream.shape)}; cut a slice with an index in "
             f"--region, or write {', '.join(WRITERS)}"
         )
+    signature = NPY_SIGNATURE if suffix in UNSIGNED else b""
+    parts = FOLDERS.get(suffix, ())
+    check_output(path, MediaError, inputs=inputs, signature=signature, parts=parts, force=force)
+    if suffix in WRITERS:
+        signed = suffix not in UNSIGNED
+        with equal_or_new(path, MediaError, force=force or signed) as target:
+            WRITERS[suffix](target, stream)
+        return shape
     samples = np.concatenate([slab.reshape(-1) for slab in stream.slabs(0)])
     bits = int(stream.metadata.get("bits", 8))
     write_image(path, samples.astype(np.float32).reshape(shape), bits=bits)
@@ -83,7 +102,7 @@ def _facts(representation: Representation, scale: int, dtype: str) -> dict[str, 
     }
     binary = "occupancy: 1 where it is at least 0.5, 0 elsewhere"
     metadata: dict[str, Any] = {
-        "software": f"geom_miner {__version__}",
+        "software": MADE_BY,
         "source": info.source.name or "a model",
         "scale": scale,
         "value": binary if dtype == "uint8" else meanings[info.kind],

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import tyro
 from rich.console import Console
 
-from geom_miner import __version__
 from geom_miner.atomic_files import make_folder
 from geom_miner.cli.answers import parse_levels, print_json, print_rows
-from geom_miner.cli.options import Device, Output, device_of
-from geom_miner.errors import EmptySurfaceError, SettingsError
+from geom_miner.cli.options import Device, Force, Output, device_of
+from geom_miner.constraints import CheckedSettings, Range
+from geom_miner.errors import EmptySurfaceError, MeshError, SettingsError
+from geom_miner.outputs import MADE_BY, check_output
 
 if TYPE_CHECKING:
     from geom_miner.extract.decimation import DecimationReport
@@ -24,8 +25,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Extract:
+class Extract(CheckedSettings):
     """Mesh levels of detail of a model."""
+
+    memory_remedy: ClassVar = "take a coarser level with --lod"
 
     model: tyro.conf.Positional[Path]
     """Model file."""
@@ -35,7 +38,7 @@ class Extract:
     """Levels of detail: all, or numbers such as 0 or 1,3."""
     format: str = "ply"
     """File format of the meshes: ply, obj, stl, glb, or another that has a writer."""
-    iso_level: float = 0.5
+    iso_level: Annotated[float, Range(-1e6, 1e6)] = 0.5
     """Value of the surface; inside is higher."""
     sharp: bool = False
     """Give meshes the sharp edges and corners that marching cubes cuts off. For models of a
@@ -46,6 +49,7 @@ class Extract:
     mesh and about 0.5 GB more for a million of its triangles; without it PLY needs little."""
     device: Device = "auto"
     """Where to decode."""
+    force: Force = False
     json: bool = False
     """Print the list of meshes as JSON."""
 
@@ -71,11 +75,14 @@ class Extract:
                 "with --target distance, or leave --sharp out"
             )
         self._check_precision(representation, min(wanted or [0]))
+        scales = sorted(wanted or range(representation.num_scales), reverse=True)
+        paths = {scale: self.output / f"lod_{scale}.{self.format}" for scale in scales}
         make_folder(self.output)
+        for path in paths.values():
+            check_output(path, MeshError, inputs=[self.model], force=self.force)
         rows: list[dict[str, Any]] = []
         empty = 0
-        for scale in sorted(wanted or range(representation.num_scales), reverse=True):
-            path = self.output / f"lod_{scale}.{self.format}"
+        for scale, path in paths.items():
             try:
                 with WorkBar(console, f"meshing level of detail {scale}") as bar:
                     row, remarks = self._write(path, representation, scale, bar)
@@ -167,5 +174,5 @@ def _decimate(
 
 def _mesh_comments(info: SignalInfo, scale: int) -> list[str]:
     name = info.source.name or "a model"
-    lines = [f"geom_miner {__version__}, level of detail {scale} of {name}"]
+    lines = [f"{MADE_BY}, level of detail {scale} of {name}"]
     return [*lines, info.notice] if info.notice else lines

@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import tyro
 from rich.console import Console
 
 from geom_miner.cli.answers import print_json, print_rows
-from geom_miner.cli.options import Device, Output, device_of
+from geom_miner.cli.options import Device, Force, Output, device_of
 from geom_miner.cli.voxelizing import target_of_image_file, target_of_mesh_file
 from geom_miner.errors import SettingsError
 from geom_miner.file_kinds import describe_wrong_kind
 from geom_miner.fit.presets import PRESETS, default_preset, preset
 from geom_miner.fit.settings import FitSettings
 from geom_miner.kernels.registry import BACKENDS
+from geom_miner.outputs import check_suffix
 from geom_miner.targets.registry import targets_of
 from geom_miner.voxelize.settings import VoxelizeSettings
+
+# A model file may also have no suffix; every other suffix belongs to another kind of file.
+MODEL_SUFFIXES = (".miner", "")
 
 if TYPE_CHECKING:
     from geom_miner.fit.file_fit import FitResult
@@ -48,8 +52,11 @@ def _target_help() -> str:
 class Fit:
     """Fit a model to a mesh or an image; an interrupted fit goes on when run again."""
 
+    memory_remedy: ClassVar = "lower --resolution, --block-size, --scales or --memory"
+
     source: tyro.conf.Positional[Path]
-    """Mesh (PLY, OBJ, STL, OFF, GLB) or image (PNG, JPEG, TIFF, BMP, WebP)."""
+    """Mesh (PLY, OBJ, STL, OFF, 3MF, GLB, glTF, also with .gz) or image (PNG, JPEG, TIFF, BMP,
+    WebP)."""
     output: Output
     """Model file to write, such as model.miner."""
     voxels: tyro.conf.OmitArgPrefixes[VoxelizeSettings]
@@ -66,16 +73,17 @@ class Fit:
     """Start anew instead of going on with an interrupted or finished fit."""
     allow_empty: bool = False
     """Fit a model without a surface if no sample is inside the mesh, instead of refusing."""
+    force: Force = False
     json: bool = False
     """Print a summary as JSON."""
 
     def run(self, console: Console) -> None:
-        from geom_miner.fit.file_fit import fit_to_file
+        from geom_miner.fit.file_fit import check_model_output, fit_to_file
         from geom_miner.fit.memory import parse_memory
         from geom_miner.progress_bars import FitBar
 
-        if not self.output.resolve().parent.is_dir():
-            raise SettingsError(f"cannot write {self.output}: its folder does not exist; make it")
+        check_suffix(self.output, SettingsError, MODEL_SUFFIXES)
+        check_model_output(self.output, inputs=[self.source], force=self.force)
         memory = parse_memory(self.memory)
         target = self._read_target(console)
         with FitBar(console) as bar:
@@ -87,6 +95,7 @@ class Fit:
                 backend=self.backend,
                 memory=memory,
                 fresh=self.fresh,
+                force=self.force,
             )
         if result.resumed_scales:
             console.print(f"{result.resumed_scales} scales were there from an earlier run.")
@@ -138,10 +147,10 @@ class Fit:
 def _check_mesh(source: Path) -> None:
     """Refuse a source that is neither a mesh nor an image, by its suffix."""
     from geom_miner.media.images import IMAGE_SUFFIXES
-    from geom_miner.mesh.files import MESH_SUFFIXES
+    from geom_miner.mesh.files import MESH_SUFFIXES, mesh_suffix
 
     # What is missing or a folder is answered where meshes are read.
-    if source.suffix.lower() not in MESH_SUFFIXES and source.is_file():
+    if mesh_suffix(source) not in MESH_SUFFIXES and source.is_file():
         takes = {"mesh": MESH_SUFFIXES, "image": IMAGE_SUFFIXES}
         raise SettingsError(describe_wrong_kind(source, takes))
 

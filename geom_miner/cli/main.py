@@ -20,8 +20,13 @@ from geom_miner.cli.info import Info
 from geom_miner.cli.plugins import load_command, plugin_commands
 from geom_miner.cli.query import Query
 from geom_miner.cli.voxelize import Voxelize
-from geom_miner.command_line import Command, run_command
+from geom_miner.command_line import Command, parsing, run_command
+from geom_miner.constraints import check_fields
 from geom_miner.errors import PluginError
+from geom_miner.memory import explain_memory
+from geom_miner.terminal import Terminal
+
+_LARGER = "end other programs or use a larger machine"
 
 COMMANDS: dict[str, Callable[..., Command]] = {
     "voxelize": Voxelize,
@@ -36,20 +41,23 @@ COMMANDS: dict[str, Callable[..., Command]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    return run_command(lambda console: _dispatch(arguments, console))
+
+
+def _dispatch(arguments: list[str], console: Console) -> int | None:
     name, options = (arguments[0], arguments[1:]) if arguments else ("", [])
     if name == "--version":
-        Console().print(f"geom-miner {__version__}", highlight=False)
+        Terminal().print(f"geom-miner {__version__}")
         return 0
     if name not in COMMANDS and name not in plugin_commands():
         asked = name in ("-h", "--help")
-        Console(stderr=not asked).print(_overview(), markup=False, highlight=False, soft_wrap=True)
+        Terminal(stderr=not asked).print(_overview(), soft_wrap=True)
         return 0 if asked else 2
-
-    def work(console: Console) -> int | None:
+    with parsing():
         command = tyro.cli(_command(name, options), prog=f"geom-miner {name}", args=options)
+    check_fields(command)
+    with explain_memory(getattr(command, "memory_remedy", _LARGER)):
         return command.run(console)
-
-    return run_command(work)
 
 
 def _command(name: str, options: Sequence[str]) -> Callable[..., Command]:

@@ -8,6 +8,10 @@ from typing import Annotated, Literal
 import tyro
 
 Output = Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+Force = Annotated[
+    bool,
+    tyro.conf.arg(help="Replace a file that another program wrote; an input is never replaced."),
+]
 Device = Literal["auto", "cpu", "cuda"]
 
 

@@ -26,11 +26,13 @@ def target_of_mesh_file(
     allow_empty: bool = False,
 ) -> Target:
     """What is fitted to a mesh file; a report on the mesh is printed on the way."""
+    from geom_miner.fit.memory import check_fit_memory
     from geom_miner.grid.signal_info import SourceInfo
     from geom_miner.progress_bars import WorkBar, bars
     from geom_miner.targets.mesh import target_of_occupancy
     from geom_miner.voxelize.occupancy import voxelize_mesh
 
+    check_fit_memory((voxels.resolution,) * 3, settings)
     mesh = read_mesh_file(source, console)
     with WorkBar(console, f"voxelizing {len(mesh.faces):,} faces") as bar:
         occupancy = voxelize_mesh(mesh, voxels, block_size=settings.block_size, progress=bar)
@@ -47,12 +49,16 @@ def target_of_mesh_file(
 
 def target_of_image_file(source: Path, settings: FitSettings) -> Target:
     """What is fitted to an image file."""
+    from geom_miner.fit.memory import check_fit_memory
     from geom_miner.grid.signal_info import SourceInfo
     from geom_miner.media.images import read_image
     from geom_miner.targets.image import image_target
 
+    image = read_image(source)
+    *shape, channels = image.samples.shape
+    check_fit_memory(tuple(shape), settings, channels=channels)
     return image_target(
-        read_image(source),
+        image,
         scales=settings.scales,
         block_size=settings.block_size,
         source=SourceInfo(source.stem),

@@ -20,9 +20,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
-from geom_miner.compiled_cache import drop_if_stale
+from geom_miner.compiled_cache import drop_if_stale, njit
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

@@ -6,8 +6,9 @@ See ``cell_groups`` for groups and rows.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, parallel_chunksize, prange
+from numba import parallel_chunksize, prange
 
+from geom_miner.compiled_cache import njit
 from geom_miner.extract.cell_groups import (
     GROUPS_PER_TASK,
     Floats,

@@ -1,5 +1,6 @@
 from .coarse_to_fine import DEFAULT_MEMORY as DEFAULT_MEMORY
 from .coarse_to_fine import fit_signal as fit_signal
+from .file_fit import HISTORY_SIGNATURE as HISTORY_SIGNATURE
 from .file_fit import FitResult as FitResult
 from .file_fit import fit_to_file as fit_to_file
 from .history import FitStatus as FitStatus

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import torch
+
 from geom_miner.errors import BlockShapeError, SettingsError
 from geom_miner.fit.history import ScaleHistory
 from geom_miner.fit.observer import SILENT, Observer
@@ -11,6 +13,7 @@ from geom_miner.fit.progress_report import ProgressReport
 from geom_miner.fit.resume import NOTHING, Resume
 from geom_miner.fit.scale_fit import ScaleFit, ScaleJob, architecture_at
 from geom_miner.fit.settings import FitSettings
+from geom_miner.fit.training import check_finite
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.grid.target import Target
 from geom_miner.kernels.backends import load_backend
@@ -64,11 +67,13 @@ def fit_signal(
         start, history = time.perf_counter(), None
         if len(scales) < len(resume.scales):
             blocks = resume.scales[len(scales)].to(target.device)
+            shape = architecture_at(scale, target.layout.ndim, target.channels, settings)
+            resume.check_scale(blocks, target.scales[scale].layout, shape)
         else:
             coarser = scales[-1] if scales else None
             job = ScaleJob(scale, target, settings, reconstruction, coarser, backend)
-            finished = resume.batches if len(scales) == len(resume.scales) else ()
-            fit = ScaleFit(job, finished=finished, memory=memory, observer=observer, report=report)
+            left = resume if len(scales) == len(resume.scales) else NOTHING
+            fit = ScaleFit(job, resume=left, memory=memory, observer=observer, report=report)
             blocks, history = fit.run(), fit.history
         reconstruction = decode_scale(reconstruction, blocks, backend=backend)
         if history is not None:
@@ -117,6 +122,7 @@ def _complete(
 ) -> None:
     """Fill in the loss of the finished scale as it will decode, and its time."""
     history.loss = _loss_of(reconstruction, target, blocks)
+    check_finite(torch.tensor(history.loss), blocks.scale)
     history.seconds = time.perf_counter() - start
 
 

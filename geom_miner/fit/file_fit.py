@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from geom_miner import __version__
 from geom_miner.atomic_files import new_file
 from geom_miner.errors import ModelFileError
 from geom_miner.fit.coarse_to_fine import DEFAULT_MEMORY, fit_signal
-from geom_miner.fit.history import ScaleHistory
+from geom_miner.fit.history import ScaleHistory, read_history
+from geom_miner.fit.memory import check_fit_memory
 from geom_miner.fit.observer import SILENT, Observer, Observers
 from geom_miner.fit.resume import Resume
 from geom_miner.fit.settings import FitSettings
@@ -22,9 +23,16 @@ from geom_miner.grid.target import Target
 from geom_miner.kernels.backends import resolve_backend
 from geom_miner.model.block_mlps import BlockMLPs, FittedBatch
 from geom_miner.model.representation import Representation
+from geom_miner.outputs import check_output
+from geom_miner.records import RecordError
+from geom_miner.scratch_files import check_unfinished
 from geom_miner.storage.header import Header
 from geom_miner.storage.reader import holds, load_model
+from geom_miner.storage.sections import SIGNATURE
 from geom_miner.storage.writer import ModelWriter, part_path
+
+HISTORY_SIGNATURE = b'[{"scale":'
+"""First bytes of every history, by which a run knows those of earlier ones."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,7 @@ def fit_to_file(
     backend: str = "auto",
     memory: int = DEFAULT_MEMORY,
     fresh: bool = False,
+    force: bool = False,
 ) -> FitResult:
     """Fit a target and save the model as ``path``; every finished scale, or batch, is on disk.
 
@@ -64,17 +73,18 @@ def fit_to_file(
     Parameters
     ----------
     observer, backend, memory : see ``fit_signal``; the bytes of the file do not depend on memory.
+    force : replace a file that another program wrote.
 
     Raises
     ------
     ModelFileError
-        The destination cannot be written.
+        The destination cannot be written, or another program wrote what is there.
     """
     path = Path(path)
+    check_fit_memory(target.grid.shape, settings, channels=target.channels, memory=memory)
     metadata = _metadata(target, settings, backend)
     header = Header(target.grid, settings.scales, target.info, metadata)
-    if path.is_dir():
-        raise ModelFileError(f"cannot write {path}: it is a folder; name a file in it")
+    check_model_output(path, force=force)
     if not fresh and holds(path, header):
         representation = load_model(path)
         history = _history_of(_history_path(path), representation.scales, target.grid)
@@ -99,6 +109,20 @@ def fit_to_file(
         tuple(recorder.history),
         len(recorder.writer.finished),
     )
+
+
+def check_model_output(path: Path, *, inputs: Iterable[Path] = (), force: bool = False) -> None:
+    """Refuse a model file, and the notes beside it, that would destroy something.
+
+    Raises
+    ------
+    ModelFileError
+        See ``geom_miner.outputs.check_output``.
+    """
+    notes = [_history_path(path), _history_path(part_path(path))]
+    for output, signature in [(path, SIGNATURE), *((note, HISTORY_SIGNATURE) for note in notes)]:
+        check_output(output, ModelFileError, inputs=inputs, signature=signature, force=force)
+    check_unfinished(part_path(path), SIGNATURE, ModelFileError)
 
 
 class _Recorder(Observer):
@@ -151,8 +175,8 @@ def _save_history(path: Path, history: list[ScaleHistory]) -> None:
 def _history_of(path: Path, levels: Sequence[BlockMLPs], grid: SampleGrid) -> list[ScaleHistory]:
     """Notes on finished scales; counts alone where the notes are lost or another fit's."""
     try:
-        notes = [ScaleHistory.from_dict(entry) for entry in json.loads(path.read_text())]
-    except (OSError, ValueError, KeyError, TypeError):
+        notes = read_history(path.read_bytes())
+    except (OSError, RecordError):
         notes = []
     by_counts = {_counts(entry): entry for entry in notes}
     unknown = [_unknown_history(blocks, grid) for blocks in levels]

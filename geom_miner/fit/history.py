@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from geom_miner.records import decode_record
+
 
 @dataclass(frozen=True)
 class FitStatus:
@@ -52,9 +54,13 @@ class ScaleHistory:
         """Plain values for JSON."""
         return asdict(self)
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> ScaleHistory:
-        """The inverse of ``as_dict`` after a trip through JSON."""
-        fixed = {**values, "shape": tuple(values["shape"])}
-        fixed["curve"] = [(r[0], r[1], r[2], r[3]) for r in values["curve"]]
-        return cls(**fixed)
+
+def read_history(payload: bytes) -> list[ScaleHistory]:
+    """Read a JSON list of what ``as_dict`` gives.
+
+    Raises
+    ------
+    RecordError
+        It is something else.
+    """
+    return decode_record(payload, list[ScaleHistory])

@@ -19,6 +19,7 @@ from geom_miner.fit.certify import certify
 from geom_miner.fit.history import ScaleHistory
 from geom_miner.fit.observer import Observer
 from geom_miner.fit.progress_report import ProgressReport
+from geom_miner.fit.resume import Resume
 from geom_miner.fit.settings import FitSettings
 from geom_miner.fit.training import BlockProblem, train_blocks
 from geom_miner.grid.sparse import SparseBlocks
@@ -60,7 +61,7 @@ class ScaleFit:
 
     Parameters
     ----------
-    finished : the first batches of the scale, fitted by an earlier run.
+    resume : has the first batches of the scale, fitted by an earlier run.
     memory : bytes that the blocks of a batch may take, about.
     """
 
@@ -68,7 +69,7 @@ class ScaleFit:
         self,
         job: ScaleJob,
         *,
-        finished: tuple[FittedBatch, ...],
+        resume: Resume,
         memory: int,
         observer: Observer,
         report: ProgressReport,
@@ -84,7 +85,8 @@ class ScaleFit:
         ]
         self._energies: list[Tensor] = []
         self._done = 0
-        for batch in finished:
+        resume.check_batches(len(self._ids), job.architecture)
+        for batch in resume.batches:
             self._keep(batch)
         self._batch_size = self._choose_batch_size(memory)
         shape = target.grid.at_scale(scale).shape

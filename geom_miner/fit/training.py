@@ -129,7 +129,7 @@ class _Training:
         """Bounds for the next steps; with one-sided ones, converged blocks are dropped first."""
         if not self._problem.one_sided:
             return self.active.lower, self.active.upper
-        self.active, bounds = _violated_bounds(self.active, self._evaluate())
+        self.active, bounds = self._violated_bounds()
         return bounds
 
     def run_round(self, bounds: tuple[Tensor, Tensor]) -> float:
@@ -152,11 +152,7 @@ class _Training:
         self._add_kernel_time(began)
         self.step += count
         self.done.put_rows(self.active.index, self.active.state)
-        if not bool(torch.isfinite(self.active.state.losses).all()):
-            raise SettingsError(
-                f"the fit of scale {history.scale} diverged (its loss is no longer finite); "
-                "lower learning_rate or omega"
-            )
+        check_finite(self.active.state.losses, history.scale)
         if not self._problem.one_sided:
             self.active = self.active.above_tolerance(self.active.state.losses)
         loss = float(self.done.losses.mean())
@@ -167,9 +163,17 @@ class _Training:
     def finish(self) -> None:
         """Count steps and converged blocks."""
         if self._problem.one_sided and len(self.active.index):
-            self.active, _ = _violated_bounds(self.active, self._evaluate())
+            self.active, _ = self._violated_bounds()
+        check_finite(self.done.parameters, self._history.scale)
         self._history.block_steps += int(self.done.steps.sum())
         self._history.converged_blocks += len(self.done.parameters) - len(self.active.index)
+
+    def _violated_bounds(self) -> tuple[_Active, tuple[Tensor, Tensor]]:
+        """See ``_violated_bounds``."""
+        losses, bounds = _violated_bounds(self.active, self._evaluate())
+        # No comparison holds for NaN: such a block would count as converged.
+        check_finite(losses, self._history.scale)
+        return self.active.above_tolerance(losses), bounds
 
     def _evaluate(self) -> Tensor:
         began = time.perf_counter()
@@ -182,6 +186,16 @@ class _Training:
         if self._problem.lower.is_cuda:
             torch.cuda.synchronize(self._problem.lower.device)
         self._history.kernel_seconds += time.perf_counter() - began
+
+
+def check_finite(numbers: Tensor, scale: int) -> None:
+    """Raise a SettingsError if a loss or parameter of a fit is NaN or infinite."""
+    # The ends of the range are NaN where any number is.
+    if numbers.numel() and not bool(torch.isfinite(torch.stack(torch.aminmax(numbers))).all()):
+        raise SettingsError(
+            f"the fit of scale {scale} diverged (its loss is no longer finite); "
+            "lower learning_rate, omega or init_gain"
+        )
 
 
 @dataclass(frozen=True)
@@ -204,8 +218,8 @@ class _Active:
         return _Active(self.index[keep], self.state.rows(keep), lower, upper, self.tolerances[keep])
 
 
-def _violated_bounds(active: _Active, outputs: Tensor) -> tuple[_Active, tuple[Tensor, Tensor]]:
-    """The blocks above their tolerance, and their bounds without one-sided ones that are kept."""
+def _violated_bounds(active: _Active, outputs: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Losses of all blocks, and the bounds of those above their tolerance that are not kept."""
     losses = torch.empty_like(active.tolerances)
     lower, upper = torch.empty_like(active.lower), torch.empty_like(active.upper)
     # A few blocks at a time stay in the cache from one operation to the next.
@@ -221,7 +235,7 @@ def _violated_bounds(active: _Active, outputs: Tensor) -> tuple[_Active, tuple[T
     above = losses > active.tolerances
     if not bool(above.all()):
         lower, upper = lower[above], upper[above]
-    return active.above_tolerance(losses), (lower, upper)
+    return losses, (lower, upper)
 
 
 def _learning_rates(settings: FitSettings, scale: int, step: int, count: int) -> Tensor:

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from geom_miner.errors import BlockShapeError
 
+# Samples along an axis of a block at most; its samples are numbered in 63 bits.
+MAX_BLOCK_SIZE = 1 << 20
 # Index of the first sample on every axis, and of the first one beyond the box.
 Box = tuple[tuple[int, ...], tuple[int, ...]]
 
@@ -42,6 +44,8 @@ class BlockGrid:
             raise BlockShapeError(
                 f"counts and block_shape must be >= 1, got {self.counts} and {self.block_shape}"
             )
+        if max(self.block_shape) > MAX_BLOCK_SIZE or self.block_samples >= 1 << 62:
+            raise BlockShapeError(f"blocks of {self.block_shape} samples are too large")
         if self._bits * self.ndim > 62:
             raise BlockShapeError(f"{self.counts} blocks are too many for 63-bit block ids")
 

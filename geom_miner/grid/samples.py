@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
 
+from geom_miner.constraints import Range, check_fields
 from geom_miner.errors import BlockShapeError
+
+# Scales of a pyramid at most: the coarsest of 16 has one sample where the finest has 32,768.
+MAX_SCALES = 16
+# Axes of a signal at most. Interpolation reads 2^axes samples for each one.
+MAX_AXES = 8
+# A sample's position and the products of its coordinates stay far within float64.
+_FARTHEST = 1e100
 
 
 @dataclass(frozen=True)
@@ -24,9 +33,9 @@ class SampleGrid:
     origin : corner of the first cell, in world units.
     """
 
-    shape: tuple[int, ...]
-    spacing: tuple[float, ...]
-    origin: tuple[float, ...]
+    shape: tuple[Annotated[int, Range(1, 1 << 40)], ...]
+    spacing: tuple[Annotated[float, Range(1 / _FARTHEST, _FARTHEST)], ...]
+    origin: tuple[Annotated[float, Range(-_FARTHEST, _FARTHEST)], ...]
 
     def __post_init__(self) -> None:
         if not len(self.shape) == len(self.spacing) == len(self.origin) > 0:
@@ -34,10 +43,9 @@ class SampleGrid:
                 "shape, spacing and origin must have one entry per axis, got "
                 f"{self.shape}, {self.spacing}, {self.origin}"
             )
-        if min(self.shape) < 1 or not min(self.spacing) > 0:
-            raise BlockShapeError(
-                f"shape must be >= 1 and spacing > 0, got {self.shape} and {self.spacing}"
-            )
+        if self.ndim > MAX_AXES:
+            raise BlockShapeError(f"a grid has at most {MAX_AXES} axes, got {self.ndim}")
+        check_fields(self, BlockShapeError)
 
     @classmethod
     def unit(cls, shape: tuple[int, ...]) -> SampleGrid:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from geom_miner.constraints import Range, check_fields
+from geom_miner.records import convert_record
 
 SignalKind = Literal["occupancy", "image", "signal"]
 
@@ -15,7 +18,7 @@ class SourceInfo:
 
     name: str = ""
     """Name in titles and comments, such as the file's name without its suffix."""
-    faces: int | None = None
+    faces: Annotated[int, Range(at_least=0)] | None = None
     """Faces of a mesh."""
     path: str = ""
     """File or address, as reports print it."""
@@ -23,6 +26,9 @@ class SourceInfo:
     """Terms of use."""
     citation: str = ""
     """Whom to acknowledge."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True)
@@ -36,12 +42,15 @@ class SignalInfo:
     """Name of the target that was fitted: distance, occupancy, coverage, image."""
     iso_level: float | None = None
     """Value of the surface; None where there is no surface."""
-    bits: int | None = None
+    bits: Annotated[int, Range(1, 64)] | None = None
     """Bits per channel of the source file of an image."""
     source: SourceInfo = field(default_factory=SourceInfo)
     notice: str = ""
     """A sentence that everything made from the signal has to repeat, such as that the source is
     not the shape that its name says."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @property
     def is_distance(self) -> bool:
@@ -56,10 +65,14 @@ class SignalInfo:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> tuple[SignalInfo, dict[str, Any]]:
-        """The inverse of ``to_json``, and the entries that are no metadata of a signal."""
+        """The inverse of ``to_json``, and the entries that are no metadata of a signal.
+
+        Raises
+        ------
+        RecordError
+            An entry is not of its field's type.
+        """
         names = {entry.name for entry in fields(cls)}
-        source_names = {entry.name for entry in fields(SourceInfo)}
         own = {key: value for key, value in values.items() if key in names}
-        source = own.get("source", {})
-        own["source"] = SourceInfo(**{k: v for k, v in source.items() if k in source_names})
-        return cls(**own), {key: value for key, value in values.items() if key not in names}
+        rest = {key: value for key, value in values.items() if key not in names}
+        return convert_record(own, cls), rest

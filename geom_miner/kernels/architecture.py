@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Annotated
 
 from torch import Tensor
 
-from geom_miner.errors import SettingsError
+from geom_miner.constraints import Range, check_fields
+
+# Far beyond any block MLP of use: the paper's have 20 to 80 outputs a layer and 3 layers.
+MAX_WIDTH, MAX_DEPTH, MAX_CHANNELS, MAX_OMEGA = 4096, 64, 4096, 1e6
 
 
 @dataclass(frozen=True)
@@ -26,17 +30,14 @@ class MLPArchitecture:
     omega : frequency of the sines (omega_0 in SIREN).
     """
 
-    ndim: int
-    width: int
-    depth: int
-    channels: int
-    omega: float
+    ndim: Annotated[int, Range(1, 8)]
+    width: Annotated[int, Range(1, MAX_WIDTH)]
+    depth: Annotated[int, Range(1, MAX_DEPTH)]
+    channels: Annotated[int, Range(1, MAX_CHANNELS)]
+    omega: Annotated[float, Range(above=0, at_most=MAX_OMEGA)]
 
     def __post_init__(self) -> None:
-        if min(self.ndim, self.width, self.depth, self.channels) < 1 or not self.omega > 0:
-            raise SettingsError(
-                f"ndim, width, depth, channels and omega must be positive, got {self}"
-            )
+        check_fields(self)
 
     @property
     def widths(self) -> tuple[int, ...]:

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from numba import get_num_threads, njit, parallel_chunksize, prange
+from numba import get_num_threads, parallel_chunksize, prange
 from numba.np.ufunc.parallel import get_thread_id
 from torch import Tensor
 
 from geom_miner.compile_notice import announce_compiling
-from geom_miner.compiled_cache import drop_if_stale
+from geom_miner.compiled_cache import drop_if_stale, njit
 from geom_miner.errors import BackendUnavailable, BlockShapeError
 from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.kernels.cpu_buffers import BufferPlan, Floats, plan, workspace

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from geom_miner.compiled_cache import njit
 from geom_miner.kernels.cpu_tile import STRIDE, TILE
 from geom_miner.kernels.simd import LANES, load, total
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from geom_miner.compiled_cache import njit
 from geom_miner.kernels.cpu_buffers import (
     ActiveSamples,
     BufferPlan,

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import binding, ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils, config
 from numba.extending import intrinsic, models, register_model
+
+from geom_miner.compiled_cache import njit
 
 
 def _lanes() -> int:

@@ -1,6 +1,14 @@
+from .arrays import read_array as read_array
+from .arrays import write_archive as write_archive
+from .arrays import write_array as write_array
 from .image_signal import ImageSignal as ImageSignal
 from .image_signal import image_to_blocks as image_to_blocks
 from .images import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from .images import WRITABLE_IMAGE_SUFFIXES as WRITABLE_IMAGE_SUFFIXES
 from .images import read_image as read_image
 from .images import write_image as write_image
+from .npy_stream import NpyError as NpyError
+from .npy_stream import NpyHeader as NpyHeader
+from .npy_stream import read_npy as read_npy
+from .npy_stream import read_npy_header as read_npy_header
+from .npy_stream import read_npy_values as read_npy_values

@@ -11,6 +11,11 @@ import numpy.typing as npt
 from geom_miner.atomic_files import new_file
 from geom_miner.errors import MediaError
 from geom_miner.file_kinds import describe_wrong_kind, kind_of_file
+from geom_miner.media.npy_stream import NpyError, read_npy
+from geom_miner.outputs import sign_archive
+
+NPY_SIGNATURE = np.lib.format.MAGIC_PREFIX
+"""First bytes of every NPY file. The format has no place for the name of a program."""
 
 
 def read_array(path: Path | str) -> npt.NDArray[np.float64]:
@@ -21,18 +26,17 @@ def read_array(path: Path | str) -> npt.NDArray[np.float64]:
     MediaError
         The file is missing, cut short, no NPY file, or holds something other than numbers.
     """
+    path = Path(path)
     if kind_of_file(path) not in (None, "array"):
         raise MediaError(describe_wrong_kind(path, {"array": (".npy",)}))
     try:
-        array = np.load(path, allow_pickle=False)
-        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
-            raise ValueError
+        with path.open("rb") as stream:
+            array = read_npy(stream, path.stat().st_size)
     except OSError as error:
-        reason = error.strerror or "it is no NPY file"
-        raise MediaError(f"cannot read {path}: {reason}; check the path") from error
-    except (ValueError, EOFError) as error:
+        raise MediaError(f"cannot read {path}: {error.strerror}; check the path") from error
+    except NpyError as error:
         raise MediaError(
-            f"{path} is not a whole NPY file of numbers; write it with numpy.save"
+            f"{path} is not a whole NPY file of numbers ({error}); write it with numpy.save"
         ) from error
     return array.astype(np.float64)
 
@@ -47,6 +51,7 @@ def write_archive(path: Path | str, **arrays: npt.NDArray[np.generic]) -> None:
     """Write a compressed NPZ file of named arrays."""
     with new_file(path, MediaError) as file:
         np.savez_compressed(file, allow_pickle=False, **arrays)
+        sign_archive(file)
 
 
 def write_array_in_slabs(

@@ -6,3 +6,5 @@ from geom_miner.file_formats import collect_formats
 from geom_miner.media.formats.protocol import SampleWriter
 
 WRITERS: dict[str, SampleWriter] = collect_formats("geom_miner.media.formats", "SAMPLE_WRITERS")
+# Of formats that are folders, what a folder holds; the first part says who wrote it.
+FOLDERS: dict[str, tuple[str, ...]] = collect_formats("geom_miner.media.formats", "SAMPLE_FOLDERS")

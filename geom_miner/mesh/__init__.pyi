@@ -2,6 +2,7 @@ from .diagnosis import Diagnosis as Diagnosis
 from .diagnosis import diagnose as diagnose
 from .files import MESH_SUFFIXES as MESH_SUFFIXES
 from .files import WRITABLE_MESH_SUFFIXES as WRITABLE_MESH_SUFFIXES
+from .files import mesh_suffix as mesh_suffix
 from .files import read_mesh as read_mesh
 from .files import write_mesh as write_mesh
 from .formats.ply import count_ply_rows as count_ply_rows

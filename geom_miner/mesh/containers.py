@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from geom_miner.compiled_cache import njit
 from geom_miner.mesh.closed_parts import ClosedParts, cross
 from geom_miner.mesh.triangle_mesh import TriangleMesh
-
-# Numba is untyped.
-# mypy: disallow-untyped-decorators=False
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]

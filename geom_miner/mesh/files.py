@@ -10,6 +10,7 @@ from geom_miner.atomic_files import new_file
 from geom_miner.errors import MeshError
 from geom_miner.file_formats import collect_formats
 from geom_miner.file_kinds import describe_wrong_kind
+from geom_miner.mesh.formats.contents import GZIP_SUFFIX
 from geom_miner.mesh.formats.protocol import MeshReader, MeshWriter
 from geom_miner.mesh.precision import float32_step, largest_of_mesh, mesh_needs_double
 from geom_miner.mesh.triangle_mesh import TriangleMesh
@@ -25,11 +26,13 @@ StrPath = str | os.PathLike[str]
 
 
 def read_mesh(path: StrPath) -> TriangleMesh:
-    """Read a triangle mesh; polygons are cut into triangles.
+    """Read a triangle mesh; polygons are cut into triangles, concave ones by ear clipping.
 
     A PLY file keeps its vertices as they are. In the other formats a vertex is stored several
     times where normals or textures change (in STL always), so vertices of bit-identical position
-    are merged. Scenes are flattened, each object placed by its transform.
+    are merged. Scenes are flattened, each object placed by its transform. What a triangle mesh
+    cannot hold is left out, and said in ``TriangleMesh.notes``. A file whose name ends in ``.gz``
+    after the suffix of its format is decompressed, within a limit.
 
     Raises
     ------
@@ -40,7 +43,7 @@ def read_mesh(path: StrPath) -> TriangleMesh:
     path = Path(path)
     if path.is_dir():
         raise MeshError(f"{path} is a folder; give a mesh file inside it")
-    reader = READERS.get(path.suffix.lower())
+    reader = READERS.get(mesh_suffix(path))
     if reader is None:
         if not path.exists():
             raise MeshError(f"{path} does not exist; check the path")
@@ -71,7 +74,7 @@ def write_mesh(
 
     Parameters
     ----------
-    comments : lines for the header of a PLY or GLB file; the other formats ignore them.
+    comments : lines for the header of a PLY, OBJ or OFF file; STL and GLB have room for the first.
     double : keep positions in double precision: PLY stores float64, GLB float32 relative to a
         float64 translation, OBJ and OFF 17 digits. By default where float32's step at the largest
         coordinate exceeds 1e-5 of the mesh's longest side.
@@ -88,6 +91,14 @@ def write_mesh(
     check_precision(path, largest_of_mesh(mesh), double=double)
     with new_file(path, MeshError) as stream:
         writer(stream, mesh, comments=comments, double=double)
+
+
+def mesh_suffix(path: StrPath) -> str:
+    """The suffix that says a mesh file's format, in lower case: that before ``.gz``, if any."""
+    path = Path(path)
+    if path.suffix.lower() == GZIP_SUFFIX:
+        path = path.with_suffix("")
+    return path.suffix.lower()
 
 
 def check_precision(path: StrPath, largest: float, *, double: bool) -> None:

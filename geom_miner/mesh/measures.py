@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from geom_miner.compiled_cache import njit
 from geom_miner.parallel import num_threads, parallel_map
 
 # Numba is untyped.

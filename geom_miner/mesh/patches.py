@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from geom_miner.compiled_cache import njit
 from geom_miner.mesh.edges import neighbor_pairs
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 

@@ -17,6 +17,7 @@ from geom_miner.grid.blocks import Box
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.signal_info import SignalInfo
 from geom_miner.grid.sparse import SparseBlocks
+from geom_miner.memory import require_memory
 from geom_miner.model.block_mlps import BlockMLPs
 from geom_miner.model.decode import (
     decode_below,
@@ -24,6 +25,7 @@ from geom_miner.model.decode import (
     decode_scale,
     varying_in_box,
 )
+from geom_miner.model.memory_need import decoding_bytes, streaming_bytes, table_bytes
 
 # Points that are interpolated at once. It bounds the memory of a query, not its result.
 _QUERY_CHUNK = 1 << 20
@@ -92,6 +94,11 @@ class Representation:
 
     def decode(self, scale: int = 0, *, backend: str = "auto") -> SparseBlocks:
         """Reconstruct one scale, including padding up to whole blocks."""
+        require_memory(
+            decoding_bytes(self.up_to(scale)),
+            f"decoding scale {scale}",
+            "take a coarser level (--lod)",
+        )
         reconstruction: SparseBlocks | None = None
         for blocks in self.up_to(scale):
             reconstruction = decode_scale(reconstruction, blocks, backend=backend)
@@ -143,6 +150,11 @@ class Representation:
                 "start at 0 or later, stop at the shape or earlier and after the start"
             )
         finest = scales[-1]
+        require_memory(
+            streaming_bytes(finest, region),
+            f"decoding scale {scale}",
+            "take a smaller region (--region) or a coarser level (--lod)",
+        )
         coarser = decode_below(scales, varying_in_box(finest, region), backend=backend)
         for box in boxes:
             ids = varying_in_box(finest, box)
@@ -159,6 +171,11 @@ class Representation:
             raise BlockShapeError(
                 f"points must have shape (q, {self.grid.ndim}), got {np.shape(points)}"
             )
+        require_memory(
+            table_bytes(self.up_to(scale)[-1]),
+            f"interpolating scale {scale}",
+            "take a coarser level (--lod)",
+        )
         index = self.grid.at_scale(scale).world_to_index(points)
         if not np.isfinite(index).all():
             raise BlockShapeError("points must be finite, got NaN or infinity")

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from geom_miner.model.block_mlps import BlockMLPs
+from geom_miner.records import RecordError
 from geom_miner.storage import mlp_codec
-from geom_miner.storage.header import read_head
+from geom_miner.storage.scale_head import read_head
 
 
 class Codec(Protocol):
@@ -20,8 +21,7 @@ class Codec(Protocol):
     def unpack_scale(self, payload: bytes) -> BlockMLPs: ...
 
 
-MLP = "mlp"
-CODECS: dict[str, Codec] = {MLP: mlp_codec}
+CODECS: dict[str, Codec] = {"mlp": mlp_codec}
 
 
 def unpack_scale(payload: bytes) -> BlockMLPs:
@@ -29,7 +29,10 @@ def unpack_scale(payload: bytes) -> BlockMLPs:
 
     Raises
     ------
-    KeyError, TypeError, ValueError, SafetensorError
+    ValueError
         The codec is unknown, or the payload does not hold what the codec wrote.
     """
-    return CODECS[read_head(payload).get("codec", MLP)].unpack_scale(payload)
+    name = read_head(payload).codec
+    if name not in CODECS:
+        raise RecordError(f"codec must be one of {', '.join(CODECS)}, got {name!r}")
+    return CODECS[name].unpack_scale(payload)

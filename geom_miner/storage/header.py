@@ -5,10 +5,28 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from geom_miner.grid.samples import SampleGrid
+from geom_miner.constraints import Range, check_fields
+from geom_miner.grid.samples import MAX_SCALES, SampleGrid
 from geom_miner.grid.signal_info import SignalInfo
+from geom_miner.records import decode_record
+
+
+@dataclass(frozen=True)
+class _GridRecord:
+    """A sample grid in JSON; a whole number stays one, so that equal headers give equal bytes."""
+
+    shape: tuple[int, ...]
+    spacing: tuple[int | float, ...]
+    origin: tuple[int | float, ...]
+
+
+@dataclass(frozen=True)
+class _HeaderRecord:
+    grid: _GridRecord
+    num_scales: int
+    info: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -21,9 +39,12 @@ class Header:
     """
 
     grid: SampleGrid
-    num_scales: int
+    num_scales: Annotated[int, Range(1, MAX_SCALES)]
     info: SignalInfo
     metadata: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def to_json(self) -> bytes:
         """Canonical JSON: equal headers give equal bytes."""
@@ -33,12 +54,13 @@ class Header:
 
     @classmethod
     def from_json(cls, payload: bytes) -> Header:
-        """The inverse of ``to_json``."""
-        values = json.loads(payload)
-        grid = SampleGrid(**{key: tuple(entry) for key, entry in values["grid"].items()})
-        return cls(grid, int(values["num_scales"]), *SignalInfo.from_json(values["info"]))
+        """The inverse of ``to_json``.
 
-
-def read_head(payload: bytes) -> dict[str, Any]:
-    """The JSON line that opens the payload of a SCALE or BATCH section."""
-    return dict(json.loads(payload.split(b"\n", 1)[0]))
+        Raises
+        ------
+        ValueError
+            The payload is no header, or a number lies outside its range.
+        """
+        record = decode_record(payload, _HeaderRecord)
+        grid = SampleGrid(record.grid.shape, record.grid.spacing, record.grid.origin)
+        return cls(grid, record.num_scales, *SignalInfo.from_json(record.info))

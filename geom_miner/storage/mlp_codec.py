@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
+from torch import Tensor
 
 from geom_miner.grid.blocks import BlockGrid
-from geom_miner.kernels.architecture import MLPArchitecture
 from geom_miner.model.block_mlps import BlockMLPs, FittedBatch
-from geom_miner.storage.header import read_head
+from geom_miner.records import RecordError
+from geom_miner.storage.scale_head import SectionHead, split_head, split_scale_head
 
 _SCALE_DTYPES = {
     "varying_ids": torch.int64,
@@ -42,33 +45,24 @@ def unpack_scale(payload: bytes) -> BlockMLPs:
 
     Raises
     ------
-    ValueError, KeyError, TypeError, SafetensorError
+    ValueError
         The payload is damaged, or its tensors do not fit together.
     """
-    head, packed = read_head(payload), payload.split(b"\n", 1)[1]
-    layout = BlockGrid(tuple(head["counts"]), tuple(head["block_shape"]))
-    architecture = MLPArchitecture(**head["architecture"])
-    tensors = load_tensors(packed)
-    for name, dtype in _SCALE_DTYPES.items():
-        if tensors[name].dtype != dtype:
-            raise ValueError(f"{name} must be {dtype}, got {tensors[name].dtype}")
-    fitted = int(tensors["fitted"].sum())
+    head, packed = split_scale_head(payload)
+    tensors = _unpack(packed, _SCALE_DTYPES)
+    fitted, constants = _count(tensors["fitted"]), len(tensors["constant_ids"])
     shapes = {
-        "fitted": tensors["varying_ids"].shape,
-        "parameters": (fitted, architecture.num_parameters),
-        "constant_values": (len(tensors["constant_ids"]), architecture.channels),
+        "varying_ids": (tensors["varying_ids"].numel(),),
+        "fitted": (tensors["varying_ids"].numel(),),
+        "parameters": (fitted, head.architecture.num_parameters),
+        "constant_ids": (constants,),
+        "constant_values": (constants, head.architecture.channels),
     }
     for name, shape in shapes.items():
-        if tuple(tensors[name].shape) != tuple(shape):
-            raise ValueError(f"{name} must have shape {tuple(shape)}")
-    counts = torch.tensor(layout.counts)
+        _check_shape(name, tensors[name], shape)
     for name in ("varying_ids", "constant_ids"):
-        ids = tensors[name]
-        if bool((ids < 0).any()) or bool((layout.coordinates_of(ids) >= counts).any()):
-            raise ValueError(f"{name} must name blocks of the grid")
-    return BlockMLPs(
-        int(head["scale"]), layout, architecture, **{name: tensors[name] for name in _SCALE_DTYPES}
-    )
+        _check_ids(name, tensors[name], head.layout)
+    return BlockMLPs(head.scale, head.layout, head.architecture, **tensors)
 
 
 def pack_batch(batch: FittedBatch) -> bytes:
@@ -77,10 +71,19 @@ def pack_batch(batch: FittedBatch) -> bytes:
 
 
 def unpack_batch(payload: bytes) -> FittedBatch:
-    """The inverse of ``pack_batch``."""
-    tensors = load_tensors(payload.split(b"\n", 1)[1])
-    scale = int(read_head(payload)["scale"])
-    return FittedBatch(scale, tensors["fitted"], tensors["parameters"])
+    """The inverse of ``pack_batch``.
+
+    Raises
+    ------
+    ValueError
+        The payload is damaged, or its tensors do not fit together.
+    """
+    head, packed = split_head(payload, SectionHead)
+    tensors = _unpack(packed, _BATCH_DTYPES)
+    fitted, parameters = tensors["fitted"], tensors["parameters"]
+    _check_shape("fitted", fitted, (fitted.numel(),))
+    _check_shape("parameters", parameters, (_count(fitted), *parameters.shape[1:2]))
+    return FittedBatch(head.scale, fitted, parameters)
 
 
 def _pack(head: Mapping[str, Any], source: object, dtypes: Mapping[str, torch.dtype]) -> bytes:
@@ -91,3 +94,51 @@ def _pack(head: Mapping[str, Any], source: object, dtypes: Mapping[str, torch.dt
         + b"\n"
         + save_tensors(tensors)
     )
+
+
+def _unpack(packed: bytes, dtypes: Mapping[str, torch.dtype]) -> dict[str, Tensor]:
+    """The named tensors of a safetensors file, their types and numbers checked."""
+    try:
+        tensors = load_tensors(packed)
+    except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        raise RecordError(f"its tensors cannot be read: {error}") from error
+    for name, dtype in dtypes.items():
+        if name not in tensors or tensors[name].dtype != dtype:
+            raise RecordError(f"{name} must be there and be {dtype}")
+        _check_numbers(name, tensors[name])
+    return {name: tensors[name] for name in dtypes}
+
+
+def _check_numbers(name: str, tensor: Tensor) -> None:
+    """Refuse NaN and infinity, and bytes of a truth value that are neither 0 nor 1."""
+    if not tensor.numel():
+        return
+    if tensor.dtype == torch.bool:
+        if int(tensor.view(torch.uint8).max()) > 1:
+            raise RecordError(f"{name} must hold 0 and 1")
+    elif tensor.dtype.is_floating_point:
+        # The ends of the range are NaN where any number is, and no copy is made to find them.
+        low, high = torch.aminmax(tensor)
+        if not (math.isfinite(float(low)) and math.isfinite(float(high))):
+            raise RecordError(f"{name} must be finite, got NaN or infinity")
+
+
+def _check_shape(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
+    if tuple(tensor.shape) != shape:
+        raise RecordError(f"{name} must have shape {shape}, got {tuple(tensor.shape)}")
+
+
+def _check_ids(name: str, ids: Tensor, layout: BlockGrid) -> None:
+    """Ids must ascend and name blocks of the grid."""
+    if len(ids) > 1 and not bool((ids[1:] > ids[:-1]).all()):
+        raise RecordError(f"{name} must ascend")
+    # Ids ascend, so the last is the largest: beyond it, bits would be cut off.
+    bits = layout.ndim * max((max(layout.counts) - 1).bit_length(), 1)
+    if len(ids) and not 0 <= int(ids[0]) <= int(ids[-1]) < 1 << bits:
+        raise RecordError(f"{name} must name blocks of the grid")
+    if bool((layout.coordinates_of(ids) >= torch.tensor(layout.counts)).any()):
+        raise RecordError(f"{name} must name blocks of the grid")
+
+
+def _count(fitted: Tensor) -> int:
+    return int(fitted.sum())

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-
-from geom_miner.errors import GeomMinerError, ModelFileError
+from geom_miner.errors import ModelFileError
 from geom_miner.model.block_mlps import BlockMLPs, FittedBatch
 from geom_miner.model.representation import Representation
+from geom_miner.records import RecordError
 from geom_miner.storage import sections
 from geom_miner.storage.codecs import unpack_scale
-from geom_miner.storage.header import Header, read_head
+from geom_miner.storage.header import Header
 from geom_miner.storage.mlp_codec import unpack_batch
+from geom_miner.storage.scale_head import read_head
 
 
 def load_model(path: Path | str, *, finest: int = 0) -> Representation:
@@ -51,11 +52,12 @@ def holds(path: Path, header: Header) -> bool:
 
 def scale_bytes(path: Path | str) -> dict[int, int]:
     """Bytes that each scale's section takes in a file."""
-    return {
-        int(read_head(section.payload)["scale"]): len(section.payload)
-        for section in sections.walk(Path(path))
-        if section.tag == "SCALE"
-    }
+    with _explained(Path(path)):
+        return {
+            read_head(section.payload).scale: len(section.payload)
+            for section in sections.walk(Path(path))
+            if section.tag == "SCALE"
+        }
 
 
 def describe_model(path: Path | str) -> dict[str, Any]:
@@ -86,26 +88,42 @@ def describe_model(path: Path | str) -> dict[str, Any]:
     }
 
 
-def read_batches(path: Path, start: int) -> tuple[list[FittedBatch], int]:
-    """Whole batches behind an offset, and the offset behind the last of them."""
+def read_batches(path: Path, start: int, scale: int) -> tuple[list[FittedBatch], int]:
+    """Whole batches of a scale behind an offset, and the offset behind the last of them.
+
+    A batch that cannot be read ends the list.
+    """
     batches, end = list[FittedBatch](), start
     for section in sections.walk(path):
-        if section.end > start and section.tag == "BATCH":
-            batches.append(unpack_batch(section.payload))
-            end = section.end
+        if section.end <= start:
+            continue
+        try:
+            batch = unpack_batch(section.payload) if section.tag == "BATCH" else None
+        except ValueError:
+            batch = None
+        if batch is None or batch.scale != scale:
+            break
+        batches.append(batch)
+        end = section.end
     return batches, end
 
 
 def read_scales(path: Path, *, finest: int | None) -> tuple[Header, list[BlockMLPs], int]:
     """Header, whole scales down to ``finest``, and the offset behind the last one used."""
-    walk = sections.walk(path)
+    with _explained(path):
+        return _parse(path, sections.walk(path), finest)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn whatever is wrong with a section's contents into one sentence about the file."""
     try:
-        return _parse(path, walk, finest)
-    except (KeyError, TypeError, ValueError, SafetensorError) as error:
-        if isinstance(error, GeomMinerError):
-            raise
+        yield
+    except ModelFileError:
+        raise
+    except ValueError as error:
         raise ModelFileError(
-            f"{path} has contents that this program cannot read; fit it anew"
+            f"{path} has contents that this program cannot read ({error}); fit it anew"
         ) from error
 
 
@@ -123,8 +141,27 @@ def _parse(
     for section in walk:
         if section.tag != "SCALE":
             break
-        scales.append(unpack_scale(section.payload))
+        blocks = unpack_scale(section.payload)
+        _check_place(blocks, scales[-1] if scales else None, header)
+        scales.append(blocks)
         end = section.end
         if scales[-1].scale == finest:
             break
     return header, scales, end
+
+
+def _check_place(blocks: BlockMLPs, coarser: BlockMLPs | None, header: Header) -> None:
+    """Refuse a scale that does not continue the coarser ones on the header's grid."""
+    expected = coarser.scale - 1 if coarser else header.num_scales - 1
+    if blocks.scale != expected:
+        raise RecordError(f"scale {blocks.scale} stands where scale {expected} belongs")
+    shape = header.grid.at_scale(blocks.scale).shape
+    layout = blocks.layout
+    if layout.ndim != len(shape) or any(n > m for n, m in zip(shape, layout.shape, strict=True)):
+        raise RecordError(f"blocks of shape {layout.shape} must cover {shape} samples")
+    if coarser is None:
+        return
+    if coarser.layout != layout.coarser():
+        raise RecordError(f"the blocks of scale {blocks.scale} must halve to those of the next")
+    if coarser.architecture.channels != blocks.architecture.channels:
+        raise RecordError(f"scale {blocks.scale} has another number of channels than the next")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 from pathlib import Path
-from typing import IO
 
+from geom_miner.atomic_files import new_file
 from geom_miner.errors import ModelFileError
 from geom_miner.model.block_mlps import BlockMLPs, FittedBatch
 from geom_miner.model.representation import Representation
+from geom_miner.outputs import refuse_irregular
+from geom_miner.scratch_files import open_unfinished
 from geom_miner.storage import sections
 from geom_miner.storage.header import Header
 from geom_miner.storage.mlp_codec import pack_batch, pack_scale
@@ -24,17 +24,13 @@ class ModelWriter:
     so an earlier model stays intact until then.
     """
 
-    def __init__(
-        self, path: Path, header: Header, *, resume: bool = False, part: Path | None = None
-    ) -> None:
-        self.path, self.part = path, part or part_path(path)
+    def __init__(self, path: Path, header: Header, *, resume: bool = False) -> None:
+        self.path, self.part = path, part_path(path)
         self.header = header
         self.finished: tuple[BlockMLPs, ...] = ()
         self.batches: tuple[FittedBatch, ...] = ()
         try:
-            # Appending opens without truncating: what is there may be another run's.
-            self._file: IO[bytes] = self.part.open("ab")
-            _lock(self._file, self.part)
+            self._file = open_unfinished(self.part, sections.SIGNATURE, ModelFileError)
             whole, kept = self._recover() if resume else (0, 0)
             self._file.truncate(kept)
             if not kept:
@@ -57,7 +53,7 @@ class ModelWriter:
             header, scales, end = read_scales(self.part, finest=None)
             if header.to_json() != self.header.to_json():
                 return 0, 0
-            batches, kept = read_batches(self.part, end)
+            batches, kept = read_batches(self.part, end, header.num_scales - 1 - len(scales))
         except ModelFileError:
             return 0, 0
         self.finished, self.batches = tuple(scales), tuple(batches)
@@ -87,8 +83,10 @@ class ModelWriter:
         """Complete the file and give it its name."""
         try:
             sections.append(self._file, "END", b"")
-            self._file.close()
+            refuse_irregular(self.path, ModelFileError)
+            # Closing gives the lock away, and then the name must lead to the finished model.
             self.part.replace(self.path)
+            self._file.close()
         except OSError as error:
             raise _cannot_write(self.path, error) from error
 
@@ -112,24 +110,12 @@ def save_model(path: Path | str, representation: Representation) -> None:
         representation.info,
         representation.metadata,
     )
-    path = Path(path)
-    # A scratch file of its own: the usual one may hold an interrupted fit.
-    scratch = path.with_name(f"{path.name}.{os.getpid()}.part")
-    writer = ModelWriter(path, header, part=scratch)
-    for blocks in representation.scales:
-        writer.write_scale(blocks)
-    writer.finish()
-
-
-def _lock(file: IO[bytes], path: Path) -> None:
-    """Keep a second fit from writing the same file; the lock goes with the file's closing."""
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise ModelFileError(
-            f"another fit is writing {path}; wait for it, or choose another output"
-        ) from None
+    with new_file(path, ModelFileError) as file:
+        sections.begin(file)
+        sections.append(file, "HEADER", header.to_json())
+        for blocks in representation.scales:
+            sections.append(file, "SCALE", pack_scale(blocks))
+        sections.append(file, "END", b"")
 
 
 def _cannot_write(path: Path, error: OSError) -> ModelFileError:

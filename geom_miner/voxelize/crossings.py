@@ -29,7 +29,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from geom_miner.compiled_cache import njit
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]

@@ -14,9 +14,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 import torch
-from numba import njit, parallel_chunksize, prange
+from numba import parallel_chunksize, prange
 from torch import Tensor
 
+from geom_miner.compiled_cache import njit
 from geom_miner.grid.sparse import CHUNK_SAMPLES, SparseBlocks
 
 Floats = npt.NDArray[np.float64]

@@ -17,6 +17,7 @@ from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.packing import Packing
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
+from geom_miner.memory import require_memory
 from geom_miner.mesh.diagnosis import diagnose
 from geom_miner.mesh.normalize import grid_for_mesh
 from geom_miner.mesh.triangle_mesh import TriangleMesh
@@ -29,6 +30,10 @@ from geom_miner.voxelize.winding import WindingNumbers, winding_available
 
 if TYPE_CHECKING:
     from geom_miner.voxelize.columns import ColumnCast, Subsamples
+
+
+# Least memory of a block, varying or not: its constant, and its row among the varying ones.
+_BYTES_PER_BLOCK = 1 + 4
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,12 @@ def voxelize_mesh(
     resolution = grid.shape[0]
     if grid.shape != (resolution,) * 3:
         raise SettingsError(f"grid must have as many samples along every axis, got {grid.shape}")
+    layout = BlockGrid.covering(grid.shape, (block_size,) * 3)
+    require_memory(
+        _BYTES_PER_BLOCK * layout.num_blocks,
+        f"voxelizing at resolution {resolution}",
+        "lower --resolution",
+    )
     given = diagnose(mesh)
     repaired = repair(mesh, given)
     diagnosis = repaired.diagnosis

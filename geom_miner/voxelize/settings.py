@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
+from geom_miner.constraints import CheckedSettings, Range
 from geom_miner.errors import SettingsError
 
 InsideTest = Literal["auto", "parity", "majority", "winding", "embree"]
@@ -15,13 +16,13 @@ MAX_RESOLUTION = 1 << 15
 
 
 @dataclass(frozen=True)
-class VoxelizeSettings:
+class VoxelizeSettings(CheckedSettings):
     """Settings of ``voxelize_mesh``."""
 
-    resolution: int = 256
+    resolution: Annotated[int, Range(2, MAX_RESOLUTION)] = 256
     """Samples along each side of the cube around the mesh."""
 
-    fill: float = 0.98
+    fill: Annotated[float, Range(above=0, at_most=1)] = 0.98
     """Share of the cube's side that the longest side of the mesh's bounding box takes."""
 
     inside: InsideTest = "auto"
@@ -32,13 +33,9 @@ class VoxelizeSettings:
     libraries."""
 
     def __post_init__(self) -> None:
-        if not 2 <= self.resolution <= MAX_RESOLUTION:
+        super().__post_init__()
+        if self.fill * self.resolution < 1:
             raise SettingsError(
-                f"resolution must lie in [2, {MAX_RESOLUTION}], got {self.resolution}"
-            )
-        if not 0 < self.fill <= 1:
-            raise SettingsError(f"fill must lie in (0, 1], got {self.fill}")
-        if self.inside not in get_args(InsideTest):
-            raise SettingsError(
-                f"inside must be one of {', '.join(get_args(InsideTest))}, got {self.inside!r}"
+                f"fill must be at least 1 / resolution, or the mesh lies between two samples, got "
+                f"{self.fill:g} at resolution {self.resolution}; raise one of them"
             )

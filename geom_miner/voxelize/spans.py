@@ -23,8 +23,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from geom_miner.compiled_cache import njit
 from geom_miner.voxelize.crossings import Ints
 
 EMPTY, FULL, MIXED = 0, 1, 2

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from rich.console import Console
 
 from eval import iou_voxel_sparse, psnr_sparse
 from eval.isolation import in_own_process
@@ -31,6 +30,7 @@ from geom_miner.kernels import load_backend
 from geom_miner.media import ImageSignal, image_to_blocks
 from geom_miner.model import BlockMLPs
 from geom_miner.targets import image_target
+from geom_miner.terminal import Terminal
 
 # How good a decoded signal is, by the name of each measure; larger is better.
 Quality = Callable[[SparseBlocks], dict[str, float]]
@@ -133,7 +133,7 @@ class _Watch(Observer):
 
 
 def _volume(job: TimedFit, settings: FitSettings) -> tuple[Target, Quality]:
-    mesh = find_shape(job.signal, offline=True, console=Console(quiet=True)).mesh
+    mesh = find_shape(job.signal, offline=True, console=Terminal(quiet=True)).mesh
     made = mesh_target(
         mesh,
         "occupancy",

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from rich.console import Console
 
 from eval import load_open3d
 from eval.runs import peak_rss_bytes
@@ -25,6 +24,7 @@ from geom_miner import (
     voxelize_mesh,
     write_mesh,
 )
+from geom_miner.terminal import Terminal
 from geom_miner.voxelize import Occupancy, winding_numbers
 from pipelines.benchmarks.warm_up import warm_up
 
@@ -40,7 +40,7 @@ Bools = npt.NDArray[np.bool_]
 
 def shape_mesh(shape: str) -> TriangleMesh:
     """The shape as the pipelines find it, without a word."""
-    return find_shape(shape, offline=True, console=Console(quiet=True)).mesh
+    return find_shape(shape, offline=True, console=Terminal(quiet=True)).mesh
 
 
 def write_subdivided(shape: str, times: int, path: Path) -> None:
@@ -105,7 +105,7 @@ def ask_open3d(path: Path, answers: Path, judge: str) -> dict[str, Any]:
     """
     open3d = load_open3d()
     mesh = read_mesh(path)
-    with np.load(answers) as saved:
+    with np.load(answers, allow_pickle=False) as saved:
         index, ours, near = saved["index"], saved["inside"], saved["near"]
         n = int(saved["resolution"])
         grid = SampleGrid((n, n, n), tuple(saved["spacing"]), tuple(saved["origin"]))

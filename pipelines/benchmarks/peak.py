@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import get_num_threads, njit, prange
+from numba import get_num_threads, prange
 
+from geom_miner.compiled_cache import njit
 from geom_miner.kernels import LANES, MLPArchitecture, fma, load, store
 
 

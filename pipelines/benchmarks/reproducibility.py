@@ -14,8 +14,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from eval.isolation import in_own_process, limit_threads
 from eval.shapes import find_shape
 from geom_miner import (
@@ -28,6 +26,7 @@ from geom_miner import (
 )
 from geom_miner.errors import SettingsError
 from geom_miner.fit import FitStatus, Observer, parse_memory
+from geom_miner.terminal import Terminal
 from pipelines.benchmarks.warm_up import warm_up
 
 # Batches of the finest scale that a fit has on disk when it is killed.
@@ -201,7 +200,7 @@ def same_file_report(rows: Sequence[dict[str, Any]], kill: dict[str, Any] | None
 
 def _prepared(job: RepeatedFit) -> tuple[Target, FitSettings]:
     warm_up(job.preset)
-    mesh = find_shape(job.shape, offline=True, console=Console(quiet=True)).mesh
+    mesh = find_shape(job.shape, offline=True, console=Terminal(quiet=True)).mesh
     settings = settings_at(job.resolution, job.preset)
     target = mesh_target(
         mesh,

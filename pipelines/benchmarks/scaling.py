@@ -22,11 +22,11 @@ from eval.runs import (
     manifest,
     peak_rss_bytes,
     portable,
+    run_folder,
     write_json,
     write_text,
 )
 from geom_miner import VoxelizeSettings, extract_level, fit_to_file, load_model, voxelize_mesh
-from geom_miner.atomic_files import make_folder
 from geom_miner.errors import SettingsError
 from geom_miner.targets import target_of_occupancy
 from pipelines.benchmarks.many_triangles import (
@@ -43,7 +43,7 @@ from pipelines.benchmarks.reproducibility import (
     settings_at,
 )
 from pipelines.benchmarks.warm_up import warm_up
-from pipelines.command import run_pipeline
+from pipelines.command import Earlier, run_pipeline
 
 _GIB = 2**30
 
@@ -92,9 +92,18 @@ class ScalingConfig:
             raise SettingsError("memories and threads must name at least one, threads from 1 on")
 
 
-def run_scaling(run: ScalingConfig, *, console: Console) -> dict[str, Any]:
-    """All sections; written after each step, so that an interrupt loses little."""
-    folder = make_folder(Path(run.output))
+def run_scaling(run: ScalingConfig, *, force: bool = False, console: Console) -> dict[str, Any]:
+    """All sections; written after each step, so that an interrupt loses little.
+
+    Parameters
+    ----------
+    force : write into a folder that holds files of another program.
+    """
+    with run_folder(Path(run.output), run, force=force) as folder:
+        return _run_in(folder, run, console)
+
+
+def _run_in(folder: Path, run: ScalingConfig, console: Console) -> dict[str, Any]:
     out: dict[str, Any] = {"rows": [], "triangles": {}, "same_file": [], "resume": None}
 
     def save() -> None:
@@ -305,8 +314,8 @@ def _row(row: dict[str, Any]) -> str:
 def main() -> int:
     """Run from the command line."""
 
-    def work(run: ScalingConfig, fresh: bool, console: Console) -> None:
-        run_scaling(run, console=console)
+    def work(run: ScalingConfig, earlier: Earlier, console: Console) -> None:
+        run_scaling(run, force=earlier.force, console=console)
         console.print(f"Wrote {run.output}/: report.md, scaling.json, scaling.png", highlight=False)
 
     return run_pipeline(

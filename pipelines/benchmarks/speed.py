@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from rich.console import Console
 from rich.table import Table
 
-from eval.runs import manifest, portable, write_json
+from eval.runs import manifest, portable, run_folder, write_json
 from geom_miner import GeomMinerError
-from geom_miner.atomic_files import make_folder
+from geom_miner.constraints import Range
 from geom_miner.errors import SettingsError
 from geom_miner.kernels import MLPArchitecture, choose_device
 from pipelines.benchmarks.fit_times import TimedFit, run_alone
 from pipelines.benchmarks.peak import fma_peak
 from pipelines.benchmarks.step_times import AUTOGRAD, time_steps
-from pipelines.command import run_pipeline
+from pipelines.command import Earlier, run_pipeline
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class SpeedConfig:
     """Per entry: its name, preset, kernel."""
     psnr_targets: list[float] = field(default_factory=lambda: [36.0, 40.0])
     """PSNR in dB whose times are noted."""
-    every: int = 10
+    every: Annotated[int, Range(1, 10**9)] = 10
     """Rounds of the finest scale between two looks at the quality of a fit with coupled blocks."""
-    patience: float = 300.0
+    patience: Annotated[float, Range(above=0)] = 300.0
     """Seconds after which a fit is given up."""
     device: str = "cpu"
     """cpu or cuda."""
@@ -53,11 +53,21 @@ class SpeedConfig:
     """Folder to write."""
 
 
-def run_speed(run: SpeedConfig, *, console: Console) -> dict[str, Any]:
-    """All measurements; written after each, so that an interrupt loses little."""
+def run_speed(run: SpeedConfig, *, force: bool = False, console: Console) -> dict[str, Any]:
+    """All measurements; written after each, so that an interrupt loses little.
+
+    Parameters
+    ----------
+    force : write into a folder that holds files of another program.
+    """
     if not run.kernels:
         raise SettingsError("kernels must name at least one kernel, got none")
-    folder, device = make_folder(Path(run.output)), choose_device(run.device)
+    with run_folder(Path(run.output), run, force=force) as folder:
+        return _run_in(folder, run, console)
+
+
+def _run_in(folder: Path, run: SpeedConfig, console: Console) -> dict[str, Any]:
+    device = choose_device(run.device)
     out: dict[str, Any] = {"fma_peak_flops": fma_peak(device), "steps": {}, "fits": {}}
 
     def save() -> None:
@@ -172,8 +182,8 @@ def _fits_table(title: str, rows: dict[str, dict[str, Any]]) -> Table:
 def main() -> int:
     """Run from the command line."""
 
-    def work(run: SpeedConfig, fresh: bool, console: Console) -> None:
-        run_speed(run, console=console)
+    def work(run: SpeedConfig, earlier: Earlier, console: Console) -> None:
+        run_speed(run, force=earlier.force, console=console)
         console.print(f"Wrote {run.output}/speed.json", highlight=False)
 
     return run_pipeline(

@@ -9,15 +9,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from rich.console import Console
 
 from eval import iou_voxel_sparse, surface_metrics
-from eval.report import Column, Spread, Table
+from eval.report import Column, Spread, Table, markdown_text
 from eval.runs import Record, device_name
 from eval.shapes import Shape
 from geom_miner import FitSettings, extract_level
+from geom_miner.constraints import Range
 from geom_miner.errors import SettingsError
 from geom_miner.fit import FitResult
 from pipelines.config import ChecksItsFit, fit_settings
@@ -37,13 +38,13 @@ class AblationConfig(ChecksItsFit):
     """Named shapes or paths."""
     entries: dict[str, Any]
     """Name of a row of the table, and the settings in which it differs from the default."""
-    resolution: int = 128
+    resolution: Annotated[int, Range(2, 1 << 15)] = 128
     """Samples along each side."""
     preset: str = "volume"
     """Where the fit's settings start; one for an occupancy."""
     fit: dict[str, Any] = field(default_factory=dict)
     """Settings of the default row that differ from the preset."""
-    samples: int = 100_000
+    samples: Annotated[int, Range(1, 10**9)] = 100_000
     """Points on each surface for distances and normals."""
     output: str = "runs/ablation"
     """Folder to write."""
@@ -156,7 +157,8 @@ def report(config: AblationConfig, records: Sequence[Record]) -> str:
     setting: Column[Any] = Column("setting", lambda pairs: pairs[0][0]["cell"], left=True)
     return (
         f"# Ablation at {config.resolution}^3\n\n"
-        f"Shapes: {', '.join(defaults)}. Each cell is the mean over them, with the smallest and "
+        f"Shapes: {markdown_text(', '.join(defaults))}. "
+        "Each cell is the mean over them, with the smallest and "
         "the largest value; block-steps, MFLOP, seconds and parameters are relative to the "
         f"default row of the same shape. All default fits together: {steps:,} block-steps, "
         f"{mflop / 1e3:,.1f} GFLOP, {seconds:.1f} s on {records[0]['hardware']} (other programs "

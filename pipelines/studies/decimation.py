@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 from rich.console import Console
 
 from eval import source_errors
-from eval.report import Column, Spread, Table
+from eval.report import Column, Spread, Table, markdown_text
 from eval.runs import Record, device_name
 from eval.shapes import Shape
 from geom_miner import (
@@ -28,6 +29,7 @@ from geom_miner import (
     sharpen,
     write_mesh,
 )
+from geom_miner.constraints import Range
 from geom_miner.errors import MeshError
 from pipelines.studies.fitted_shape import fit_shape
 from pipelines.studies.study import Study, Trial, study_shapes
@@ -42,13 +44,13 @@ class DecimationConfig:
 
     shapes: list[str]
     """Named shapes or paths."""
-    resolution: int = 256
+    resolution: Annotated[int, Range(2, 1 << 15)] = 256
     """Samples along each side."""
     preset: str = "surface"
     """Settings of the fits."""
-    points: int = 60_000
+    points: Annotated[int, Range(1, 10**9)] = 60_000
     """Points on each mesh, in each direction."""
-    seed: int = 0
+    seed: Annotated[int, Range(at_least=0, below=1 << 63)] = 0
     """Seed of these points."""
     output: str = "runs/decimation"
     """Folder to write."""
@@ -157,7 +159,8 @@ def report(config: DecimationConfig, records: Sequence[Record]) -> str:
     single = Table([shape, _LEVEL, _MESH, triangles, *_MEDIANS], [[r] for r in records])
     return (
         f"# Levels of detail and decimated meshes at {config.resolution}^3\n\n"
-        f"Shapes: {', '.join(shapes)}. Distances are means over {config.points:,} points in "
+        f"Shapes: {markdown_text(', '.join(shapes))}. "
+        f"Distances are means over {config.points:,} points in "
         "voxels of level of detail 0: from the mesh to the source's triangles, and from the source "
         "to the mesh; normals are the mean of both directions, in degrees. A level is charged with "
         "the whole fit, which all levels share, and its own meshing; a decimated mesh with the "

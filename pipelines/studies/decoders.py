@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import torch
 from rich.console import Console
 
 from eval import edge_errors, iou_voxel_sparse, source_errors
 from eval.metrics import iou_off_grid
-from eval.report import Column, Spread, Table
+from eval.report import Column, Spread, Table, markdown_text
 from eval.runs import Record, device_name
 from eval.shapes import Shape
 from geom_miner import (
@@ -29,6 +30,7 @@ from geom_miner import (
     sharpen,
     voxelize_mesh,
 )
+from geom_miner.constraints import Range
 from geom_miner.extract import extract_mesh
 from geom_miner.grid import (
     BlockGrid,
@@ -65,11 +67,11 @@ class DecodersConfig:
     """Named shapes or paths."""
     preset: str = "surface"
     """Preset of the fits: one for a distance."""
-    resolution: int = 256
+    resolution: Annotated[int, Range(2, 1 << 15)] = 256
     """Samples along each side."""
-    points: int = 60_000
+    points: Annotated[int, Range(1, 10**9)] = 60_000
     """Points on each mesh that are held against the source, and on the source's sharp edges."""
-    seed: int = 0
+    seed: Annotated[int, Range(at_least=0, below=1 << 63)] = 0
     """Seed of these points."""
     output: str = "runs/decoders"
     """Folder to write."""
@@ -218,7 +220,8 @@ def report(config: DecodersConfig, records: Sequence[Record]) -> str:
     single = Table([shape, way, *columns], [[r] for r in records])
     return (
         f"# Ways of decoding at {config.resolution}^3\n\n"
-        f"Shapes: {', '.join(shapes)}; preset {config.preset}, read back from its file. Errors "
+        f"Shapes: {markdown_text(', '.join(shapes))}; preset {config.preset}, "
+        "read back from its file. Errors "
         f"are means of {config.points:,} points: on the mesh against the source's triangles, and "
         "on the source's edges sharper than 30 degrees against the mesh (- where it has none), "
         "in voxels of scale 0. Seams: error within half a sample of a block's face over that more "

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from rich.console import Console
 
 from eval import iou_voxel_sparse, source_errors
 from eval.metrics import iou_off_grid
 from eval.pictures import draw_closeups
-from eval.report import Column, Spread, Table
+from eval.report import Column, Spread, Table, markdown_text
 from eval.runs import Record, device_name
 from eval.shapes import Shape
 from geom_miner import (
@@ -32,9 +32,11 @@ from geom_miner import (
     write_mesh,
 )
 from geom_miner.atomic_files import make_folder
+from geom_miner.constraints import Range
 from geom_miner.errors import SettingsError
 from geom_miner.extract import extract_mesh
 from geom_miner.grid import SampleGrid, SparseBlocks
+from geom_miner.terminal import Terminal
 from pipelines.studies.fitted_shape import fit_shape
 from pipelines.studies.seams import seam
 from pipelines.studies.study import Study, Trial, study_shapes
@@ -57,11 +59,11 @@ class FidelityConfig:
     """Entry that the parameters, bytes and times of the others are relative to."""
     drawn: list[str] = field(default_factory=list)
     """Entries whose meshes are kept, and drawn beside the source."""
-    resolution: int = 256
+    resolution: Annotated[int, Range(2, 1 << 15)] = 256
     """Samples along each side."""
-    points: int = 60_000
+    points: Annotated[int, Range(1, 10**9)] = 60_000
     """Points on each mesh that are compared with the source."""
-    seed: int = 0
+    seed: Annotated[int, Range(at_least=0, below=1 << 63)] = 0
     """Seed of these points."""
     output: str = "runs/fidelity"
     """Folder to write."""
@@ -226,7 +228,8 @@ def report(config: FidelityConfig, records: Sequence[Record]) -> str:
     by_entry: list[Column[Any]] = [Column("entry", lambda t: t[0][0]["row"], left=True), *_COLUMNS]
     return (
         f"# Fidelity at {config.resolution}^3\n\n"
-        f"Shapes: {', '.join(floors)}. Median over them and, in brackets, smallest to largest. "
+        f"Shapes: {markdown_text(', '.join(floors))}. "
+        "Median over them and, in brackets, smallest to largest. "
         f"Errors are those of {config.points:,} points on the mesh of level of detail 0 against "
         "the source's own triangles, relative to the floor: marching cubes on the exact distance, "
         "nothing fitted. Seams: error within half a sample of a block's face over that more than "
@@ -247,7 +250,7 @@ def draw(config: FidelityConfig, folder: Path, records: Sequence[Record]) -> Non
     """``<shape>.png``: the source and the drawn entries, close by."""
     if not config.drawn:
         return
-    for shape, _ in study_shapes(config.shapes, Console(quiet=True)):
+    for shape, _ in study_shapes(config.shapes, Terminal(quiet=True)):
         meshes = {f"{shape.title}: {shape.faces:,} faces": shape.mesh}
         for record in records:
             if record["shape"] == shape.name and record["row"] in config.drawn:

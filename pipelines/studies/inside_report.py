@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from eval.report import Column, Table
+from eval.report import Column, Table, markdown_text
 from eval.runs import Record
 
 # IoU with winding numbers below which a mesh is named.
@@ -114,8 +114,11 @@ def _verdict(done: Sequence[Record]) -> str:
         ],
     }
     slowest = max(done, key=lambda r: float(r["seconds"]))
-    found = "; ".join(f"{which}, {', '.join(names) or 'none'}" for which, names in low.items())
-    return f"IoU below {GOOD_IOU}: {found}. Slowest: {slowest['mesh']}, {slowest['seconds']:.1f} s."
+    found = "; ".join(
+        f"{which}, {markdown_text(', '.join(names)) or 'none'}" for which, names in low.items()
+    )
+    slowest_name = markdown_text(slowest["mesh"])
+    return f"IoU below {GOOD_IOU}: {found}. Slowest: {slowest_name}, {slowest['seconds']:.1f} s."
 
 
 def _about_repair(r: Record) -> str:
@@ -130,7 +133,8 @@ def _about_repair(r: Record) -> str:
     ]
     stored, repaired = r["stored"], r["repaired"]
     line = (
-        f"- {r['mesh']}: {' and '.join(done)}. IoU is {stored['iou']:.4f} as stored and "
+        f"- {markdown_text(r['mesh'])}: {' and '.join(done)}. "
+        f"IoU is {stored['iou']:.4f} as stored and "
         f"{repaired['iou']:.4f} repaired; of all samples {stored['unclear']:.2%} are unclear as "
         f"stored and {repaired['unclear']:.2%} repaired, {stored['broken']:.2%} as stored and "
         f"{repaired['broken']:.2%} repaired are more than 0.1 from any whole number."

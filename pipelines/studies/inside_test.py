@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 from rich.console import Console
 
@@ -17,6 +18,7 @@ from eval.metrics import compare_with_winding
 from eval.runs import Record
 from eval.shapes import mesh_files
 from geom_miner import GeomMinerError, VoxelizeSettings, read_mesh, voxelize_mesh
+from geom_miner.constraints import Range
 from pipelines.studies.inside_report import inside_report
 from pipelines.studies.study import Study, Trial
 
@@ -29,9 +31,9 @@ class InsideTestConfig:
     """Samples to compare on; all of a grid that has no more."""
     folder: str = ""
     """Folder of meshes; by default the folders that GEOM_MINER_DATA names."""
-    resolution: int = 256
+    resolution: Annotated[int, Range(2, 1 << 15)] = 256
     """Samples along each side."""
-    seed: int = 0
+    seed: Annotated[int, Range(at_least=0, below=1 << 63)] = 0
     """Seed of the choice of samples."""
     output: str = "runs/inside_test"
     """Folder to write."""

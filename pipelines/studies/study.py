@@ -14,14 +14,14 @@ from eval.runs import (
     manifest,
     portable,
     read_records,
+    run_folder,
     write_json,
     write_records,
     write_text,
 )
 from eval.shapes import Shape, find_shape
-from geom_miner.atomic_files import make_folder
 from geom_miner.errors import GeomMinerError, SettingsError
-from pipelines.command import run_pipeline
+from pipelines.command import Earlier, run_pipeline
 
 Config = TypeVar("Config")
 
@@ -71,15 +71,21 @@ class Study(Generic[Config]):
     finish: Callable[[Config, Path, Sequence[Record]], None] | None = None
     overrides: tuple[str, ...] = ("resolution", "output")
 
-    def run(self, config: Config, *, fresh: bool = False, console: Console) -> list[Record]:
+    def run(
+        self, config: Config, *, fresh: bool = False, force: bool = False, console: Console
+    ) -> list[Record]:
         """Measure what no earlier run in the folder has measured; gives all records.
 
         Parameters
         ----------
         fresh : measure everything anew.
+        force : write into a folder that holds files of another program.
         """
         settings: Any = config
-        folder = make_folder(Path(settings.output))
+        with run_folder(Path(settings.output), config, force=force) as folder:
+            return self._run_in(folder, config, fresh, console)
+
+    def _run_in(self, folder: Path, config: Config, fresh: bool, console: Console) -> list[Record]:
         path = folder / "records.jsonl"
         kept = [] if fresh else [r for r in read_records(path) if "failed" not in r]
         records: list[Record] = []
@@ -92,7 +98,7 @@ class Study(Generic[Config]):
                 kept += matching
                 write_records(path, kept)
             records += [{**record, **trial.label} for record in matching]
-        seed = getattr(settings, "seed", 0)
+        seed = getattr(config, "seed", 0)
         facts = manifest(config=portable(config), seed=seed, device="cpu", backend="cpu")
         write_json(folder / "manifest.json", facts)
         if not records:
@@ -105,9 +111,9 @@ class Study(Generic[Config]):
     def main(self) -> int:
         """Run from the command line; returns the exit status."""
 
-        def work(config: Config, fresh: bool, console: Console) -> None:
+        def work(config: Config, earlier: Earlier, console: Console) -> None:
             settings: Any = config
-            records = self.run(config, fresh=fresh, console=console)
+            records = self.run(config, fresh=earlier.fresh, force=earlier.force, console=console)
             report = self.report(config, records)
             console.print(report, markup=False, highlight=False, soft_wrap=True)
             failures = [record for record in records if "failed" in record]

@@ -40,7 +40,7 @@ def test_an_interrupt_leaves_the_earlier_file(
 
     (tmp_path / "lod_0.ply").write_bytes(b"earlier")
     monkeypatch.setattr(Isosurface, "face_slabs", interrupted)
-    outcome = run("extract", made / "sphere.miner", "-o", tmp_path, "--lod", 0)
+    outcome = run("extract", made / "sphere.miner", "-o", tmp_path, "--lod", 0, "--force")
     assert outcome.status == 130
     assert os.listdir(tmp_path) == ["lod_0.ply"]
     assert (tmp_path / "lod_0.ply").read_bytes() == b"earlier"

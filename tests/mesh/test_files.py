@@ -106,7 +106,7 @@ def test_positions_beyond_float32_are_refused_in_single_precision(tmp_path: Path
 def test_unknown_extension_is_one_sentence(tmp_path: Path) -> None:
     for name in ("mesh.xyz", "mesh"):
         (tmp_path / name).write_text("0 0 0\n")
-        with pytest.raises(MeshError, match=r"must be a mesh \(.*\.ply, \.obj"):
+        with pytest.raises(MeshError, match=r"must be a mesh \(.*\.obj, \.off, \.ply"):
             read_mesh(tmp_path / name)
         with pytest.raises(MeshError, match=r"\.ply, \.obj"):
             write_mesh(tmp_path / name, box())

@@ -62,7 +62,7 @@ def test_an_override_may_supply_what_is_missing(tmp_path: Path) -> None:
         ("shape: lucy\nfit: none\n", "fit must be dict"),
         ("shape: lucy\nfit: {widht: 3}\n", "fit has no setting 'widht'"),
         ("shape: lucy\nfit: {width: wide}\n", "fit's width must be int"),
-        ("shape: lucy\nfit: {width: 0}\n", "width must be >= 1"),
+        ("shape: lucy\nfit: {width: 0}\n", "width must lie in [1, 4096]"),
         ("shape: lucy\nfit: {start: cold}\n", "fit's start must be"),
         ("shape: lucy\npreset: huge\n", "preset must be one of"),
         ("resolution: 64\n", "setting shape is missing"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +18,34 @@ import torch
 from eval.errors import MethodError
 from eval.methods.implicit.networks import ImplicitNetwork
 from geom_miner.atomic_files import new_file
+from geom_miner.constraints import Range, check_fields
+from geom_miner.media import read_npy, read_npy_header, read_npy_values
+from geom_miner.outputs import sign_archive
+from geom_miner.records import decode_record
 
 _FORMAT = "geom_miner implicit training 2"
+# Bytes of the text about a run at most; one has a few hundred.
+_LONGEST_HEAD = 1 << 20
+# What zipfile raises, beside OSError, for archives that are damaged, encrypted or packed in ways
+# that it does not know.
+_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError)
 # Adam's state of a parameter.
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 Arrays = dict[str, npt.NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What a checkpoint says of its run."""
+
+    format: str
+    metadata: dict[str, Any]
+    steps: Annotated[int, Range(at_least=0)]
+    seconds: Annotated[float, Range(at_least=0)]
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass
@@ -74,6 +98,7 @@ class Checkpoint:
         arrays["head"] = np.frombuffer(json.dumps(head).encode(), dtype=np.uint8)
         with new_file(self.path, MethodError) as stream:
             np.savez(stream, allow_pickle=False, **arrays)
+            sign_archive(stream)
 
     def restore(self, training: NetworkTraining) -> None:
         """Bring the run to the state in the file; if there is no file, leave it as it is.
@@ -85,32 +110,24 @@ class Checkpoint:
         """
         if not self.path.exists():
             return
-        arrays = self._read()
-        head = self._read_head(arrays)
         try:
-            _restore_tensors(arrays, training)
-            training.steps, training.seconds = int(head["steps"]), float(head["seconds"])
-        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            with zipfile.ZipFile(self.path) as archive:
+                head = self._read_head(archive)
+                _restore_tensors(archive, training)
+        except MethodError:
+            raise
+        except (OSError, EOFError, KeyError, ValueError, RuntimeError, *_ZIP_ERRORS) as error:
             raise self._damaged() from error
+        training.steps, training.seconds = head.steps, head.seconds
 
-    def _read(self) -> Arrays:
-        try:
-            with open(self.path, "rb") as stream:
-                archive = np.load(stream, allow_pickle=False)
-                return {name: archive[name] for name in archive.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-            raise self._damaged() from error
-
-    def _read_head(self, arrays: Arrays) -> dict[str, Any]:
-        try:
-            head: dict[str, Any] = json.loads(arrays["head"].tobytes())
-            file_format, metadata = head["format"], head.get("metadata", {})
+    def _read_head(self, archive: zipfile.ZipFile) -> _Head:
+        with archive.open("head.npy") as stream:
+            text = read_npy(stream, _LONGEST_HEAD).tobytes()
+        head = decode_record(text, _Head)
+        names = {*head.metadata, *self._metadata}
+        differing = [n for n in names if head.metadata.get(n) != self._metadata.get(n)]
+        if head.format != _FORMAT:
             differing = ["its format"]
-            if file_format == _FORMAT:
-                names = {*metadata, *self._metadata}
-                differing = [n for n in names if metadata.get(n) != self._metadata.get(n)]
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
-            raise self._damaged() from error
         if differing:
             raise MethodError(
                 f"{self.path} is the checkpoint of another run, which differs in "
@@ -124,18 +141,22 @@ class Checkpoint:
         )
 
 
-def _restore_tensors(arrays: Arrays, training: NetworkTraining) -> None:
-    moments = {}
+def _restore_tensors(archive: zipfile.ZipFile, training: NetworkTraining) -> None:
+    generator = _read_like(archive, "generator", training.generator.get_state())
+    parameters, moments = [], {}
     for index, parameter in enumerate(training.network.parameters()):
-        with torch.no_grad():
-            parameter.copy_(_tensor_like(arrays[f"parameter {index}"], parameter))
+        parameters.append(_read_like(archive, f"parameter {index}", parameter))
         moments[index] = {
-            "step": torch.from_numpy(arrays[f"step {index}"]),
-            **{name: _tensor_like(arrays[f"{name} {index}"], parameter) for name in _MOMENTS[1:]},
+            "step": _read_like(archive, f"step {index}", torch.zeros(())),
+            **{name: _read_like(archive, f"{name} {index}", parameter) for name in _MOMENTS[1:]},
         }
+    # Only what is whole changes the run.
+    with torch.no_grad():
+        for parameter, values in zip(training.network.parameters(), parameters, strict=True):
+            parameter.copy_(values)
     groups = training.optimizer.state_dict()["param_groups"]
     training.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-    training.generator.set_state(torch.from_numpy(arrays["generator"]))
+    training.generator.set_state(generator)
 
 
 def _to_array(tensor: torch.Tensor) -> npt.NDArray[np.generic]:
@@ -143,7 +164,14 @@ def _to_array(tensor: torch.Tensor) -> npt.NDArray[np.generic]:
     return array
 
 
-def _tensor_like(array: npt.NDArray[np.generic], like: torch.Tensor) -> torch.Tensor:
-    if array.shape != tuple(like.shape):
-        raise ValueError(f"{array.shape} instead of {tuple(like.shape)}")
-    return torch.from_numpy(array)
+def _read_like(archive: zipfile.ZipFile, name: str, like: torch.Tensor) -> torch.Tensor:
+    """A finite array of the shape and type of a tensor; its header is compared first."""
+    expected = _to_array(like)
+    with archive.open(f"{name}.npy") as stream:
+        header = read_npy_header(stream)
+        if (header.shape, header.dtype) != (expected.shape, expected.dtype):
+            raise ValueError(f"{name} has another shape or type")
+        values = read_npy_values(stream, header)
+    if not np.isfinite(values).all():
+        raise ValueError(f"{name} must be finite")
+    return torch.from_numpy(np.array(values))

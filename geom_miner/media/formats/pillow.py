@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from geom_miner.atomic_files import new_file
 from geom_miner.errors import MediaError
 from geom_miner.media.image_signal import ImageSignal
+from geom_miner.outputs import MADE_BY
 
 # Pillow refuses large images, as a guard against malicious uploads. Here the file is the user's.
 Image.MAX_IMAGE_PIXELS = None
@@ -63,7 +65,12 @@ def write_by_pillow(path: Path, samples: npt.NDArray[np.float32], bits: int) -> 
     pixels = np.rint(np.clip(samples, 0.0, 1.0) * largest).astype(dtype)
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     with new_file(path, MediaError) as file:
-        image.save(file, format="PNG" if path.suffix.lower() == ".png" else "TIFF")
+        if path.suffix.lower() == ".png":
+            text = PngInfo()
+            text.add_text("Software", MADE_BY)
+            image.save(file, format="PNG", pnginfo=text)
+        else:
+            image.save(file, format="TIFF", software=MADE_BY)
 
 
 def _converted(image: Image.Image, path: Path) -> Image.Image:

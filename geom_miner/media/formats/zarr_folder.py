@@ -19,6 +19,8 @@ from geom_miner.media.sample_stream import SampleStream
 # Samples of a chunk: 64 along each axis of a volume, 1 MiB of float32. It is the smallest size that
 # Zarr's guide recommends; larger chunks at the surface would hold more zeros.
 _CHUNK_SAMPLES = 1 << 18
+# The file of an array's shape and attributes.
+_METADATA = "zarr.json"
 # Names of the axes of a model's grid: rows and columns of an image, coordinates of a mesh.
 _AXIS_NAMES = {2: ("y", "x"), 3: ("x", "y", "z")}
 
@@ -51,7 +53,7 @@ def write_zarr(path: Path, stream: SampleStream) -> None:
     chunk = chunk_extent(stream)
     kept = tuple(chunk[axis] for axis in stream.axes)
 
-    with new_folder(path, MediaError, marker="zarr.json") as folder:
+    with new_folder(path, MediaError, marker=_METADATA) as folder:
         array = zarr.create_array(
             str(folder),
             shape=(*stream.shape, stream.channels) if several else stream.shape,
@@ -110,3 +112,5 @@ def _axis_names(ndim: int) -> tuple[str, ...]:
 
 
 SAMPLE_WRITERS = {".zarr": write_zarr}
+# What an array holds: its metadata, and its chunks unless all samples are 0.
+SAMPLE_FOLDERS = {".zarr": (_METADATA, "c")}

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from geom_miner.errors import MeshError
-from geom_miner.mesh.formats.gltf_buffers import Buffers, map_file
+from geom_miner.mesh.formats.contents import file_bytes
+from geom_miner.mesh.formats.gltf_buffers import Buffers
 from geom_miner.mesh.formats.gltf_document import (
     GLB_MAGIC,
     INSTANCING,
@@ -61,7 +62,7 @@ def read_gltf(path: Path) -> TriangleMesh:
     BackendUnavailable
         A package that decompresses its content is missing.
     """
-    data = map_file(path)
+    data = file_bytes(path)
     notes = []
     if data[:4] == GLB_MAGIC:
         json, binary, rest = split_glb(data)

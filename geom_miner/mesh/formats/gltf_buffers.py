@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import mmap
 import os
 import re
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geom_miner.errors import MeshError
+from geom_miner.mesh.formats.contents import Bytes, file_bytes
 from geom_miner.mesh.formats.gltf_codecs import decode_meshopt
 from geom_miner.mesh.formats.gltf_document import (
     MESHOPT,
@@ -26,7 +26,7 @@ from geom_miner.mesh.formats.gltf_document import (
     MeshoptView,
     pick,
 )
-from geom_miner.mesh.formats.ply_header import AnyArray, Bytes
+from geom_miner.mesh.formats.ply_header import AnyArray
 
 Floats = npt.NDArray[np.float64]
 ByteArray = npt.NDArray[np.uint8]
@@ -154,7 +154,7 @@ class Buffers:
                 data = _decode_data_uri(buffer.uri)
             else:
                 file = self._find_file(buffer.uri)
-                name, data = str(file), map_file(file)
+                name, data = str(file), file_bytes(file)
             if len(data) < buffer.byte_length:
                 raise MeshError(
                     f"it announces {buffer.byte_length:,} bytes of {name} and there are "
@@ -260,11 +260,3 @@ def _decode_data_uri(uri: str) -> bytes:
         return base64.b64decode(b"".join(content.split()) + b"==")
     except binascii.Error as error:
         raise MeshError("its embedded data are no base64; export it again") from error
-
-
-def map_file(path: Path) -> Bytes:
-    """A file's bytes, mapped into memory: only pages that are read take memory."""
-    with open(path, "rb") as stream:
-        # An empty file cannot be mapped.
-        size = stream.seek(0, os.SEEK_END)
-        return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if size else b""

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta, field
 
 from geom_miner.errors import MeshError
-from geom_miner.mesh.formats.ply_header import Bytes
+from geom_miner.mesh.formats.contents import Bytes
 
 GLB_MAGIC = b"glTF"
 CHUNK_JSON, CHUNK_BINARY = 0x4E4F534A, 0x004E4942

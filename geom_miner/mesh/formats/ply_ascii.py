@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 
 from geom_miner.errors import MeshError
-from geom_miner.mesh.formats.ply_header import AnyArray, Columns, Element, Lists, Property
+from geom_miner.mesh.formats.contents import Bytes
+from geom_miner.mesh.formats.ply_header import AnyArray, Columns, Element, Lists
+from geom_miner.mesh.formats.text import read_numbers
 
 
 class AsciiBody:
@@ -16,7 +17,8 @@ class AsciiBody:
 
     Parameters
     ----------
-    text : everything behind the header.
+    data : the whole file.
+    start : first byte behind the header.
 
     Raises
     ------
@@ -24,17 +26,14 @@ class AsciiBody:
         The text holds something other than numbers.
     """
 
-    def __init__(self, path: Path, text: bytes) -> None:
+    def __init__(self, path: Path, data: Bytes, start: int) -> None:
         self.path, self.offset = path, 0
-        with warnings.catch_warnings():
-            # NumPy stops at a word that is no number, with only a warning.
-            warnings.simplefilter("error", DeprecationWarning)
-            try:
-                self.numbers = np.fromstring(text.decode("ascii"), dtype=np.float64, sep=" ")
-            except (DeprecationWarning, ValueError) as error:
-                raise MeshError(
-                    f"{path} has something other than numbers in its data; export it again"
-                ) from error
+        self.numbers = read_numbers(path, np.frombuffer(data, np.uint8), start).numbers
+
+    @property
+    def left(self) -> int:
+        """Numbers that were not read yet."""
+        return len(self.numbers) - self.offset
 
     def read(self, element: Element) -> Columns:
         """Read the element that comes next in the file.
@@ -44,7 +43,7 @@ class AsciiBody:
         MeshError
             The file is cut short, or the length of a list is not a whole number >= 0.
         """
-        if element.count * len(element.properties) > len(self.numbers) - self.offset:
+        if element.count * len(element.properties) > self.left:
             raise self._cut_short(element)
         if not element.count or not element.properties:
             return {p.name: np.empty(0, p.dtype) for p in element.properties}
@@ -64,8 +63,10 @@ class AsciiBody:
                 row_numbers += 1
             spans.append((row_numbers, length))
             row_numbers += length
-        available = min(element.count, (len(self.numbers) - self.offset) // row_numbers)
-        stop = self.offset + available * row_numbers
+        # Later rows may be shorter.
+        if element.count * row_numbers > self.left:
+            return None
+        stop = self.offset + element.count * row_numbers
         table = self.numbers[self.offset : stop].reshape(-1, row_numbers)
         columns: Columns = {}
         for p, (start, length) in zip(element.properties, spans, strict=True):
@@ -75,23 +76,30 @@ class AsciiBody:
                 return None
             else:
                 columns[p.name] = table[:, start : start + length].astype(p.dtype)
-        if available < element.count:
-            raise self._cut_short(element)
-        self.offset += element.count * row_numbers
+        self.offset = stop
         return columns
 
     def _read_rows(self, element: Element) -> Columns:
         """Row by row, for lists of differing lengths."""
-        values: list[list[AnyArray]] = [[] for _ in element.properties]
-        for _ in range(element.count):
-            for i, p in enumerate(element.properties):
-                values[i].append(self._read_values(element, p))
-        return {
-            p.name: np.concatenate(values[i])
-            if p.length_dtype is None
-            else Lists(np.concatenate(values[i]), np.array([len(v) for v in values[i]]))
-            for i, p in enumerate(element.properties)
-        }
+        # Numba is imported on first use.
+        from geom_miner.mesh.parsers import ply_rows
+
+        is_list = np.array([p.length_dtype is not None for p in element.properties])
+        starts = np.empty((len(is_list), element.count), np.int64)
+        lengths = np.empty_like(starts)
+        end = ply_rows.walk_numbers(self.numbers, self.offset, is_list, starts, lengths)
+        if end == ply_rows.BAD_LENGTH:
+            raise self._bad_length()
+        if end == ply_rows.CUT_SHORT:
+            raise self._cut_short(element)
+        self.offset = end
+        columns: Columns = {}
+        for i, p in enumerate(element.properties):
+            numbers = np.empty(int(lengths[i].sum()))
+            ply_rows.gather_numbers(self.numbers, starts[i], lengths[i], numbers)
+            values: AnyArray = numbers.astype(p.dtype)
+            columns[p.name] = values if p.length_dtype is None else Lists(values, lengths[i])
+        return columns
 
     def _read_length(self, element: Element, at: int) -> int:
         """The length of the list whose length is number ``at`` of the text."""
@@ -99,23 +107,17 @@ class AsciiBody:
             raise self._cut_short(element)
         number = float(self.numbers[at])
         if not (number >= 0 and number.is_integer()):
-            raise MeshError(f"{self.path} has a list of length {number:g}; the file is damaged")
+            raise self._bad_length(f" {number:g}")
         return int(number)
 
-    def _read_values(self, element: Element, p: Property) -> AnyArray:
-        """The next value, or the values of the next list."""
-        length = 1
-        if p.length_dtype is not None:
-            length = self._read_length(element, self.offset)
-            self.offset += 1
-        values = self.numbers[self.offset : self.offset + length]
-        if len(values) < length:
-            raise self._cut_short(element)
-        self.offset += length
-        return values.astype(p.dtype)
+    def _bad_length(self, number: str = "") -> MeshError:
+        return MeshError(
+            f"{self.path} has a list of length{number} that is no whole number >= 0; the file is "
+            "damaged"
+        )
 
     def _cut_short(self, element: Element) -> MeshError:
         return MeshError(
             f"{self.path} is cut short: its header announces {element.count:,} rows of "
-            f"{element.name} data and the numbers end earlier; copy or download it again"
+            f"{element.name[:40]!r} data and the numbers end earlier; copy or download it again"
         )

@@ -6,17 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from geom_miner.errors import MeshError
-from geom_miner.mesh.formats.ply_header import (
-    AnyArray,
-    Bytes,
-    Columns,
-    Element,
-    Lists,
-    Property,
-)
+from geom_miner.mesh.formats.contents import Bytes
+from geom_miner.mesh.formats.ply_header import Columns, Element, Lists, Property
+
+# Longest row in bytes that is read as one data type of NumPy, whose limit is 2**31 - 1.
+_LONGEST_ROW = 1 << 30
 
 
 class BinaryBody:
@@ -32,6 +28,11 @@ class BinaryBody:
     def __init__(self, path: Path, data: Bytes, offset: int, byte_order: str) -> None:
         self.path, self.data, self.offset, self.byte_order = path, data, offset, byte_order
 
+    @property
+    def left(self) -> int:
+        """Bytes that were not read yet."""
+        return len(self.data) - self.offset
+
     def read(self, element: Element) -> Columns:
         """Read the element that comes next in the file.
 
@@ -40,7 +41,7 @@ class BinaryBody:
         MeshError
             The file is cut short, or a list has a negative length.
         """
-        if element.count * element.min_row_bytes > len(self.data) - self.offset:
+        if element.count * element.min_row_bytes > self.left:
             raise self._cut_short(element, element.count * element.min_row_bytes)
         if not element.count or not element.properties:
             return {p.name: np.empty(0, p.dtype) for p in element.properties}
@@ -53,8 +54,13 @@ class BinaryBody:
         lengths: dict[int, int] = {}
         at = self.offset
         for i, p in enumerate(element.properties):
+            # A longer row is no data type of NumPy.
+            if at - self.offset > min(self.left, _LONGEST_ROW):
+                return None
             if p.length_dtype is not None:
                 lengths[i] = self._read_length(element, p.length_dtype, at)
+                if lengths[i] * np.dtype(p.dtype).itemsize > min(self.left, _LONGEST_ROW):
+                    return None
                 fields.append((f"length{i}", self.byte_order + p.length_dtype))
                 fields.append((f"value{i}", self.byte_order + p.dtype, (lengths[i],)))
                 at += np.dtype(p.length_dtype).itemsize
@@ -62,47 +68,39 @@ class BinaryBody:
                 fields.append((f"value{i}", self.byte_order + p.dtype))
             at += np.dtype(p.dtype).itemsize * lengths.get(i, 1)
         row_bytes = at - self.offset
-        available = min(element.count, (len(self.data) - self.offset) // row_bytes)
-        rows = np.frombuffer(self.data, np.dtype(fields), available, self.offset)
+        # Later rows may be shorter.
+        if element.count * row_bytes > self.left:
+            return None
+        rows = np.frombuffer(self.data, np.dtype(fields), element.count, self.offset)
         if any((rows[f"length{i}"] != length).any() for i, length in lengths.items()):
             return None
-        if available < element.count:
-            raise self._cut_short(element, element.count * row_bytes)
         self.offset += element.count * row_bytes
         return {p.name: rows[f"value{i}"] for i, p in enumerate(element.properties)}
 
     def _read_rows(self, element: Element) -> Columns:
         """Row by row, for lists of differing lengths."""
-        starts: list[list[int]] = [[] for _ in element.properties]
-        lengths: list[list[int]] = [[] for _ in element.properties]
-        at = self.offset
-        for _ in range(element.count):
-            for i, p in enumerate(element.properties):
-                length = 1
-                if p.length_dtype is not None:
-                    length = self._read_length(element, p.length_dtype, at)
-                    at += np.dtype(p.length_dtype).itemsize
-                starts[i].append(at)
-                lengths[i].append(length)
-                at += np.dtype(p.dtype).itemsize * length
-        if at > len(self.data):
-            raise self._cut_short(element, at - self.offset)
-        self.offset = at
-        return {
-            p.name: self._gather(p, np.array(starts[i]), np.array(lengths[i]))
-            for i, p in enumerate(element.properties)
-        }
+        # Numba is imported on first use.
+        from geom_miner.mesh.parsers import ply_rows
 
-    def _gather(
-        self, p: Property, starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]
-    ) -> AnyArray | Lists:
-        """The values of one property, from their byte offsets and numbers in each row."""
-        dtype = np.dtype(self.byte_order + p.dtype)
-        inner = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        at = np.repeat(starts, lengths) + inner * dtype.itemsize
-        all_bytes = np.frombuffer(self.data, np.uint8)
-        values = all_bytes[at[:, None] + np.arange(dtype.itemsize)].view(dtype)[:, 0]
-        return values if p.length_dtype is None else Lists(values, lengths)
+        data = np.frombuffer(self.data, np.uint8)
+        types = np.array([_sizes(p) for p in element.properties], np.int64)
+        starts = np.empty((len(types), element.count), np.int64)
+        lengths = np.empty_like(starts)
+        end = ply_rows.walk_bytes(data, self.offset, self.byte_order == "<", types, starts, lengths)
+        if end == ply_rows.BAD_LENGTH:
+            raise self._bad_length()
+        if end == ply_rows.CUT_SHORT:
+            raise self._cut_short(element, self.left + 1)
+        self.offset = end
+        columns: Columns = {}
+        for i, p in enumerate(element.properties):
+            dtype = np.dtype(self.byte_order + p.dtype)
+            values = np.empty(int(lengths[i].sum()), dtype)
+            ply_rows.gather_bytes(
+                data, starts[i], lengths[i], dtype.itemsize, values.view(np.uint8)
+            )
+            columns[p.name] = values if p.length_dtype is None else Lists(values, lengths[i])
+        return columns
 
     def _read_length(self, element: Element, dtype: str, at: int) -> int:
         """The length of the list whose length is stored at byte ``at``."""
@@ -111,14 +109,24 @@ class BinaryBody:
             raise self._cut_short(element, stop - self.offset)
         order: Literal["big", "little"] = "big" if self.byte_order == ">" else "little"
         length = int.from_bytes(self.data[at:stop], order, signed=dtype.startswith("i"))
-        if dtype.startswith("f") or length < 0:
-            raise MeshError(f"{self.path} has a list of negative length; the file is damaged")
+        if length < 0:
+            raise self._bad_length()
         return length
 
+    def _bad_length(self) -> MeshError:
+        return MeshError(f"{self.path} has a list of negative length; the file is damaged")
+
     def _cut_short(self, element: Element, announced: int) -> MeshError:
-        available = len(self.data) - self.offset
         return MeshError(
             f"{self.path} is cut short: its header announces {announced:,} bytes or more of "
-            f"{element.name} data ({element.count:,} rows) and the file holds {available:,}; copy "
-            "or download it again"
+            f"{element.name[:40]!r} data ({element.count:,} rows) and the file holds "
+            f"{self.left:,}; copy or download it again"
         )
+
+
+def _sizes(p: Property) -> tuple[int, int, bool]:
+    """Bytes of a value, bytes of a list's length or 0, and whether that length has a sign."""
+    if p.length_dtype is None:
+        return np.dtype(p.dtype).itemsize, 0, False
+    length = np.dtype(p.length_dtype)
+    return np.dtype(p.dtype).itemsize, length.itemsize, length.kind == "i"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import mmap
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from geom_miner.errors import MeshError
+from geom_miner.mesh.formats.contents import Bytes
 
 _DTYPES = {
     "char": "i1",
@@ -34,8 +35,18 @@ _BYTE_ORDERS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": "
 # thousand.
 _MAX_HEADER = 1 << 20
 
+# Most digits of a count: 18 fit an int64.
+_MOST_DIGITS = 18
+_FIRST_LINE = re.compile(rb"ply[ \t]*(\r\n|\n|\r)")
+_LINE_END = re.compile(r"\r\n|\n|\r")
+# The end of the last line by the end of the first one. A carriage return alone, as Rhino writes it,
+# may be followed by data that begin with a line feed.
+_LAST_LINE = {
+    first: re.compile(rb"[\r\n][ \t]*end_header[ \t]*(?:" + ends + rb"|\Z)")
+    for first, ends in ((b"\n", rb"\r?\n"), (b"\r\n", rb"\r?\n|\r"), (b"\r", rb"\r"))
+}
+
 AnyArray = npt.NDArray[np.generic]
-Bytes = bytes | mmap.mmap
 
 
 @dataclass(frozen=True)
@@ -88,15 +99,15 @@ def parse_header(data: Bytes, path: Path) -> tuple[str, list[Element], int]:
     MeshError
         The data is no PLY, or ends inside the header.
     """
-    if data[:4] not in (b"ply\n", b"ply\r"):
+    first = _FIRST_LINE.match(data)
+    if first is None:
         raise MeshError(f"{path} is not a PLY file, though named so; export it as PLY")
-    end = data.find(b"end_header", 0, _MAX_HEADER)
-    stop = data.find(b"\n", end) + 1 if end >= 0 else 0
-    if not stop:
+    last = _LAST_LINE[first[1]].search(data, first.end() - 1, _MAX_HEADER)
+    if last is None:
         raise MeshError(f"{path} ends inside its header; the file is cut short, copy it again")
     byte_order: str | None = None
-    elements: list[Element] = []
-    for line in data[:end].decode("latin-1").splitlines()[1:]:
+    elements: list[tuple[str, int, list[Property]]] = []
+    for line in _LINE_END.split(data[first.end() : last.start()].decode("latin-1")):
         words = line.split()
         try:
             if not words or words[0] in ("comment", "obj_info"):
@@ -104,11 +115,9 @@ def parse_header(data: Bytes, path: Path) -> tuple[str, list[Element], int]:
             if words[0] == "format":
                 byte_order = _BYTE_ORDERS[words[1]]
             elif words[0] == "element":
-                elements.append(Element(words[1], _parse_count(words[2]), ()))
+                elements.append((words[1], _parse_count(words[2]), []))
             elif words[0] == "property":
-                last = elements.pop()
-                properties = (*last.properties, _parse_property(words))
-                elements.append(Element(last.name, last.count, properties))
+                elements[-1][2].append(_parse_property(words))
             else:
                 raise ValueError(words[0])
         except (IndexError, KeyError, ValueError) as error:
@@ -117,17 +126,33 @@ def parse_header(data: Bytes, path: Path) -> tuple[str, list[Element], int]:
             ) from error
     if byte_order is None:
         raise MeshError(f"{path} has no format line in its header; export it again")
-    return byte_order, elements, stop
+    _check_names(path, elements)
+    read = [Element(name, count, tuple(properties)) for name, count, properties in elements]
+    return byte_order, read, last.end()
+
+
+def _check_names(path: Path, elements: list[tuple[str, int, list[Property]]]) -> None:
+    """No two elements, and no two properties of an element, have one name."""
+    names = [[name for name, _, _ in elements]]
+    names += [[p.name for p in properties] for _, _, properties in elements]
+    for group in names:
+        if len(set(group)) < len(group):
+            repeated = max(group, key=group.count)
+            raise MeshError(
+                f"{path} must name each element and property once, got {repeated[:40]!r} again; "
+                "export it again"
+            )
 
 
 def _parse_count(word: str) -> int:
-    count = int(word)
-    if count < 0:
+    if not word.isdecimal() or len(word) > _MOST_DIGITS:
         raise ValueError(word)
-    return count
+    return int(word)
 
 
 def _parse_property(words: list[str]) -> Property:
     if words[1] == "list":
+        if _DTYPES[words[2]].startswith("f"):
+            raise ValueError(words[2])
         return Property(words[4], _DTYPES[words[3]], _DTYPES[words[2]])
     return Property(words[2], _DTYPES[words[1]], None)

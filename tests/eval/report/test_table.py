@@ -5,7 +5,7 @@ import math
 import pytest
 from rich.console import Console
 
-from eval.report import Column, Spread, Table
+from eval.report import Column, Spread, Table, markdown_text
 
 ROWS = [
     {"name": "a|b", "error": 0.5, "faces": 1234, "closed": True, "seeds": [1.0, 2.0, 4.0]},
@@ -26,7 +26,7 @@ def test_markdown_escapes_bars_and_marks_the_best() -> None:
         "| shape | error, voxels | faces | closed | seeds |\n"
         "|---|---:|---:|---:|---:|\n"
         "| a\\|b | 0.500 | 1,234 | yes | 2.0 (1.0-4.0) |\n"
-        "| <c> | - | **5** | no | 3.0 |\n"
+        "| &lt;c> | - | **5** | no | 3.0 |\n"
     )
 
 
@@ -63,3 +63,16 @@ def test_terminal_shows_every_cell() -> None:
 )
 def test_spread(values: list[float | None], center: str, text: str) -> None:
     assert Spread(values, center).text(".2f") == text  # type: ignore[arg-type]
+
+
+def test_markdown_shows_names_as_they_are() -> None:
+    name = "<script>&lt;a|b`c`\n![x](http://e)**\\| & d_e \x1b[31m"
+    escaped = r"&lt;script>&amp;lt;a\|b\`c\` !\[x\](http://e)\*\*\\\| & d_e \\x1b\[31m"
+    assert markdown_text(name) == escaped
+    column = Column("<i>", lambda row: row, left=True)
+    assert Table([column], [name]).markdown() == f"| &lt;i> |\n|---|\n| {escaped} |\n"
+
+
+def test_a_column_of_markdown_is_left_as_it_is() -> None:
+    column = Column("picture", lambda row: row, left=True, markup=True)
+    assert Table([column], ["![](a.png)"]).markdown().endswith("| ![](a.png) |\n")

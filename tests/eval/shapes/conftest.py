@@ -17,6 +17,7 @@ class Server:
 
     address: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
+    redirects: dict[str, str] = field(default_factory=dict)
     content_type: str = "application/octet-stream"
     ranges: bool = True
     cuts: list[int] = field(default_factory=list)  # bytes sent before each coming cut
@@ -31,6 +32,12 @@ def _handler(server: Server) -> type[http.server.BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             requested_range = self.headers.get("Range")
             server.requests.append(requested_range)
+            if elsewhere := server.redirects.get(self.path.lstrip("/")):
+                self.send_response(302)
+                self.send_header("Location", elsewhere)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             content = server.files.get(self.path.lstrip("/"))
             if content is None:
                 self.send_error(404)

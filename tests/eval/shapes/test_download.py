@@ -106,3 +106,27 @@ def test_full_disk_is_one_sentence(server, tmp_path: Path, console: Console) -> 
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(DownloadError, match="could not be stored"):
         fetch(server.url("a.bin"), tmp_path / "file" / "a.bin", limit=10**6, console=console)
+
+
+@pytest.mark.parametrize("scheme", ["file", "ftp", "data", "FILE"])
+def test_an_address_must_be_on_the_web(scheme: str, tmp_path: Path, console: Console) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    with pytest.raises(DownloadError, match="must come by http or https"):
+        fetch(f"{scheme}://{tmp_path}/secret", tmp_path / "a", limit=10, console=console)
+    assert [path.name for path in tmp_path.iterdir()] == ["secret"]
+
+
+@pytest.mark.parametrize("target", ["file:///etc/hostname", "ftp://127.0.0.1/a", "data:,a"])
+def test_a_redirection_stays_on_the_web(
+    server, tmp_path: Path, console: Console, target: str
+) -> None:
+    server.redirects["a.bin"] = target
+    with pytest.raises(DownloadError, match=r"must come by http or https|not allowed"):
+        fetch(server.url("a.bin"), tmp_path / "a", limit=10**6, console=console)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_redirection_on_the_web_is_followed(server, tmp_path: Path, console: Console) -> None:
+    server.files["b.bin"], server.redirects["a.bin"] = CONTENT, server.url("b.bin")
+    fetch(server.url("a.bin"), tmp_path / "a", limit=10**6, console=console)
+    assert (tmp_path / "a").read_bytes() == CONTENT

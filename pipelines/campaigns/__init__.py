@@ -1,0 +1,1 @@
+"""Campaigns that try many faulty inputs and interruptions."""
