@@ -91,16 +91,18 @@ def best_text(better: Better, values: Sequence[tuple[float | None, str]]) -> str
 
     None where nothing can be best: neither way is better, or all texts are equal.
     """
-    if not better or len({text for _, text in values}) < 2:
-        return None
     numbers = [(number, text) for number, text in values if number is not None]
+    if not numbers or not better or len({text for _, text in values}) < 2:
+        return None
     pick = min if better == "lower" else max
     return pick(numbers, key=lambda pair: pair[0])[1]
 
 
 def best_of_rows(quantity: Quantity, rows: Sequence[Row]) -> str | None:
-    """The text of the best value among competing rows; see ``best_text``."""
-    values = [(row.median(quantity.value), quantity.median(row)) for row in rows]
+    """The text of the best value among the rows that compete; see ``best_text``."""
+    values = [
+        (row.median(quantity.value) if row.competes else None, quantity.median(row)) for row in rows
+    ]
     return best_text(quantity.better, values)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from geom_miner.grid.signal_info import SignalInfo
     from geom_miner.mesh.triangle_mesh import TriangleMesh
     from geom_miner.model.representation import Representation
-    from geom_miner.progress_bars import WorkBar
+    from geom_miner.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Extract(CheckedSettings):
     def run(self, console: Console) -> None:
         from geom_miner.extract.decimation import check_budget
         from geom_miner.mesh.files import WRITABLE_MESH_SUFFIXES
-        from geom_miner.progress_bars import WorkBar
+        from geom_miner.progress_bars import LevelBar
         from geom_miner.storage.reader import load_model
 
         if f".{self.format}" not in WRITABLE_MESH_SUFFIXES:
@@ -81,19 +81,18 @@ class Extract(CheckedSettings):
         for path in paths.values():
             check_output(path, MeshError, inputs=[self.model], force=self.force)
         rows: list[dict[str, Any]] = []
-        empty = 0
-        for scale, path in paths.items():
-            try:
-                with WorkBar(console, f"meshing level of detail {scale}") as bar:
+        with LevelBar(console, "meshing", scales) as bar:
+            for scale, path in paths.items():
+                bar.begin(scale)
+                try:
                     row, remarks = self._write(path, representation, scale, bar)
-            except EmptySurfaceError as error:
-                console.print(f"{error}; it is not written.", highlight=False, soft_wrap=True)
-                empty += 1
-                continue
-            for remark in remarks:
-                console.print(f"{path}: {remark}", highlight=False, soft_wrap=True)
-            rows.append({"file": str(path), **row})
-        if empty and not rows:
+                except EmptySurfaceError as error:
+                    console.print(f"{error}; it is not written.", highlight=False, soft_wrap=True)
+                    continue
+                for remark in remarks:
+                    console.print(f"{path}: {remark}", highlight=False, soft_wrap=True)
+                rows.append({"file": str(path), **row})
+        if not rows:
             raise EmptySurfaceError(
                 f"{self.model} has no surface at the iso level {self.iso_level:g}, so no mesh was "
                 "written; choose another iso level, or fit a mesh that encloses samples"
@@ -113,7 +112,7 @@ class Extract(CheckedSettings):
         check_precision(path, largest_of_grid(grid), double=grid_needs_double(grid))
 
     def _write(
-        self, path: Path, representation: Representation, scale: int, bar: WorkBar
+        self, path: Path, representation: Representation, scale: int, bar: Progress
     ) -> tuple[dict[str, Any], list[str]]:
         """Write one mesh; facts about it for the answer, and what else there is to say."""
         from geom_miner.extract.level_of_detail import extract_level, write_level_ply

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 def _preset_help() -> str:
     names = "; ".join(f"{name}: {entry.summary}" for name, entry in PRESETS.items())
     return (
-        "Where the fit's options start: auto (surface or image, by the source; volume if the "
-        f"target is occupancy or coverage) or one of these. {names}."
+        "Where the fit's options start: auto (surface or image, by the source; the first preset "
+        f"of --target, or volume if it has none) or one of these. {names}."
     )
 
 

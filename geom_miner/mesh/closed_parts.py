@@ -12,6 +12,9 @@ from geom_miner.mesh.edges import neighbor_pairs
 from geom_miner.mesh.patches import find_root, join_neighbors
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 
+# Numba is untyped.
+# mypy: disallow-untyped-decorators=False
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
 

@@ -15,6 +15,9 @@ from geom_miner.compiled_cache import njit
 from geom_miner.mesh.closed_parts import ClosedParts, cross
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 
+# Numba is untyped.
+# mypy: disallow-untyped-decorators=False
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
 

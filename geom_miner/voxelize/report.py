@@ -72,7 +72,7 @@ class VoxelizeReport:
     components_flipped: int
     """Closed components that were flipped to agree with the others about outside."""
     seconds: float
-    """Time of voxelizing in seconds, without the diagnosis."""
+    """Time of voxelizing in seconds, without compiling and the diagnosis."""
     diagnosis: Diagnosis
     """Diagnosis of the mesh before it was repaired."""
     repaired: Diagnosis
@@ -87,6 +87,7 @@ class VoxelizeReport:
         """The report in plain words: what was done and why, which samples are uncertain, faults."""
         return [
             f"Voxelized at {self.resolution}^3 in {self.seconds:.2f} s "
+            "(compiling and diagnosis not counted) "
             f"{_METHOD_PHRASES[self.method]}: {_share(self.inside_fraction)} inside, "
             f"{self.mixed_blocks:,} blocks at the surface.",
             f"{self.reason[0].upper()}{self.reason[1:]}.",
