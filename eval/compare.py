@@ -211,9 +211,13 @@ def compare_with_scan(settings: CompareSettings) -> dict[str, Any]:
 
 
 def compare_images(settings: CompareSettings) -> dict[str, Any]:
-    """Mean squared error and peak signal-to-noise ratio of two images of one size."""
+    """Mean squared error and peak signal-to-noise ratio of two images of one size.
+
+    Where the reference uses a small range of values, this range is the peak.
+    """
     from eval.metrics.image import mse, psnr
     from geom_miner import read_image
+    from geom_miner.media import small_range
 
     prediction = read_image(settings.reconstruction).samples
     target = read_image(settings.reference).samples
@@ -222,13 +226,16 @@ def compare_images(settings: CompareSettings) -> dict[str, Any]:
             f"images must agree in size and channels, got {tuple(prediction.shape)} in "
             f"{settings.reconstruction} and {tuple(target.shape)} in {settings.reference}"
         )
+    used = small_range(target)
+    peak = used.extent if used else 1.0
     return {
         "kind": "image",
         "reconstruction": str(settings.reconstruction),
         "reference": str(settings.reference),
         "height_width_channels": list(prediction.shape),
         "mse": mse(prediction, target),
-        "psnr": psnr(prediction, target),
+        "peak": peak,
+        "psnr": psnr(prediction, target, peak=peak),
     }
 
 
@@ -253,6 +260,10 @@ def to_table(result: dict[str, Any]) -> Any:
         table = Table("metric", "value", title=title)
         table.add_row("mse", f"{result['mse']:.6g}")
         table.add_row("psnr", f"{result['psnr']:.2f} dB")
+        if result["peak"] < 1:
+            table.caption = (
+                f"PSNR relative to {result['peak']:.4g}, the range that the reference uses"
+            )
         return table
     table = Table("metric", "world units", "of reference diagonal", title=title)
     for name in result["world"]:

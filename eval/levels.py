@@ -87,7 +87,8 @@ class ImageLevel(LevelCost):
     """One level of detail of an image."""
 
     psnr: float
-    """On the full-resolution grid, to which a coarser scale is upsampled; decibels."""
+    """On the full-resolution grid, to which a coarser scale is upsampled; decibels, relative to the
+    range of values that the image uses if that is small."""
     psnr_own_grid: float
     """On the scale's own samples, against the mean-pooled target."""
 
@@ -157,15 +158,18 @@ def evaluate_image_levels(
 ) -> list[ImageLevel]:
     """Evaluate every scale of an image's model file; coarsest first."""
     costs = _level_costs(model, seconds)
-    grid = load_model(model).grid
+    representation = load_model(model)
+    grid, peak = representation.grid, representation.info.value_range or 1.0
     levels = []
     for scale in sorted(costs, reverse=True):
         decoded, pooled, upsampled, full_target = _decode(model, scale, target)
         levels.append(
             ImageLevel(
                 **costs[scale],
-                psnr=psnr_sparse(upsampled, full_target, shape=grid.shape),
-                psnr_own_grid=psnr_sparse(decoded, pooled, shape=grid.at_scale(scale).shape),
+                psnr=psnr_sparse(upsampled, full_target, shape=grid.shape, peak=peak),
+                psnr_own_grid=psnr_sparse(
+                    decoded, pooled, shape=grid.at_scale(scale).shape, peak=peak
+                ),
             )
         )
     return levels

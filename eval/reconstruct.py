@@ -32,8 +32,8 @@ class ReconstructSettings:
     """Turn points or a mesh into a surface with any of the methods."""
 
     source: tyro.conf.Positional[Path]
-    """Points as .ply without faces, .xyz, .npy or .npz, with normals if the method needs them; or a
-    mesh."""
+    """Points as .ply without faces, .xyz, .pts, .asc, .npy or .npz, with normals if the method
+    needs them; or a mesh."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """Mesh to write, in any of the formats of extract, such as .ply; for points in two dimensions
     .npz with the lines line_0, line_1, ..."""
@@ -53,6 +53,11 @@ class ReconstructSettings:
     """How to use a mesh: as it is, or as points drawn on it."""
     samples: Annotated[int, Range(1, 10**9)] = 200_000
     """Number of points to draw on a mesh."""
+    columns: str | None = None
+    """Names of the columns of text or of an array, such as x,y,z,nx,ny,nz,red; other names than
+    these six are left out."""
+    keep_outliers: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Use also points that lie alone and far from all others."""
     ignore_normals: tyro.conf.FlagCreatePairsOff[bool] = False
     """Use the points without their normals."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -73,6 +78,9 @@ class ReconstructSettings:
 def read_source(settings: ReconstructSettings) -> Source:
     """The points or the mesh in the settings' file, or points drawn on the mesh.
 
+    Points of a file come without outliers, unless the settings keep them; the cloud's notes say
+    what was left out.
+
     Raises
     ------
     GeomMinerError
@@ -80,13 +88,15 @@ def read_source(settings: ReconstructSettings) -> Source:
     """
     from eval.clouds.files import CLOUD_SUFFIXES, holds_cloud, read_cloud
     from eval.clouds.from_mesh import sample_cloud
-    from eval.clouds.point_cloud import PointCloud
+    from eval.clouds.outliers import without_outliers
     from geom_miner import read_mesh
     from geom_miner.file_kinds import describe_wrong_kind
     from geom_miner.mesh import MESH_SUFFIXES, mesh_suffix
 
     if holds_cloud(settings.source):
-        cloud = read_cloud(settings.source)
+        cloud = read_cloud(settings.source, settings.columns)
+        if not settings.keep_outliers:
+            cloud = without_outliers(cloud)
     elif mesh_suffix(settings.source) not in MESH_SUFFIXES and settings.source.is_file():
         takes = {"point cloud": CLOUD_SUFFIXES, "mesh": MESH_SUFFIXES}
         raise CloudError(describe_wrong_kind(settings.source, takes))
@@ -95,7 +105,7 @@ def read_source(settings: ReconstructSettings) -> Source:
         if settings.take_as == "file":
             return mesh
         cloud = sample_cloud(mesh, settings.samples, settings.seed)
-    return PointCloud(cloud.points) if settings.ignore_normals else cloud
+    return replace(cloud, normals=None) if settings.ignore_normals else cloud
 
 
 def _reconstruct(settings: ReconstructSettings, console: Console) -> int:
@@ -117,6 +127,9 @@ def _reconstruct(settings: ReconstructSettings, console: Console) -> int:
     )
     with WorkBar(console, f"reading {settings.source.name}"):
         source = read_source(settings)
+    notes = _notes_on_source(source)
+    for note in notes:
+        console.print(note, highlight=False, markup=False, soft_wrap=True)
     check_request(method, source, options)
     _check_outputs(settings, source, checkpoint)
     earlier = {path: path.stat().st_mtime_ns for path in _checkpoint_files(checkpoint)}
@@ -124,6 +137,8 @@ def _reconstruct(settings: ReconstructSettings, console: Console) -> int:
         with WorkBar(console, method.title) as bar:
             report = _status_reporter(console, bar, method.title)
             result = method.reconstruct(source, replace(options, progress=report))
+        more = _notes_on_result(source, result, settings.resolution)
+        result = replace(result, notes=(*result.notes, *more))
         comment = f"{MADE_BY}, {settings.source.name} reconstructed by {method.title}"
         write_surface(settings.output, result.surface, comment)
     except KeyboardInterrupt:
@@ -132,7 +147,8 @@ def _reconstruct(settings: ReconstructSettings, console: Console) -> int:
         return INTERRUPTED
     if settings.checkpoint is None:
         _remove_checkpoint(checkpoint, earlier)
-    _print_result(settings, _figures(settings, method, options, result), result)
+    figures = {**_figures(settings, method, options, result), "notes": [*notes, *result.notes]}
+    _print_result(settings, figures, result)
     return 0
 
 
@@ -195,6 +211,24 @@ def write_surface(path: Path, surface: TriangleMesh | Contours, comment: str) ->
         write_mesh(path, surface, comments=[comment])
 
 
+def _notes_on_source(source: Source) -> tuple[str, ...]:
+    """What was left out of a cloud."""
+    from eval.clouds.point_cloud import PointCloud
+
+    return source.notes if isinstance(source, PointCloud) else ()
+
+
+def _notes_on_result(source: Source, result: Reconstruction, resolution: int) -> tuple[str, ...]:
+    """What a user has to know of a surface that was made from points in space."""
+    from eval.clouds.point_cloud import PointCloud
+    from eval.methods.surface_notes import surface_notes
+    from geom_miner import TriangleMesh
+
+    if isinstance(source, PointCloud) and isinstance(result.surface, TriangleMesh):
+        return surface_notes(result.surface, source, resolution)
+    return ()
+
+
 def _checkpoint_files(checkpoint: Path) -> list[Path]:
     """The checkpoint, and what a method keeps beside it, as far as they exist."""
     names = [f"{checkpoint.name}{ending}" for ending in _CHECKPOINT_ENDINGS]
@@ -247,7 +281,6 @@ def _figures(
         "parameters": result.parameters,
         "bytes": result.bytes,
         "steps": result.steps,
-        "notes": list(result.notes),
     }
 
 

@@ -19,9 +19,10 @@ from eval.pictures import contact_sheet, draw_block_outlines, quality_over_time,
 from eval.report import image_report
 from eval.runs import manifest, peak_rss_bytes, portable, run_folder, write_json, write_text
 from geom_miner import fit_to_file, load_model, read_image, write_image
+from geom_miner.fit import ImageQuality
 from geom_miner.grid import SourceInfo
 from geom_miner.kernels import choose_device
-from geom_miner.media import ImageSignal, image_to_blocks
+from geom_miner.media import ImageSignal, describe_image, image_to_blocks
 from geom_miner.progress_bars import FitBar
 from geom_miner.targets import image_target
 from pipelines.command import Earlier, run_pipeline
@@ -49,6 +50,7 @@ def _run_in(folder: Path, run: ImageRun, fresh: bool, console: Console) -> None:
     started = time.perf_counter()
     settings, device = fit_settings(run), choose_device(run.device)
     image, name = read_image(run.image), Path(run.image).stem
+    notes = list(describe_image(image))
     target = image_target(
         image,
         scales=settings.scales,
@@ -70,6 +72,11 @@ def _run_in(folder: Path, run: ImageRun, fresh: bool, console: Console) -> None:
     signal, _ = image_to_blocks(image, settings.block_size)
     levels = evaluate_image_levels(model, signal, seconds=seconds)
     _draw(folder, image, levels)
+    quality = ImageQuality(levels[-1].psnr, settings.psnr_goal)
+    if quality.is_missed:
+        notes.append(quality.describe())
+    for sentence in notes:
+        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
     height, width = target.grid.shape
     metrics = {
         "name": name,
@@ -82,6 +89,8 @@ def _run_in(folder: Path, run: ImageRun, fresh: bool, console: Console) -> None:
         "peak_rss_bytes": peak_rss_bytes(),
         "file_bytes": model.stat().st_size,
         "parameters": result.representation.num_parameters,
+        "psnr_goal": settings.psnr_goal,
+        "notes": notes,
         "lods": [asdict(level) for level in levels],
     }
     facts = manifest(

@@ -6,9 +6,7 @@ No content is guessed and nothing is unpickled. Written files keep every digit o
 from __future__ import annotations
 
 import contextlib
-import math
 import os
-import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +15,9 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
+from eval.clouds.columns import cloud_of_columns, cloud_of_named_columns, parse_columns
 from eval.clouds.point_cloud import PointCloud
+from eval.clouds.text_table import read_text_table
 from eval.errors import CloudError
 from geom_miner.atomic_files import new_file
 from geom_miner.errors import MeshError
@@ -27,19 +27,32 @@ from geom_miner.mesh import count_ply_rows, read_ply_vertices
 Floats = npt.NDArray[np.float64]
 StrPath = str | os.PathLike[str]
 
-# Number of columns of a table: how many of them are the position. The others are the normal.
-_POSITION_COLUMNS = {2: 2, 3: 3, 4: 2, 6: 3}
-_COMMENTS = ("#", "//")
+Names = tuple[str, ...] | None
+
+# What scanners write as PTS, by the number of columns.
+_PTS_COLUMNS = {
+    4: ("x", "y", "z", "intensity"),
+    7: ("x", "y", "z", "intensity", "red", "green", "blue"),
+}
 
 
-def read_cloud(path: StrPath) -> PointCloud:
+def read_cloud(path: StrPath, columns: str | None = None) -> PointCloud:
     """Read a point cloud in the format of the file's extension.
 
     ``.ply``: the vertices x, y and optionally z, with normals if it has nx, ny (and nz); faces are
-    ignored. ``.xyz``: one point per line, numbers separated by blanks or commas; lines that begin
-    with # or // are comments. ``.npy``: an array of numbers. These two have 3 columns (x y z) or 6
-    (x y z nx ny nz), in two dimensions 2 (x y) or 4 (x y nx ny). ``.npz``: an array ``points``
-    (n, 2) or (n, 3) and optionally an array ``normals``.
+    ignored. ``.xyz``, ``.pts``, ``.asc``: one point per line, numbers separated by blanks, commas
+    or semicolons; lines that begin with # or // are comments. ``.npy``: an array of numbers.
+    ``.npz``: an array ``points`` (n, 2) or (n, 3) and optionally an array ``normals``.
+
+    Text may begin with the number of points, or with names of its columns. Without names, a table
+    has 3 columns (x y z) or 6 (x y z nx ny nz), in two dimensions 2 (x y) or 4 (x y nx ny). The
+    last columns are taken as normals only where they have length 1; colors are left out, which the
+    cloud's notes say.
+
+    Parameters
+    ----------
+    columns : names of the columns of text or of an array, such as "x,y,z,nx,ny,nz,red"; those that
+        are neither a position nor a normal are left out.
 
     Raises
     ------
@@ -47,13 +60,13 @@ def read_cloud(path: StrPath) -> PointCloud:
         The file is missing, empty, damaged, of unknown format or columns, or its content is no
         ``PointCloud``. The message is one sentence that names the file and what to do.
     """
-    path = Path(path)
+    path, names = Path(path), parse_columns(columns) if columns else None
     # Normals that overflow float64 become infinite and are refused.
     with _errors_that_name(path), np.errstate(over="ignore"):
         reader = READERS.get(path.suffix.lower())
         if reader is None:
             raise CloudError(describe_wrong_kind(path, {"point cloud": CLOUD_SUFFIXES}))
-        return reader(path)
+        return reader(path, names)
 
 
 def write_cloud(path: StrPath, cloud: PointCloud) -> None:
@@ -113,7 +126,8 @@ def _check_suffix(path: Path) -> str:
     return suffix
 
 
-def _read_ply(path: Path) -> PointCloud:
+def _read_ply(path: Path, names: Names) -> PointCloud:
+    _refuse_names(path, names)
     columns = read_ply_vertices(path)
     axes = [axis for axis in "xyz" if axis in columns]
     if axes[:2] != ["x", "y"]:
@@ -123,61 +137,24 @@ def _read_ply(path: Path) -> PointCloud:
     return PointCloud(points, np.stack(normals, axis=1) if len(normals) == len(axes) else None)
 
 
-def _read_xyz(path: Path) -> PointCloud:
-    with _open_text(path) as stream, warnings.catch_warnings():
-        # For an empty table NumPy warns and returns no rows.
-        warnings.simplefilter("ignore", UserWarning)
-        try:
-            table = np.loadtxt((row for _, row in _rows(stream)), comments=None, ndmin=2)
-        except ValueError as error:
-            raise _describe_bad_line(path) from error
-    if not np.isfinite(table).all():
-        raise _describe_bad_line(path)
-    return _from_table(table)
+def _read_text(path: Path, names: Names) -> PointCloud:
+    table = read_text_table(path)
+    names = names or table.names
+    if names is None and path.suffix.lower() == ".pts":
+        names = _PTS_COLUMNS.get(table.rows.shape[-1])
+    return _from_table(table.rows, names)
 
 
-def _open_text(path: Path) -> IO[str]:
-    return open(path, encoding="utf-8-sig", errors="replace")
-
-
-def _rows(stream: IO[str]) -> Iterator[tuple[int, str]]:
-    """The lines that hold a point, separated by blanks, with their line numbers from 1."""
-    for number, line in enumerate(stream, 1):
-        if line.strip() and not line.lstrip().startswith(_COMMENTS):
-            yield number, line.replace(",", " ")
-
-
-def _describe_bad_line(path: Path) -> CloudError:
-    """The error for the first line that differs from the lines before it."""
-    columns = None
-    with _open_text(path) as stream:
-        for number, line in _rows(stream):
-            where, entries = f"{path}, line {number},", line.split()
-            try:
-                values = [float(entry) for entry in entries]
-            except ValueError:
-                text = line.strip()[:40]
-                return CloudError(f"{where} is no row of numbers: {text!r}; correct or remove it")
-            if not all(map(math.isfinite, values)):
-                return CloudError(f"{where} holds NaN or infinity; remove that point")
-            columns = columns or len(values)
-            if len(values) != columns:
-                return CloudError(
-                    f"{where} has {len(values)} numbers where the lines before have {columns}; "
-                    "the file is cut short or damaged, copy or export it again"
-                )
-    return CloudError(f"{path} is no table of numbers; export it again")
-
-
-def _read_npy(path: Path) -> PointCloud:
+def _read_npy(path: Path, names: Names) -> PointCloud:
     with _errors_of_parsing(path, "NPY", "numpy.save"):
         # Mapped into memory, so that a wrong header cannot cause a huge allocation.
         table = np.lib.format.open_memmap(path, mode="r")
-    return _from_table(_to_float64(path, "the array", table))
+    return _from_table(_to_float64(path, "the array", table), names)
 
 
-def _read_npz(path: Path) -> PointCloud:
-    arrays = {}
+def _read_npz(path: Path, names: Names) -> PointCloud:
+    _refuse_names(path, names)
+    arrays: dict[str, npt.NDArray[np.generic]] = {}
     with _errors_of_parsing(path, "NPZ", "numpy.savez"), zipfile.ZipFile(path) as archive:
         for name in ("points", "normals"):
             if f"{name}.npy" in archive.namelist():
@@ -185,7 +162,11 @@ def _read_npz(path: Path) -> PointCloud:
                     arrays[name] = np.lib.format.read_array(stream, allow_pickle=False)
     if "points" not in arrays:
         raise CloudError(f"{path} has no array named points; save it with points=")
-    return PointCloud(**{name: _to_float64(path, name, array) for name, array in arrays.items()})
+    points, normals = arrays["points"], arrays.get("normals")
+    return PointCloud(
+        _to_float64(path, "points", points),
+        None if normals is None else _to_float64(path, "normals", normals),
+    )
 
 
 @contextlib.contextmanager
@@ -209,16 +190,13 @@ def _to_float64(path: Path, name: str, array: npt.NDArray[np.generic]) -> Floats
     return np.array(array, dtype=np.float64)
 
 
-def _from_table(table: Floats) -> PointCloud:
-    if not table.size:
-        raise CloudError("there are no points; export it again")
-    positions = _POSITION_COLUMNS.get(table.shape[1]) if table.ndim == 2 else None
-    if positions is None:
-        raise CloudError(
-            "points must have 2 (x y), 3 (x y z), 4 (x y nx ny) or 6 (x y z nx ny nz) columns, "
-            f"got an array of shape {table.shape}; remove the other columns"
-        )
-    return PointCloud(table[:, :positions], table[:, positions:] if table.shape[1] > 3 else None)
+def _from_table(table: Floats, names: Names) -> PointCloud:
+    return cloud_of_named_columns(table, names) if names else cloud_of_columns(table)
+
+
+def _refuse_names(path: Path, names: Names) -> None:
+    if names:
+        raise CloudError(f"{path} names its columns itself; leave --columns out")
 
 
 def _table(cloud: PointCloud) -> Floats:
@@ -248,6 +226,11 @@ def _write_npz(stream: IO[bytes], cloud: PointCloud) -> None:
     np.savez(stream, allow_pickle=False, points=cloud.points, **normals)
 
 
-READERS = {".ply": _read_ply, ".xyz": _read_xyz, ".npy": _read_npy, ".npz": _read_npz}
+READERS = {
+    ".ply": _read_ply,
+    **dict.fromkeys((".xyz", ".pts", ".asc"), _read_text),
+    ".npy": _read_npy,
+    ".npz": _read_npz,
+}
 WRITERS = {".ply": _write_ply, ".xyz": _write_xyz, ".npy": _write_npy, ".npz": _write_npz}
 CLOUD_SUFFIXES = tuple(READERS)

@@ -21,6 +21,7 @@ class PointCloud:
     points : (n, d) float64, d 2 or 3, finite; at least one.
     normals : (n, d) float64 of length 1 that point outward, or None if they are not known. Normals
         of another length than 0 are scaled to length 1.
+    notes : whole sentences on what was left out of the source.
 
     Raises
     ------
@@ -30,6 +31,7 @@ class PointCloud:
 
     points: Floats
     normals: Floats | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         points = np.asarray(self.points, dtype=np.float64)

@@ -228,7 +228,7 @@ def _from_points(cloud: PointCloud, name: str, settings: FitSettings, options: O
         )
     except PointsError as error:
         raise MethodError(str(error)) from error
-    return _Job(target, (surface.describe(grid.spacing[0]),))
+    return _Job(target, surface.describe(grid.spacing[0]))
 
 
 class _FitObserver(Observer):

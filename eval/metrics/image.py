@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from eval.errors import MetricError
-from geom_miner.grid import SparseBlocks, paired_samples
+from geom_miner.grid import SparseBlocks, mean_squared_error, peak_signal_to_noise
 
 
 def mse(prediction: npt.ArrayLike, target: npt.ArrayLike) -> float:
@@ -50,28 +50,26 @@ def mse_sparse(prediction: SparseBlocks, target: SparseBlocks, *, shape: tuple[i
             "prediction and target must have equally many channels, "
             f"got {prediction.channels} and {target.channels}"
         )
-    total, count = 0.0, 0
-    for p, g, weight in paired_samples(prediction, target, shape):
-        squares = (p.double() - g.double()).square_().sum(dim=1)
-        total += float((squares * weight).sum())
-        count += int(weight.sum())
-    if not count:
+    if not math.prod(shape):
         raise MetricError("prediction and target must hold at least one value")
-    return _check_finite(total / (count * target.channels))
+    return _check_finite(mean_squared_error(prediction, target, shape))
 
 
-def psnr(prediction: npt.ArrayLike, target: npt.ArrayLike) -> float:
-    """Peak signal-to-noise ratio 10 log10(1 / MSE) in decibels; identical images give inf."""
-    return _decibels(mse(prediction, target))
+def psnr(prediction: npt.ArrayLike, target: npt.ArrayLike, *, peak: float = 1.0) -> float:
+    """Peak signal-to-noise ratio 10 log10(peak^2 / MSE) in decibels; identical images give inf.
+
+    Parameters
+    ----------
+    peak : the range of values that the target uses, 1 for all of [0, 1].
+    """
+    return peak_signal_to_noise(mse(prediction, target), peak)
 
 
-def psnr_sparse(prediction: SparseBlocks, target: SparseBlocks, *, shape: tuple[int, ...]) -> float:
+def psnr_sparse(
+    prediction: SparseBlocks, target: SparseBlocks, *, shape: tuple[int, ...], peak: float = 1.0
+) -> float:
     """``psnr`` of sparse signals; see ``mse_sparse``."""
-    return _decibels(mse_sparse(prediction, target, shape=shape))
-
-
-def _decibels(error: float) -> float:
-    return -10 * math.log10(error) if error > 0 else math.inf
+    return peak_signal_to_noise(mse_sparse(prediction, target, shape=shape), peak)
 
 
 def _check_finite(error: float) -> float:

@@ -87,6 +87,7 @@ def image_report(metrics: Row, manifest: Row) -> str:
         f"# {markdown_text(metrics['name'])}",
         f"{metrics['resolution']} pixels (height x width), {metrics['lods'][-1]['psnr']:.2f} dB, "
         f"{bits:.1f} bits per pixel (32-bit parameters, not entropy-coded).",
+        *map(markdown_text, metrics.get("notes", [])),
         "![The source and every level of detail](lods.png)",
         table.markdown().rstrip(),
         "PSNR is taken at full resolution, coarser scales upsampled to it; *own grid* compares at "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ MODEL_SUFFIXES = (".miner", "")
 
 if TYPE_CHECKING:
     from geom_miner.fit.file_fit import FitResult
+    from geom_miner.fit.psnr_goal import ImageQuality
     from geom_miner.grid.target import Target
 
 
@@ -80,6 +82,7 @@ class Fit:
     def run(self, console: Console) -> None:
         from geom_miner.fit.file_fit import check_model_output, fit_to_file
         from geom_miner.fit.memory import parse_memory
+        from geom_miner.fit.psnr_goal import image_quality
         from geom_miner.progress_bars import FitBar
 
         check_suffix(self.output, SettingsError, MODEL_SUFFIXES)
@@ -99,11 +102,16 @@ class Fit:
             )
         if result.resumed_scales:
             console.print(f"{result.resumed_scales} scales were there from an earlier run.")
-        self._print_summary(result)
+        quality = None
+        if target.info.kind == "image":
+            quality = image_quality(result.representation, target, self.settings)
+            style = "yellow" if quality.is_missed else None
+            console.print(quality.describe(), style=style, highlight=False, soft_wrap=True)
+        self._print_summary(result, quality)
 
     def _read_target(self, console: Console) -> Target:
         if is_image(self.source):
-            return target_of_image_file(self.source, self.settings)
+            return target_of_image_file(self.source, self.settings, console)
         _check_mesh(self.source)
         target = self.target
         if target == "auto":
@@ -117,7 +125,7 @@ class Fit:
             allow_empty=self.allow_empty,
         )
 
-    def _print_summary(self, result: FitResult) -> None:
+    def _print_summary(self, result: FitResult, quality: ImageQuality | None) -> None:
         scales = [
             {
                 "scale": entry.scale,
@@ -133,12 +141,18 @@ class Fit:
         if not self.json:
             print_rows(f"{self.output}: {size:,} bytes", scales)
             return
+        figures = {}
+        if quality is not None:
+            # JSON has no infinity: a picture that is met exactly has no PSNR.
+            psnr = quality.psnr if math.isfinite(quality.psnr) else None
+            figures = {"psnr": psnr, "psnr_goal": quality.goal}
         print_json(
             {
                 "model": str(self.output),
                 "file_bytes": size,
                 "parameters": result.representation.num_parameters,
                 "resumed_scales": result.resumed_scales,
+                **figures,
                 "scales": scales,
             }
         )

@@ -47,14 +47,17 @@ def target_of_mesh_file(
     )
 
 
-def target_of_image_file(source: Path, settings: FitSettings) -> Target:
-    """What is fitted to an image file."""
+def target_of_image_file(source: Path, settings: FitSettings, console: Console) -> Target:
+    """What is fitted to an image file; what a user has to know of it is printed on the way."""
     from geom_miner.fit.memory import check_fit_memory
     from geom_miner.grid.signal_info import SourceInfo
+    from geom_miner.media.image_signal import describe_image
     from geom_miner.media.images import read_image
     from geom_miner.targets.image import image_target
 
     image = read_image(source)
+    for sentence in describe_image(image):
+        console.print(sentence, soft_wrap=True)
     *shape, channels = image.samples.shape
     check_fit_memory(tuple(shape), settings, channels=channels)
     return image_target(

@@ -12,6 +12,8 @@ from .presets import PRESETS as PRESETS
 from .presets import Preset as Preset
 from .presets import default_preset as default_preset
 from .presets import preset as preset
+from .psnr_goal import ImageQuality as ImageQuality
+from .psnr_goal import image_quality as image_quality
 from .resume import Resume as Resume
 from .settings import FitSettings as FitSettings
 from .settings import ReleasedCode as ReleasedCode

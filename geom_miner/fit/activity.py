@@ -71,6 +71,9 @@ def plan_blocks(
         prediction = upsample_blocks(coarser, blocks.layout, ids)
         for bound in _distinct(lower, upper, surface):
             bound -= prediction
+    elif target.base:
+        for bound in _distinct(lower, upper, surface):
+            bound -= torch.tensor(target.base, device=bound.device)
     if target.units[scale] != 1:
         for bound in _distinct(lower, upper, surface):
             bound /= target.units[scale]

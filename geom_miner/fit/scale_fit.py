@@ -197,7 +197,10 @@ class ScaleFit:
         )
         coarser = job.coarser
         if job.settings.start == "parent" and coarser and coarser.architecture == architecture:
-            parents = architecture.scaled(coarser.parameters, 1 / self._unit)
+            parents, base = coarser.parameters, job.target.base
+            if base and coarser.scale == job.settings.scales - 1:
+                parents = architecture.shifted(parents, [-value for value in base])
+            parents = architecture.scaled(parents, 1 / self._unit)
             start = inherit_parameters(
                 start, ids, parents, coarser.fitted_ids, ndim=architecture.ndim, factor=0.5
             )
@@ -205,7 +208,11 @@ class ScaleFit:
 
     def _scaled(self, parameters: Tensor) -> Tensor:
         """Parameters whose MLPs give the signal's own values."""
-        return self.job.architecture.scaled(parameters, self._unit)
+        job = self.job
+        scaled = job.architecture.scaled(parameters, self._unit)
+        if job.target.base and job.coarser is None:
+            scaled = job.architecture.shifted(scaled, job.target.base)
+        return scaled
 
     def _scale_with(self, more: list[Tensor]) -> BlockMLPs:
         """The scale as it stands, with the parameters of a batch under training."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -89,6 +90,14 @@ class FitSettings(CheckedSettings):
         super().__post_init__()
         if self.block_size % 2:
             raise SettingsError(f"block_size must be even, got {self.block_size}")
+
+    @property
+    def psnr_goal(self) -> float | None:
+        """PSNR in decibels of an image of which every block meets its tolerance; None if tolerances
+        do not say."""
+        if self.released.relative_tolerance or not self.block_tolerance:
+            return None
+        return -10 * math.log10(self.block_tolerance)
 
     @property
     def coupled(self) -> bool:

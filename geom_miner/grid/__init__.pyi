@@ -1,5 +1,7 @@
 from .block_source import BlockSource as BlockSource
 from .blocks import BlockGrid as BlockGrid
+from .difference import mean_squared_error as mean_squared_error
+from .difference import peak_signal_to_noise as peak_signal_to_noise
 from .pyramid import build_pyramid as build_pyramid
 from .pyramid import doubled as doubled
 from .pyramid import downsample as downsample

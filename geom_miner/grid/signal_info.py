@@ -44,6 +44,9 @@ class SignalInfo:
     """Value of the surface; None where there is no surface."""
     bits: Annotated[int, Range(1, 64)] | None = None
     """Bits per channel of the source file of an image."""
+    value_range: Annotated[float, Range(above=0, at_most=1)] | None = None
+    """Range of values that an image uses, where that is a small part of 0 to 1: tolerances of its
+    fit and its PSNR are relative to it. None where they are relative to 1."""
     source: SourceInfo = field(default_factory=SourceInfo)
     notice: str = ""
     """A sentence that everything made from the signal has to repeat, such as that the source is

@@ -38,6 +38,8 @@ class Target:
     grid : samples of scale 0; its shape is the true one, without padding.
     info : metadata that the fit hands on to the model.
     iso_level : value of the surface.
+    base : value of each channel that the coarsest scale is fitted as a difference to; empty for 0.
+        Where a signal uses a small range far from 0, its MLPs start there.
     """
 
     scales: tuple[BlockSource, ...]
@@ -46,6 +48,7 @@ class Target:
     grid: SampleGrid
     info: SignalInfo
     iso_level: float = 0.5
+    base: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if not len(self.scales) == len(self.truncations) == len(self.units) > 0:
@@ -56,6 +59,10 @@ class Target:
         if min(self.truncations) <= 0 or min(self.units) <= 0:
             raise BlockShapeError(
                 f"truncations and units must be > 0, got {self.truncations} and {self.units}"
+            )
+        if self.base and len(self.base) != self.channels:
+            raise BlockShapeError(
+                f"base must have a value for each of {self.channels} channels, got {self.base}"
             )
         if self.grid.ndim != self.layout.ndim:
             raise BlockShapeError(
@@ -122,7 +129,7 @@ class Target:
     def content_digest(self) -> str:
         """SHA-256 of everything that a fit depends on, in hexadecimal digits."""
         digest = hashlib.sha256()
-        digest.update(repr((self.truncations, self.units, self.iso_level)).encode())
+        digest.update(repr((self.truncations, self.units, self.iso_level, *self.base)).encode())
         for blocks in self.scales:
             digest.update(blocks.content_digest().encode())
         return digest.hexdigest()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated
 
+import torch
 from torch import Tensor
 
 from geom_miner.constraints import Range, check_fields
@@ -58,6 +60,15 @@ class MLPArchitecture:
         scaled = parameters.clone()
         scaled[:, -last:] *= factor
         return scaled
+
+    def shifted(self, parameters: Tensor, by: Sequence[float]) -> Tensor:
+        """Rows (block, parameter) of MLPs whose outputs are greater by ``by``, one per channel.
+
+        A copy.
+        """
+        shifted = parameters.clone()
+        shifted[:, -self.channels :] += torch.tensor(by, device=parameters.device)
+        return shifted
 
     def unpack(self, parameters: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Views of flat rows (block, parameter): weights (block, in, out), biases (block, out)."""

@@ -2,7 +2,10 @@ from .arrays import read_array as read_array
 from .arrays import write_archive as write_archive
 from .arrays import write_array as write_array
 from .image_signal import ImageSignal as ImageSignal
+from .image_signal import ValueRange as ValueRange
+from .image_signal import describe_image as describe_image
 from .image_signal import image_to_blocks as image_to_blocks
+from .image_signal import small_range as small_range
 from .images import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from .images import WRITABLE_IMAGE_SUFFIXES as WRITABLE_IMAGE_SUFFIXES
 from .images import read_image as read_image

@@ -38,7 +38,7 @@ def write_image(path: Path | str, samples: npt.NDArray[np.float32], *, bits: int
 
     Parameters
     ----------
-    bits : per channel, 8 or 16; color images are always written with 8.
+    bits : per channel, 8 or 16.
 
     Raises
     ------

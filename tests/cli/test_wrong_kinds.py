@@ -29,7 +29,7 @@ from tests.cli.conftest import Run
         ("decode", "photo.png", "is an image (PNG) and must be a model (.miner); fit a model"),
         ("info", "head.nrrd", "is a volume (NRRD) and must be a model"),
         ("compare", "scan.e57", "is a point cloud (E57), a format that is not read"),
-        ("reconstruct", "scan.pts", "is a point cloud (PTS), a format that is not read"),
+        ("reconstruct", "scan.pcd", "is a point cloud (PCD), a format that is not read"),
         ("reconstruct", "photo.png", "is an image (PNG) and must be a point cloud"),
     ],
 )

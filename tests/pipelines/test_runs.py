@@ -237,7 +237,7 @@ def test_image_runs(tmp_path: Path, mode: str, channels: int) -> None:
     folder = run_image(run, fresh=False, console=Console(quiet=True))
     assert folder == tmp_path / "runs" / "photo"
     metrics = strict_json(folder / "metrics.json")
-    assert metrics.keys() == RUN | {"pixels"}
+    assert metrics.keys() == RUN | {"pixels", "psnr_goal", "notes"}
     assert metrics["pixels"] == 20 * 36
     assert metrics["resolution"] == "36 x 20"
     assert [level["scale"] for level in metrics["lods"]] == [1, 0]

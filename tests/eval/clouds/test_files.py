@@ -108,8 +108,12 @@ def test_a_mesh_is_read_as_its_vertices(tmp_path: Path) -> None:
     [
         ("# a scan\n\n0.5 1.25 -2\n// more\n  3,4.5,\t5.75\n1e-3\t1e5 .1", POINTS, False),
         ("0.5 1.25\r\n3 4.5\r\n", POINTS[:2, :2], False),
-        ("0.5 1.25 0 7\n 3 4.5 0 1\n", POINTS[:2, :2], True),
-        ("\ufeff.5 1.25 -2 0 0 3\n", POINTS[:1], True),
+        ("0.5 1.25 0 .99\n 3 4.5 0 1\n", POINTS[:2, :2], True),
+        ("\ufeff.5 1.25 -2 0 0 1\n", POINTS[:1], True),
+        # A header or a comment names the columns; normals of any length are scaled then.
+        ("X Y Z R nx ny nz\n.5 1.25 -2 9 0 0 3\n", POINTS[:1], True),
+        ("//X,Y,Z,R,G,B\n.5,1.25,-2,0,0,1\n", POINTS[:1], False),
+        ("2\n0.5 1.25 -2\n3;4.5;5.75\n", POINTS[:2], False),
     ],
 )
 def test_text_as_others_write_it(tmp_path: Path, text: str, points: Floats, oriented: bool) -> None:
@@ -132,11 +136,16 @@ def test_text_as_others_write_it(tmp_path: Path, text: str, points: Floats, orie
         ("0 0 0\n1 nan 1\n", "line 2, holds NaN or infinity"),
         ("0 0 0\n1 1e999 1\n", "line 2, holds NaN or infinity"),
         ("0 1_0 0\n", "is no table of numbers"),
-        ("3\n0 0 0\n0 1 0\n", "line 2, has 3 numbers where the lines before have 1"),
+        ("3\n0 0 0\n0 1 0\n", "has 2 points and its first line says 3"),
+        ("0 0 0 0 -2 3\n", "columns 4 to 6 are no normals of length 1"),
+        ("0 0 0 5\n", "columns 3 and 4 are no normals of length 1"),
         ("0 0 0 9 9\n", "2 (x y), 3 (x y z), 4 (x y nx ny) or 6"),
         ("1\n2\n", "2 (x y), 3 (x y z), 4 (x y nx ny) or 6"),
         ("# nothing\n\n", "there are no points"),
-        ("0 0 0 0 0 0\n", "normals must be finite and longer than 0"),
+        (
+            "0 0 0 0 0 0\n",
+            "are no normals of length 1 (the first row has 0 0 0); say what they are",
+        ),
         ("0 0 0\n\x00\x00\x00", "line 2, is no row of numbers"),
     ],
 )
@@ -268,7 +277,7 @@ def test_files_that_are_not_there_or_of_another_kind(tmp_path: Path) -> None:
     assert "is a folder" in reason(tmp_path / "folder.npy")
     assert (
         "scan.las is a point cloud (LAS), a format that is not read; convert it to one of .ply, "
-        ".xyz, .npy, .npz" in reason(tmp_path / "scan.las")
+        ".xyz, .pts, .asc, .npy, .npz" in reason(tmp_path / "scan.las")
     )
     for suffix in SUFFIXES:
         (tmp_path / f"empty{suffix}").touch()
