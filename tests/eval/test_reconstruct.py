@@ -175,7 +175,11 @@ def test_an_interrupt_before_any_step_is_reported(
         ([], "fakes", "error: method must be one of miner, poisson, igr"),
         (["--seconds", "-1"], "fake", "error: seconds must be positive and finite, got -1.0"),
         (["-o", "mesh.obj"], "fake", "error: output must end in .ply for points in 3 dimensions"),
-        (["-o", "no/such/mesh.ply"], "fake", "error: no/such is no folder"),
+        (
+            ["-o", "no/such/mesh.ply"],
+            "fake",
+            "error: cannot write no/such/mesh.ply: its folder does not exist; make it",
+        ),
     ],
 )
 def test_what_goes_wrong_is_one_sentence(
