@@ -181,13 +181,17 @@ def test_an_interrupt_before_any_step_is_reported(
     [
         (["--preset", "broken"], "fake", "error: no surface came out; try another day"),
         ([], "fakes", "error: method must be one of miner, poisson, igr"),
-        (["--seconds", "-1"], "fake", "error: seconds must be positive and finite, got -1.0"),
+        (["--seconds", "-1"], "fake", "error: seconds must be > 0, got -1.0"),
         (
             ["-o", "mesh.npz"],
             "fake",
             f"error: output must end in one of {', '.join(WRITABLE_MESH_SUFFIXES)} for points",
         ),
-        (["-o", "no/such/mesh.ply"], "fake", "error: no/such is no folder"),
+        (
+            ["-o", "no/such/mesh.ply"],
+            "fake",
+            "error: cannot write no/such/mesh.ply: its folder does not exist",
+        ),
     ],
 )
 def test_what_goes_wrong_is_one_sentence(
