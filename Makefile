@@ -21,8 +21,8 @@ WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test check lint types format docs dist lucy thai engine image meshes ablation fidelity \
-  decoders decimation inside-test fidelity-512 fidelity-settings speed speed-gpu scaling evaluate \
+.PHONY: help setup test check lint types format docs dist lucy thai engine image meshes \
+  fidelity-512 fidelity-settings speed speed-gpu scaling evaluate \
   fuzz kills corpus audit clean bench bench-gpu bench-scale fidelity-study level-rivals inside-table
 
 help:  ## list the targets
@@ -90,6 +90,7 @@ meshes: $(STAMP)  ## every mesh in the folders of GEOM_MINER_DATA, one table
 	$(BIN)/python -m pipelines.collection configs/collection.yaml
 
 STUDIES := ablation fidelity decoders decimation inside-test
+.PHONY: $(STUDIES)
 WITH_RESOLUTION = $(if $(RESOLUTION),--resolution $(RESOLUTION))
 
 ablation: $(STAMP)  ## study: what each setting of a fit is worth (RESOLUTION=128)

@@ -14,7 +14,11 @@ from sphinx.util import logging
 
 import eval
 import geom_miner
+from eval.clouds.files import CLOUD_SUFFIXES
 from geom_miner.fit import PRESETS
+from geom_miner.media import IMAGE_SUFFIXES, WRITABLE_IMAGE_SUFFIXES
+from geom_miner.media.samples import WRITERS as SAMPLE_WRITERS
+from geom_miner.mesh import MESH_SUFFIXES, WRITABLE_MESH_SUFFIXES
 from geom_miner.targets import targets_of
 
 project = "geom_miner"
@@ -52,8 +56,19 @@ def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-# Tables that pages insert by {{ name }}; the program itself prints them from the same entries.
+def suffixes(known: Iterable[str]) -> str:
+    """Suffixes in a sentence, each once."""
+    return ", ".join(f"`{suffix}`" for suffix in dict.fromkeys(known))
+
+
+# What pages insert by {{ name }}; the program itself works and prints from the same entries.
 myst_substitutions = {
+    "read_meshes": suffixes(MESH_SUFFIXES),
+    "written_meshes": suffixes(WRITABLE_MESH_SUFFIXES),
+    "read_images": suffixes(IMAGE_SUFFIXES),
+    "written_samples": suffixes([*WRITABLE_IMAGE_SUFFIXES, *SAMPLE_WRITERS]),
+    "written_volumes": suffixes(SAMPLE_WRITERS),
+    "read_clouds": suffixes(CLOUD_SUFFIXES),
     "presets": table(
         ("preset", "target", "use"),
         ((f"`{name}`", f"`{entry.target}`", entry.summary) for name, entry in PRESETS.items()),

@@ -48,7 +48,7 @@ class BatchSettings:
         )
         # The page must not contain folders of the machine that made it.
         config = self.config.name if self.config.is_absolute() else self.config
-        command = shlex.join(["python", "-m", "eval", "batch", str(config)])
+        command = shlex.join(["geom-miner", "evaluate", str(config)])
         report, files = write_report(result, command=command, console=console)
         wrote = f"Wrote {result.folder}/: {', '.join(files)}, records.jsonl"
         for sentence in [*report.summary, *report.claims, wrote]:

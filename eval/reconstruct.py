@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 # What the names of a checkpoint's files end in: itself, an unfinished model, notes on either.
 _CHECKPOINT_ENDINGS = ("", ".history.json", ".part", ".part.history.json")
-# File format of a surface, by its dimensions.
-SURFACE_SUFFIXES = {2: ".npz", 3: ".ply"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,8 @@ class ReconstructSettings:
     """Points as .ply without faces, .xyz, .npy or .npz, with normals if the method needs them; or a
     mesh."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
-    """Mesh to write, .ply; for points in two dimensions .npz with the lines line_0, line_1, ..."""
+    """Mesh to write, in any of the formats of extract, such as .ply; for points in two dimensions
+    .npz with the lines line_0, line_1, ..."""
     method: str
     """miner, poisson, igr, phase or phase-ff; or package.module:NAME for another one."""
     preset: str | None = None
@@ -140,13 +139,15 @@ def _reconstruct(settings: ReconstructSettings, console: Console) -> int:
 def _check_outputs(settings: ReconstructSettings, source: Source, checkpoint: Path) -> None:
     """Refuse an output or a checkpoint that would destroy something, before the long work."""
     from eval.methods.protocol import ndim_of
+    from geom_miner.mesh import WRITABLE_MESH_SUFFIXES
     from geom_miner.storage import SIGNATURE
 
     output, ndim = settings.output, ndim_of(source)
-    if output.suffix.lower() != SURFACE_SUFFIXES[ndim]:
+    suffixes = WRITABLE_MESH_SUFFIXES if ndim == 3 else (".npz",)
+    if output.suffix.lower() not in suffixes:
         raise MethodError(
-            f"output must end in {SURFACE_SUFFIXES[ndim]} for points in {ndim} dimensions, got "
-            f"{output}"
+            f"output must end in one of {', '.join(suffixes)} for points in {ndim} "
+            f"dimensions, got {output}"
         )
     inputs = [settings.source]
     check_output(output, MethodError, inputs=inputs, force=settings.force)
@@ -169,8 +170,9 @@ def _status_reporter(console: Console, bar: Any, title: str) -> StatusProgress:
 
 
 def write_surface(path: Path, surface: TriangleMesh | Contours, comment: str) -> None:
-    """Write a mesh as PLY, or lines as an NPZ archive of line_0, line_1, ..., (n, 2) float64 each;
-    completely or not at all.
+    """Write a mesh in the format of its suffix, or lines as NPZ, completely or not at all.
+
+    The lines are line_0, line_1, ..., each (n, 2) float64.
 
     Raises
     ------

@@ -123,7 +123,7 @@ class _PrintedLines(logging.Handler):
     """Prints messages on standard error as lines without control characters."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(printable(record.getMessage()), file=sys.stderr)
+        sys.stderr.write(printable(record.getMessage()) + "\n")
 
 
 def _answer(work: Callable[[Console], int | None], console: Console) -> int:

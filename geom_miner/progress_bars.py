@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +23,8 @@ _LOG_AFTER = 2.0
 _LOG_EVERY = 30.0
 # Work over a shorter time says nothing about the rest.
 _SHORTEST = 1.0
+# Nor does a smaller share of it: compiling is a part of it, and little else.
+_LEAST = 0.01
 
 
 class TimeLeft:
@@ -42,7 +44,7 @@ class TimeLeft:
         if self._first is None:
             self._first = now, share
         seconds, work = now - self._first[0], share - self._first[1]
-        if work <= 0 or seconds < _SHORTEST:
+        if work < _LEAST or seconds < _SHORTEST:
             return None
         return seconds * (1 - share) / work
 
@@ -62,13 +64,20 @@ class _Bar:
     """A context manager that shows a piece of work from its beginning to its end.
 
     On a terminal it is a bar that is gone when the work is. In a log work of more than two seconds
-    has a line then, one at its end, and one at every change of the description and every half a
-    minute.
+    has a line at the beginning and at the end of each of its parts, one every half a minute, and
+    one for the whole. Parts that ended within the two seconds have their line then.
+
+    Parameters
+    ----------
+    description : of the first part, if the work has several.
+    title : of the whole work; by default the first description.
     """
 
-    def __init__(self, console: Console, description: str) -> None:
+    def __init__(self, console: Console, description: str, title: str = "") -> None:
         self._console, self._description = console, description
-        self._started = self._logged = time.monotonic()
+        self._title = title or description
+        self._started = self._logged = self._part_started = time.monotonic()
+        self._ended: list[str] = []
         self._left = TimeLeft()
         self._in_log = False
         self._timer = threading.Timer(_LOG_AFTER, self._begin_log)
@@ -89,7 +98,7 @@ class _Bar:
         self._task = self._bar.add_task(description, total=None, state="", share="", left="")
 
     def __enter__(self) -> Self:
-        self._started = time.monotonic()
+        self._started = self._part_started = time.monotonic()
         if self._console.is_terminal:
             self._bar.start()
         else:
@@ -106,20 +115,36 @@ class _Bar:
         if self._console.is_terminal:
             self._bar.stop()
         elif self._in_log and kind is None:
-            self._log(f": done in {_duration(time.monotonic() - self._started)}")
+            self._end_part()
+            self._print(f"{self._title}: done in {_duration(time.monotonic() - self._started)}")
 
     def describe(self, description: str) -> None:
         """Say what is being worked at now."""
         if description == self._description:
             return
+        self._end_part()
         self._description = description
         self._bar.update(self._task, description=description)
         if self._in_log:
-            self._log(" ...")
+            self._print(f"{self._description} ...")
 
     def _begin_log(self) -> None:
         self._in_log = True
-        self._log(" ...")
+        for line in self._ended:
+            self._print(line)
+        self._print(f"{self._description} ...")
+
+    def _end_part(self) -> None:
+        now = time.monotonic()
+        if self._description == self._title:  # the whole, whose line comes last
+            self._part_started = now
+            return
+        line = f"{self._description}: done in {_duration(now - self._part_started)}"
+        self._part_started = now
+        if self._in_log:
+            self._print(line)
+        else:
+            self._ended.append(line)
 
     def _show(self, share: float, state: str = "") -> None:
         left = self._left.at(share)
@@ -131,11 +156,11 @@ class _Bar:
         if self._in_log and time.monotonic() - self._logged >= _LOG_EVERY:
             elapsed = _duration(time.monotonic() - self._started)
             words = [state] if state else []
-            self._log(f": {', '.join([*words, percent.strip(), elapsed])} elapsed{ahead}")
+            shown = ", ".join([*words, percent.strip(), elapsed])
+            self._print(f"{self._description}: {shown} elapsed{ahead}")
 
-    def _log(self, words: str) -> None:
+    def _print(self, line: str) -> None:
         self._logged = time.monotonic()
-        line = self._description + words
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -146,11 +171,35 @@ class WorkBar(_Bar):
         self._show(done / total if total else 1.0)
 
 
+class LevelBar(_Bar):
+    """Progress of work on levels of detail, each of which costs by the size of its surface.
+
+    Parameters
+    ----------
+    title : what is done to the levels.
+    scales : the levels in the order of the work.
+    """
+
+    def __init__(self, console: Console, title: str, scales: Sequence[int]) -> None:
+        super().__init__(console, title)
+        self._costs = {scale: 0.25**scale for scale in scales}
+        self._before, self._cost = 0.0, 0.0
+
+    def begin(self, scale: int) -> None:
+        """Go on to a level."""
+        self._before += self._cost
+        self._cost = self._costs[scale]
+        self.describe(f"{self._title} level of detail {scale}")
+
+    def __call__(self, share: float) -> None:
+        self._show((self._before + share * self._cost) / sum(self._costs.values()))
+
+
 class FitBar(_Bar, Observer):
     """Progress of a fit: an observer of it."""
 
     def __init__(self, console: Console) -> None:
-        super().__init__(console, "fit: preparing the kernel")
+        super().__init__(console, "preparing the kernel", "fit")
 
     def on_progress(self, status: FitStatus) -> None:
         self.describe(f"fit scale {status.scale}")

@@ -74,7 +74,7 @@ def _run_in(folder: Path, run: ImageRun, fresh: bool, console: Console) -> None:
     metrics = {
         "name": name,
         "source": {"name": Path(run.image).name},
-        "resolution": f"{width} x {height}",
+        "resolution": f"{height} x {width}",
         "pixels": width * height,
         "wall_seconds": time.perf_counter() - started,
         "fit_seconds": sum(seconds.values()),
@@ -105,7 +105,7 @@ def _draw(folder: Path, image: ImageSignal, levels: list[ImageLevel]) -> None:
         write_image(folder / f"lod_{level.scale}.png", samples, bits=image.bits)
         sheet.append(_thumbnail(samples, shape))
         captions.append(
-            f"LoD {level.scale}: {level.shape[1]} x {level.shape[0]}\n{level.psnr:.2f} dB"
+            f"LoD {level.scale}: {level.shape[0]} x {level.shape[1]}\n{level.psnr:.2f} dB"
         )
     write_picture(folder / "lods.png", contact_sheet(sheet, captions))
 

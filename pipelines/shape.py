@@ -28,7 +28,7 @@ from geom_miner.fit import FitResult, parse_memory
 from geom_miner.grid import SourceInfo
 from geom_miner.kernels import choose_device
 from geom_miner.outputs import MADE_BY
-from geom_miner.progress_bars import FitBar, WorkBar, bars
+from geom_miner.progress_bars import FitBar, LevelBar, WorkBar, bars
 from geom_miner.targets import mesh_target
 from geom_miner.voxelize import Occupancy
 from pipelines.command import Earlier, run_pipeline
@@ -132,17 +132,19 @@ def _extract_all(folder: Path, console: Console) -> dict[int, Path | None]:
     representation = load_model(folder / "model.miner")
     info = representation.info
     paths: dict[int, Path | None] = {}
-    for scale in reversed(range(representation.num_scales)):
-        with WorkBar(console, f"meshing level of detail {scale}") as bar:
+    scales = range(representation.num_scales)[::-1]
+    with LevelBar(console, "meshing", scales) as bar:
+        for scale in scales:
+            bar.begin(scale)
             mesh = extract_level(representation, scale, progress=bar)
-        comments = [f"{MADE_BY}, level of detail {scale} of {info.source.name}"]
-        if info.notice:
-            comments.append(info.notice)
-        path = folder / f"lod_{scale}.ply"
-        write_mesh(path, mesh, comments=comments)
-        paths[scale] = path if len(mesh.faces) else None
-        if not len(mesh.faces):
-            console.print(f"Level of detail {scale} has no surface.", style="yellow")
+            comments = [f"{MADE_BY}, level of detail {scale} of {info.source.name}"]
+            if info.notice:
+                comments.append(info.notice)
+            path = folder / f"lod_{scale}.ply"
+            write_mesh(path, mesh, comments=comments)
+            paths[scale] = path if len(mesh.faces) else None
+            if not len(mesh.faces):
+                console.print(f"Level of detail {scale} has no surface.", style="yellow")
     return paths
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,35 +13,39 @@ import pytest
 from eval.benchmark.settings import BatchRun
 from eval.runs import load_config
 from eval.shapes.find import CATALOG
+from pipelines import studies
 from pipelines.benchmarks.scaling import ScalingConfig
 from pipelines.benchmarks.speed import SpeedConfig
 from pipelines.campaigns.corpus import CorpusConfig
 from pipelines.campaigns.fuzz import FuzzConfig
 from pipelines.campaigns.kills import KillsConfig
 from pipelines.config import CollectionRun, ImageRun, ShapeRun
-from pipelines.studies.ablation import AblationConfig
-from pipelines.studies.decimation import DecimationConfig
-from pipelines.studies.decoders import DecodersConfig
-from pipelines.studies.fidelity import FidelityConfig
-from pipelines.studies.inside_test import InsideTestConfig
+from pipelines.studies.study import Study
 
 ROOT = Path(__file__).parent.parent
 CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*") if path.is_file())
+
+
+def study_configs() -> Iterator[tuple[str, type]]:
+    """The names of the modules of studies, and the classes of their configurations."""
+    for entry in pkgutil.iter_modules(studies.__path__):
+        module = importlib.import_module(f"{studies.__name__}.{entry.name}")
+        for value in vars(module).values():
+            if isinstance(value, Study):
+                yield entry.name, value.config
+
+
 # By the beginning of a file's name: a config is named as its module and its Makefile target.
-KINDS = {
-    "ablation": AblationConfig,
+KINDS: dict[str, type] = {
     "collection": CollectionRun,
     "corpus": CorpusConfig,
-    "decimation": DecimationConfig,
-    "decoders": DecodersConfig,
     "eval/": BatchRun,
-    "fidelity": FidelityConfig,
     "fuzz": FuzzConfig,
     "image": ImageRun,
-    "inside_test": InsideTestConfig,
     "kills": KillsConfig,
     "scaling": ScalingConfig,
     "speed": SpeedConfig,
+    **dict(study_configs()),
 }
 
 
@@ -52,8 +59,8 @@ def test_there_are_configs() -> None:
 def test_config_loads_and_introduces_itself(path: Path) -> None:
     text = path.read_text()
     name = path.relative_to(ROOT / "configs").as_posix()
-    kind = next((kind for start, kind in KINDS.items() if name.startswith(start)), ShapeRun)
-    run = load_config(path, kind)
+    starts = [start for start in KINDS if name.startswith(start)]
+    run = load_config(path, KINDS[max(starts, key=len)] if starts else ShapeRun)
     if isinstance(run, ShapeRun):
         assert run.shape in CATALOG
     comment = re.match(r"(?:#.*\n)+", text)
@@ -62,5 +69,7 @@ def test_config_loads_and_introduces_itself(path: Path) -> None:
         r"# Command: (?:[A-Z_]+=\S+(?: of meshes>)? )?make ([a-z0-9-]+)", comment[0]
     )
     assert command, "the comment names the command"
-    targets = re.findall(r"^([a-z0-9 -]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    targets = re.findall(
+        r"^(?:STUDIES :=|(?=[a-z]))([a-z0-9 -]+):?", (ROOT / "Makefile").read_text(), re.MULTILINE
+    )
     assert command[1] in " ".join(targets).split()

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from geom_miner import progress_bars
 from geom_miner.fit.history import FitStatus
-from geom_miner.progress_bars import FitBar, TimeLeft, WorkBar
+from geom_miner.progress_bars import FitBar, LevelBar, TimeLeft, WorkBar
 
 
 def console(*, terminal: bool) -> tuple[Console, io.StringIO]:
@@ -40,6 +40,7 @@ def test_nothing_is_foreseen_from_nothing() -> None:
     assert left.at(0.2) is None  # too short a time
     now[0] = 5.0
     assert left.at(0.1) is None  # no work in that time
+    assert left.at(0.105) is None  # hardly any
 
 
 def test_a_terminal_shows_share_and_elapsed_time() -> None:
@@ -61,9 +62,54 @@ def test_a_log_has_a_line_for_begin_and_end() -> None:
         bar.describe("judging level of detail 1")
         bar.describe("judging level of detail 1")
     lines = file.getvalue().splitlines()
-    assert lines[:2] == ["judging ...", "judging level of detail 1 ..."]
-    assert lines[2].startswith("judging level of detail 1: done in ")
-    assert len(lines) == 3
+    assert [line.partition(": done in ")[0] for line in lines] == [
+        "judging ...",
+        "judging level of detail 1 ...",
+        "judging level of detail 1",
+        "judging",
+    ]
+
+
+def test_a_log_that_begins_late_has_the_parts_that_ended_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(progress_bars, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    screen, file = console(terminal=False)
+    with FitBar(screen) as bar:
+        for scale, second in ((3, 0.5), (2, 1.5), (1, 1.9)):
+            now[0] = second
+            bar.on_progress(report(scale, 5, second / 10))
+        now[0] = 2.0
+        bar._begin_log()
+        now[0] = 4.0
+    assert file.getvalue().splitlines() == [
+        "preparing the kernel: done in 0.5 s",
+        "fit scale 3: done in 1.0 s",
+        "fit scale 2: done in 0.4 s",
+        "fit scale 1 ...",
+        "fit scale 1: done in 2.1 s",
+        "fit: done in 4.0 s",
+    ]
+
+
+def test_levels_are_parts_of_one_work_that_cost_by_their_surfaces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen, file = console(terminal=False)
+    shown: list[float] = []
+    with LevelBar(screen, "meshing", [2, 1, 0]) as bar:
+        monkeypatch.setattr(bar, "_show", shown.append)
+        bar._begin_log()
+        for scale in (2, 1, 0):
+            bar.begin(scale)
+            bar(0.5)
+    assert shown == pytest.approx([0.5 / 21, 3 / 21, 13 / 21])
+    assert [line.partition(": done in ")[0] for line in file.getvalue().splitlines()] == [
+        "meshing ...",
+        *(f"meshing level of detail {scale}{end}" for scale in (2, 1, 0) for end in (" ...", "")),
+        "meshing",
+    ]
 
 
 @pytest.mark.parametrize(("after", "lines"), [(0.01, 2), (60.0, 0)])
@@ -97,16 +143,18 @@ def test_a_log_of_long_work_shows_life(monkeypatch: pytest.MonkeyPatch) -> None:
             now[0] = float(second)
             bar.on_progress(report(0 if second > 50 else 1, second, second / 100))
     lines = file.getvalue().splitlines()
-    assert lines[0] == "fit: preparing the kernel ..."
-    assert lines[1] == "fit scale 1 ..."
-    assert lines[2] == (
+    assert lines[0] == "preparing the kernel ..."
+    assert lines[1] == "preparing the kernel: done in 0.0 s"
+    assert lines[2] == "fit scale 1 ..."
+    assert lines[3] == (
         "fit scale 1: step 30/100, 7/9 blocks active, loss 1.00e-03, 30 %, 30.0 s elapsed, "
         "about 1:10 left"
     )
-    assert lines[3] == "fit scale 0 ..."
-    assert [line.split(" blocks")[0] for line in lines[4:]] == [
+    assert lines[4:6] == ["fit scale 1: done in 51.0 s", "fit scale 0 ..."]
+    assert [line.split(" blocks")[0] for line in lines[6:]] == [
         "fit scale 0: step 81/100, 7/9",
-        "fit scale 0: done in 1:40",
+        "fit scale 0: done in 49.0 s",
+        "fit: done in 1:40",
     ]
 
 

@@ -85,7 +85,7 @@ def _describe_mismatch(method: Method, kind: SourceKind, ndim: int) -> str:
         )
     remedy = ""
     if kind == "mesh":
-        remedy = "; draw points on it, which `eval reconstruct --as points` does"
+        remedy = "; draw points on it: add --as points, or input: points in a configuration"
     return f"takes {' or '.join(sorted(method.takes))}, got a {kind}{remedy}"
 
 

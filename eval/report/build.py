@@ -103,12 +103,19 @@ class _Builder:
         lines = []
         for standing in entries:
             label, input_kind = standing.entry.label, standing.input_kind
-            competitors = [values[s.entry.label] for s in entries if s.input_kind == input_kind]
+            competitors = [
+                [(number if s.competes else None, text) for number, text in values[s.entry.label]]
+                for s in entries
+                if s.input_kind == input_kind
+            ]
             best = [
                 best_text(better, each)
                 for (_, better), each in zip(COLUMNS, zip(*competitors, strict=True), strict=True)
             ]
-            cells = [Value(t, t == mark) for (_, t), mark in zip(values[label], best, strict=True)]
+            cells = [
+                Value(text, standing.competes and text == mark)
+                for (_, text), mark in zip(values[label], best, strict=True)
+            ]
             lines.append(Line(label, self.colors[label], input_kind, tuple(cells)))
         headings = tuple(Heading(title, ARROWS[better]) for title, better in COLUMNS)
         return Results(headings, (Group("", tuple(lines)),))
@@ -152,7 +159,7 @@ class _Builder:
             text = quantity.median(row)
             each = [quantity.text(number) for number in sorted(row.values(quantity.value))]
             spread = f"median of {len(each)} seeds, {each[0]} to {each[-1]}" if each[1:] else ""
-            values.append(Value(text, text == mark, spread))
+            values.append(Value(text, row.competes and text == mark, spread))
         notes = dict.fromkeys(note for record in row.made for note in record["notes"])
         return Line(
             row.label,

@@ -21,7 +21,7 @@ OVERVIEW_NOTE = (
     "ranks rows, exact Chamfer of meshes and mean scan distance of clouds. Usable: shapes on which "
     "no seed failed. Nearest: shapes on which the method was nearest to the source among those "
     "with the same input; after the plus sign those on which others were as near within the "
-    "sampling error. Bold: best among those with the same input."
+    "sampling error. Bold: best among those with the same input; what mostly failed is never bold."
 )
 
 
@@ -49,6 +49,11 @@ class Standing:
     def input_kind(self) -> str:
         return self.entry.input_kind
 
+    @property
+    def competes(self) -> bool:
+        """Whether the entry can be best at anything: it did not fail on most shapes."""
+        return 2 * sum(row.competes for row in self.rows) >= len(self.rows)
+
     def median(self, value: Value) -> float | None:
         """Over shapes; a shape without a mesh counts as the worst, so None if most are such."""
         medians = [row.median(value) for row in self.rows]
@@ -58,7 +63,7 @@ class Standing:
 
 def nearest(rows: Sequence[Row]) -> list[Row]:
     """The rows nearest to the source: the best, and those as near within the sampling error."""
-    made = [row for row in rows if row.made]
+    made = [row for row in rows if row.made and row.competes]
     if not made:
         return []
 

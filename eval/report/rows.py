@@ -43,10 +43,24 @@ class Row:
         return list(dict.fromkeys(r["failure"] for r in self.records if r["failure"]))
 
     @property
+    def lost(self) -> int:
+        """Number of runs without a mesh."""
+        return len(self.records) - len(self.made)
+
+    @property
+    def far(self) -> int:
+        """Number of runs whose mesh is too far from the source."""
+        return sum(distance(r) > self.failed_above * self.subject.diagonal for r in self.made)
+
+    @property
     def failed(self) -> int:
         """Number of runs without a mesh, or with one too far from the source."""
-        limit = self.failed_above * self.subject.diagonal
-        return sum(r["failure"] is not None or distance(r) > limit for r in self.records)
+        return self.lost + self.far
+
+    @property
+    def competes(self) -> bool:
+        """Whether the row can be best at anything: its medians must not be those of failures."""
+        return 2 * self.failed <= len(self.records)
 
     @property
     def label(self) -> str:

@@ -39,16 +39,13 @@ def shape_report(metrics: Row, manifest: Row) -> str:
         markdown_text(f"Source: {source['path']}, {source['faces']:,} faces. {terms}"),
         "\n".join(f"- {markdown_text(sentence)}" for sentence in metrics["voxelization"]),
         "![The source and every level of detail](lods.png)",
+        "Loose pieces at a coarse level are usually parts of the shape: what joins them to the "
+        "rest is thinner than a sample there.",
         "![A closer look, face by face](closeup.png)",
         table.markdown().rstrip(),
-        f"IoU is `iou_voxel({lods[0]['iou_threshold']})`: the decoded scale, upsampled to the "
-        "full-resolution grid, against the voxelized source; *own grid* compares at the scale's "
-        "own samples, *between samples* interpolates the scale to half its spacing and compares "
-        "with the source voxelized there. Surface and normal errors are mean / 95 %, of points on "
-        "the mesh against the source's own triangles; they and Chamfer-L1, between "
-        f"{metrics['samples']:,} points on each surface, are in voxels of scale 0. Two samplings "
-        f"of the source itself are {lods[0]['sampling_floor_voxels']:.3f} apart. Everything is "
-        "measured on what `model.miner` and the PLY files hold.",
+        "Everything is measured on what `model.miner` and the PLY files hold. Voxels are those of "
+        f"the {metrics['resolution']}³ grid at every level.",
+        "\n".join(f"- {item}" for item in _shape_measures(metrics)),
         "## Active blocks",
         "![Blocks that carry an MLP, scale by scale](active_blocks.png)",
         "## Quality over time",
@@ -57,6 +54,22 @@ def shape_report(metrics: Row, manifest: Row) -> str:
         _costs(metrics, manifest),
     ]
     return "\n\n".join(blocks) + "\n"
+
+
+def _shape_measures(metrics: Row) -> list[str]:
+    """What the columns of a shape's table measure."""
+    level = metrics["lods"][0]
+    return [
+        f"IoU: `iou_voxel({level['iou_threshold']})` of the level, upsampled to the full "
+        "grid, and the voxelized source.",
+        "IoU, own grid: the same at the level's own samples.",
+        "IoU, between samples: the level interpolated to half its spacing, and the source "
+        "voxelized there.",
+        "Surface and normal error: mean / 95 % over points on the mesh, against the source's own "
+        "triangles.",
+        f"Chamfer-L1: between {metrics['samples']:,} points on each surface; two samplings of the "
+        f"source itself are {level['sampling_floor_voxels']:.3f} voxels apart.",
+    ]
 
 
 def image_report(metrics: Row, manifest: Row) -> str:
@@ -72,8 +85,8 @@ def image_report(metrics: Row, manifest: Row) -> str:
     )
     blocks = [
         f"# {markdown_text(metrics['name'])}",
-        f"{metrics['resolution']} pixels, {metrics['lods'][-1]['psnr']:.2f} dB, {bits:.1f} bits "
-        "per pixel (32-bit parameters, not entropy-coded).",
+        f"{metrics['resolution']} pixels (height x width), {metrics['lods'][-1]['psnr']:.2f} dB, "
+        f"{bits:.1f} bits per pixel (32-bit parameters, not entropy-coded).",
         "![The source and every level of detail](lods.png)",
         table.markdown().rstrip(),
         "PSNR is taken at full resolution, coarser scales upsampled to it; *own grid* compares at "

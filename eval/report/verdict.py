@@ -13,6 +13,8 @@ from eval.report.rows import Row, Value, final_rows, of_subject
 
 # Ratios of distances, and of seconds, that still count as equal.
 EQUAL_DISTANCE, EQUAL_SECONDS = 1.1, 1.5
+# Failures that the headline names; the tables have all.
+_NAMED = 4
 # Kinds of shapes about which the paper makes a claim, and what it claims.
 _CLAIMS = {
     "sharp": "MINER beats Poisson on sharp parts",
@@ -25,18 +27,40 @@ Pairs = Sequence[tuple[Row, Row]]
 def summary(rows: Sequence[Row], standings: Sequence[Standing]) -> list[str]:
     """What was compared and what was nearest, in sentences."""
     subjects = {row.subject.name: row.subject for row in rows}
-    records = [record for row in rows for record in row.records]
-    failed = sum(record["failure"] is not None for record in records)
     sentences = [
         f"{_count(len(standings), 'method')} on {_count(len(subjects), 'shape')}: "
-        f"{_count(len(records), 'reconstruction')}, "
-        + (f"{failed} of which failed." if failed else "none of which failed.")
+        f"{_count(sum(len(row.records) for row in rows), 'reconstruction')}{_failures(rows)}."
     ]
     for input_kind in dict.fromkeys(standing.input_kind for standing in standings):
         competitors = [standing for standing in standings if standing.input_kind == input_kind]
         one = len(competitors) == 1
         sentences.append(_single(competitors[0]) if one else _order(input_kind, competitors))
     return [*sentences, "Distances are in percent of the bounding box's diagonal."]
+
+
+def _failures(rows: Sequence[Row]) -> str:
+    """The end of a sentence: how many runs failed, in what way, and which."""
+    lost, far = [row.lost for row in rows], [row.far for row in rows]
+    parts = []
+    if sum(lost):
+        parts.append(f"{sum(lost)} gave no mesh ({_which(rows, lost)})")
+    if sum(far):
+        limit = f"{100 * rows[0].failed_above:g} % of the diagonal"
+        words = (
+            f"is farther than {limit} from its source and counts"
+            if sum(far) == 1
+            else f"are farther than {limit} from their sources and count"
+        )
+        parts.append(f"{sum(far)} {words} as failed ({_which(rows, far)})")
+    return f"; {'; '.join(parts)}" if parts else ", none of which failed"
+
+
+def _which(rows: Sequence[Row], counts: Sequence[int]) -> str:
+    """The rows whose count is not 0."""
+    pairs = zip(rows, counts, strict=True)
+    names = [f"{row.label} on {row.subject.title}" for row, count in pairs if count]
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,9 @@ class Decode(CheckedSettings):
     lod: int = 0
     """Level of detail, 0 the finest; coarser ones read only the start of the file."""
     region: str | None = None
-    """Box of samples to decode, per axis start:stop (a missing number is the axis's end) or one
-    index, which leaves the axis out: 10:200,:64,: or the slice 100,:,:"""
+    """Box of samples to decode, per axis (rows, columns of an image; x, y, z of a mesh) start:stop
+    (a missing number is the axis's end) or one index, which leaves the axis out: 10:200,:64,: or
+    the slice 100,:,:"""
     dtype: Literal["float32", "uint8"] = "float32"
     """Type of the samples; uint8 is occupancy cut at 1/2, 1 inside and 0 outside."""
     compress: bool = True
@@ -56,4 +57,5 @@ class Decode(CheckedSettings):
         if self.json:
             print_json({"file": str(self.output), "lod": self.lod, "shape": shape})
         else:
-            console.print(f"{self.output}: {' x '.join(map(str, shape))}", highlight=False)
+            sizes = " x ".join(map(str, shape))
+            console.print(f"{self.output}: {sizes} (the last axis is the channel)", highlight=False)

@@ -72,11 +72,8 @@ def write_samples(
     """
     shape = (*stream.shape, stream.channels)
     suffix = path.suffix.lower()
-    if suffix not in WRITERS and len(stream.shape) != 2:
-        raise MediaError(
-            f"{path.name} takes 2 axes, not {len(stream.shape)}; cut a slice with an index in "
-            f"--region, or write {', '.join(WRITERS)}"
-        )
+    if suffix not in WRITERS:
+        _check_picture(path, len(stream.shape))
     signature = NPY_SIGNATURE if suffix in UNSIGNED else b""
     parts = FOLDERS.get(suffix, ())
     check_output(path, MediaError, inputs=inputs, signature=signature, parts=parts, force=force)
@@ -89,6 +86,19 @@ def write_samples(
     bits = int(stream.metadata.get("bits", 8))
     write_image(path, samples.astype(np.float32).reshape(shape), bits=bits)
     return shape
+
+
+def _check_picture(path: Path, axes: int) -> None:
+    """Refuse a region that is no picture."""
+    if axes == 2:
+        return
+    remedy = "cut a slice with an index in --region"
+    if axes < 2:
+        remedy = "give each of 2 axes a range in --region, such as 50:51 instead of 50"
+    raise MediaError(
+        f"{path.name} must have 2 axes, got a region of {axes} {'axis' if axes == 1 else 'axes'}; "
+        f"{remedy}, or write {', '.join(WRITERS)}"
+    )
 
 
 def _facts(representation: Representation, scale: int, dtype: str) -> dict[str, Any]:

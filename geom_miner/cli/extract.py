@@ -13,7 +13,7 @@ from geom_miner.atomic_files import make_folder
 from geom_miner.cli.answers import parse_levels, print_json, print_rows
 from geom_miner.cli.options import Device, Force, Output, device_of
 from geom_miner.constraints import CheckedSettings, Range
-from geom_miner.errors import MeshError, SettingsError
+from geom_miner.errors import EmptySurfaceError, MeshError, SettingsError
 from geom_miner.outputs import MADE_BY, check_output
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from geom_miner.grid.signal_info import SignalInfo
     from geom_miner.mesh.triangle_mesh import TriangleMesh
     from geom_miner.model.representation import Representation
-    from geom_miner.progress_bars import WorkBar
+    from geom_miner.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Extract(CheckedSettings):
     def run(self, console: Console) -> None:
         from geom_miner.extract.decimation import check_budget
         from geom_miner.mesh.files import WRITABLE_MESH_SUFFIXES
-        from geom_miner.progress_bars import WorkBar
+        from geom_miner.progress_bars import LevelBar
         from geom_miner.storage.reader import load_model
 
         if f".{self.format}" not in WRITABLE_MESH_SUFFIXES:
@@ -80,13 +80,23 @@ class Extract(CheckedSettings):
         make_folder(self.output)
         for path in paths.values():
             check_output(path, MeshError, inputs=[self.model], force=self.force)
-        rows = []
-        for scale, path in paths.items():
-            with WorkBar(console, f"meshing level of detail {scale}") as bar:
-                row, remarks = self._write(path, representation, scale, bar)
-            for remark in remarks:
-                console.print(f"{path}: {remark}", highlight=False, soft_wrap=True)
-            rows.append({"file": str(path), **row})
+        rows: list[dict[str, Any]] = []
+        with LevelBar(console, "meshing", scales) as bar:
+            for scale, path in paths.items():
+                bar.begin(scale)
+                try:
+                    row, remarks = self._write(path, representation, scale, bar)
+                except EmptySurfaceError as error:
+                    console.print(f"{error}; it is not written.", highlight=False, soft_wrap=True)
+                    continue
+                for remark in remarks:
+                    console.print(f"{path}: {remark}", highlight=False, soft_wrap=True)
+                rows.append({"file": str(path), **row})
+        if not rows:
+            raise EmptySurfaceError(
+                f"{self.model} has no surface at the iso level {self.iso_level:g}, so no mesh was "
+                "written; choose another iso level, or fit a mesh that encloses samples"
+            )
         if self.json:
             print_json(rows)
         else:
@@ -102,7 +112,7 @@ class Extract(CheckedSettings):
         check_precision(path, largest_of_grid(grid), double=grid_needs_double(grid))
 
     def _write(
-        self, path: Path, representation: Representation, scale: int, bar: WorkBar
+        self, path: Path, representation: Representation, scale: int, bar: Progress
     ) -> tuple[dict[str, Any], list[str]]:
         """Write one mesh; facts about it for the answer, and what else there is to say."""
         from geom_miner.extract.level_of_detail import extract_level, write_level_ply
@@ -122,6 +132,10 @@ class Extract(CheckedSettings):
             )
             return {"vertices": vertices, "faces": faces}, []
         mesh = extract_level(representation, scale, iso_level=self.iso_level, progress=bar)
+        if not len(mesh.faces):
+            raise EmptySurfaceError(
+                f"{path} would have no faces: no sample reaches the iso level {self.iso_level:g}"
+            )
         double = grid_needs_double(representation.grid.at_scale(scale))
         facts: dict[str, Any] = {}
         remarks = []

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 def _preset_help() -> str:
     names = "; ".join(f"{name}: {entry.summary}" for name, entry in PRESETS.items())
     return (
-        "Where the fit's options start: auto (surface or image, by the source; volume if the "
-        f"target is occupancy or coverage) or one of these. {names}."
+        "Where the fit's options start: auto (surface or image, by the source; the first preset "
+        f"of --target, or volume if it has none) or one of these. {names}."
     )
 
 
@@ -71,6 +71,8 @@ class Fit:
     batches, with the same result, and a killed fit goes on after the last batch."""
     fresh: bool = False
     """Start anew instead of going on with an interrupted or finished fit."""
+    allow_empty: bool = False
+    """Fit a model without a surface if no sample is inside the mesh, instead of refusing."""
     force: Force = False
     json: bool = False
     """Print a summary as JSON."""
@@ -106,7 +108,14 @@ class Fit:
         target = self.target
         if target == "auto":
             target = PRESETS[choose_preset(self.preset, self.source, target)].target
-        return target_of_mesh_file(self.source, target, self.voxels, self.settings, console)
+        return target_of_mesh_file(
+            self.source,
+            target,
+            self.voxels,
+            self.settings,
+            console,
+            allow_empty=self.allow_empty,
+        )
 
     def _print_summary(self, result: FitResult) -> None:
         scales = [

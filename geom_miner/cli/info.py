@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import tyro
 from rich.console import Console
 
 from geom_miner.cli.answers import print_json, print_rows
+from geom_miner.fit.presets import PRESETS
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,21 @@ class Info:
             print_json(facts)
             return
         info = facts["info"]
-        title = f"{self.model}: {info['kind']} of {info.get('source', {}).get('name', '?')}"
+        title = f"{self.model}: {describe_signal(info)}"
         if info.get("notice"):
             title += f" ({info['notice']})"
         if not facts["complete"]:
             title += " (CUT SHORT: finer scales are missing)"
         print_rows(title, facts["scales"])
+
+
+def describe_signal(info: Mapping[str, Any]) -> str:
+    """What was fitted, to what and how, as far as the file knows: distance of part, preset fast."""
+    source = info.get("source", {})
+    parts = [f"{info.get('target') or info['kind']} of {source.get('name') or 'an unnamed source'}"]
+    if "faces" in source:
+        parts.append(f"{source['faces']:,} faces")
+    names = [name for name, p in PRESETS.items() if asdict(p.settings) == info.get("settings")]
+    if "settings" in info:
+        parts.append(f"preset {names[0]}" if names else "settings of its own")
+    return ", ".join(parts)

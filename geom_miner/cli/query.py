@@ -22,9 +22,10 @@ class Query(CheckedSettings):
     model: tyro.conf.Positional[Path]
     """Model file."""
     points: tyro.conf.Positional[Path]
-    """NPY file of points, shape (n, axes)."""
+    """NPY file of points, shape (n, axes), in the coordinates of the source: those of the mesh."""
     output: Output
-    """NPY file to write: values, shape (n, channel), float32."""
+    """NPY file to write: values, shape (n, channel), float32; of a mesh 1/2 at the surface and more
+    inside. A distance is one near the surface alone; see the target in the help of fit."""
     lod: int = 0
     """Level of detail, 0 the finest."""
     device: Device = "auto"

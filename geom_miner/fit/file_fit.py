@@ -13,6 +13,7 @@ from geom_miner import __version__
 from geom_miner.atomic_files import new_file
 from geom_miner.errors import ModelFileError
 from geom_miner.fit.coarse_to_fine import DEFAULT_MEMORY, fit_signal
+from geom_miner.fit.earlier_fit import announce_replacement
 from geom_miner.fit.history import ScaleHistory, read_history
 from geom_miner.fit.memory import check_fit_memory
 from geom_miner.fit.observer import SILENT, Observer, Observers
@@ -50,6 +51,13 @@ class FitResult:
     history: tuple[ScaleHistory, ...]
     resumed_scales: int
 
+    def __repr__(self) -> str:
+        seconds = sum(entry.seconds for entry in self.history)
+        return (
+            f"<FitResult: {self.representation!r}, {seconds:.1f} s of fitting, "
+            f"{self.resumed_scales} scales resumed>"
+        )
+
 
 def fit_to_file(
     target: Target,
@@ -66,8 +74,9 @@ def fit_to_file(
 
     An interrupted run leaves ``path`` + ``.part``. A rerun with the same target and settings goes
     on after its last whole batch and ends with the same bytes as one run would; if ``path`` itself
-    is already that fit, it is read and nothing is computed. Any other rerun, and one that asks to
-    be ``fresh``, starts anew. Seconds and loss curves go to ``path`` + ``.history.json``, since the
+    is already that fit, it is read and nothing is computed. Any other rerun logs what differs and
+    starts anew, as does one that asks to be ``fresh``; the earlier model is replaced once the new
+    one is complete. Seconds and loss curves go to ``path`` + ``.history.json``, since the
     model file holds nothing that differs from run to run.
 
     Parameters
@@ -89,6 +98,9 @@ def fit_to_file(
         representation = load_model(path)
         history = _history_of(_history_path(path), representation.scales, target.grid)
         return FitResult(representation, tuple(history), settings.scales)
+    if not fresh:
+        announce_replacement(path, header)
+        announce_replacement(part_path(path), header)
     recorder = _Recorder(path, header, resume=not fresh)
     try:
         representation = fit_signal(

@@ -61,6 +61,15 @@ class Representation:
                 f"got {[b.scale for b in self.scales]}"
             )
 
+    def __repr__(self) -> str:
+        what = self.info.target or self.info.kind
+        name = f" of {self.info.source.name}" if self.info.source.name else ""
+        return (
+            f"<Representation: {what}{name}, {' x '.join(map(str, self.grid.shape))} samples, "
+            f"scales {self.num_scales - 1} to {self.finest_scale}, "
+            f"{self.num_parameters:,} parameters>"
+        )
+
     @property
     def finest_scale(self) -> int:
         """The finest scale that is here; 0 for a complete representation."""

@@ -42,7 +42,9 @@ class TargetBuilder:
 TARGETS: dict[str, TargetBuilder] = {
     "distance": TargetBuilder(
         "mesh",
-        "truncated signed distance: 1/2 on the surface, 1 from one voxel inside on",
+        "signed distance near the surface: 1/2 on it, within one voxel of it half the distance in "
+        "voxels more inside and less outside, beyond that only the side of 1/2 means anything "
+        "(values are neither clamped nor distances)",
         "geom_miner.targets.distance:build",
         "measuring distances to the surface",
     ),
@@ -54,7 +56,7 @@ TARGETS: dict[str, TargetBuilder] = {
     ),
     "coverage": TargetBuilder(
         "mesh",
-        "share of a sample's cell that is inside, in 240ths",
+        "share of a sample's cell that is inside",
         "geom_miner.targets.coverage:build",
         "measuring the coverage of cells",
     ),

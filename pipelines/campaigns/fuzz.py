@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from eval.report import Column, Table
-from eval.runs import manifest, write_json, write_text
+from eval.runs import manifest, run_folder, write_json, write_text
 from geom_miner.atomic_files import make_folder
 from geom_miner.errors import GeomMinerError, SettingsError
 from geom_miner.progress_bars import WorkBar
@@ -22,7 +22,7 @@ from geom_miner.terminal import printable
 from pipelines.campaigns.fuzz_process import HANG_CPU, FuzzProcess
 from pipelines.campaigns.fuzz_worker import MEMORY
 from pipelines.campaigns.kinds import KINDS, make_input
-from pipelines.command import run_pipeline
+from pipelines.command import Earlier, run_pipeline
 
 # Outcomes that are right, and those that are faults of the project.
 GOOD = ("accepted", "refused")
@@ -184,26 +184,28 @@ def replay(config: FuzzConfig, console: Console) -> None:
 def main() -> int:
     """Run from the command line."""
 
-    def work(config: FuzzConfig, fresh: bool, console: Console) -> None:
+    def work(config: FuzzConfig, earlier: Earlier, console: Console) -> None:
         if config.seed is not None:
             replay(config, console)
             return
-        folder = make_folder(config.output)
-        results = run_fuzz(config, console)
-        report = fuzz_report(results)
-        write_text(folder / "report.md", report)
-        facts = manifest(config=asdict(config), seed=config.first, device="cpu", backend="cpu")
-        faults = [fault for result in results for fault in result.faults]
-        counts = {result.kind: dict(result.outcomes) for result in results}
-        write_json(folder / "fuzz.json", {"manifest": facts, "outcomes": counts, "faults": faults})
-        console.print(report, soft_wrap=True)
-        console.print(f"Wrote {folder}/: report.md, fuzz.json")
-        if faults:
-            inputs = sum(result.inputs for result in results)
-            raise FaultsFound(
-                f"{len(faults)} of {inputs:,} inputs were neither read nor refused in one "
-                f"sentence; see {folder}/report.md"
+        with run_folder(Path(config.output), config, force=earlier.force) as folder:
+            results = run_fuzz(config, console)
+            report = fuzz_report(results)
+            write_text(folder / "report.md", report)
+            facts = manifest(config=asdict(config), seed=config.first, device="cpu", backend="cpu")
+            faults = [fault for result in results for fault in result.faults]
+            counts = {result.kind: dict(result.outcomes) for result in results}
+            write_json(
+                folder / "fuzz.json", {"manifest": facts, "outcomes": counts, "faults": faults}
             )
+            console.print(report, soft_wrap=True)
+            console.print(f"Wrote {folder}/: report.md, fuzz.json")
+            if faults:
+                inputs = sum(result.inputs for result in results)
+                raise FaultsFound(
+                    f"{len(faults)} of {inputs:,} inputs were neither read nor refused in one "
+                    f"sentence; see {folder}/report.md"
+                )
 
     return run_pipeline(
         work,

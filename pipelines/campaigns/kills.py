@@ -14,8 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from eval.report import Column, Table
-from eval.runs import manifest, write_json, write_text
-from geom_miner.atomic_files import make_folder
+from eval.runs import manifest, run_folder, write_json, write_text
 from geom_miner.errors import GeomMinerError, SettingsError
 from geom_miner.progress_bars import WorkBar
 from pipelines.campaigns.conditions import (
@@ -26,7 +25,7 @@ from pipelines.campaigns.conditions import (
 )
 from pipelines.campaigns.kill_jobs import JOBS, prepare
 from pipelines.campaigns.strikes import Strike, Uninterrupted, run_uninterrupted, strike
-from pipelines.command import run_pipeline
+from pipelines.command import Earlier, run_pipeline
 
 
 @dataclass(frozen=True)
@@ -147,25 +146,27 @@ def _conditions_table(outcomes: Sequence[Outcome]) -> str:
 def main() -> int:
     """Run from the command line."""
 
-    def work(config: KillsConfig, fresh: bool, console: Console) -> None:
-        folder = make_folder(config.output)
-        strikes, outcomes = run_kills(config, console)
-        report = kills_report(strikes, outcomes)
-        write_text(folder / "report.md", report)
-        values = {
-            "manifest": manifest(
-                config=asdict(config), seed=config.seed, device="cpu", backend="reference"
-            ),
-            "strikes": [asdict(one) for one in strikes],
-            "conditions": [asdict(one) for one in outcomes],
-        }
-        write_json(folder / "kills.json", values)
-        console.print(report, soft_wrap=True)
-        console.print(f"Wrote {folder}/: report.md, kills.json")
-        faulty = sum(bool(one.faults) for one in strikes) + sum(bool(o.faults) for o in outcomes)
-        if faulty:
-            total = len(strikes) + len(outcomes)
-            raise FaultsFound(f"{faulty} of {total} runs have faults; see {folder}/report.md")
+    def work(config: KillsConfig, earlier: Earlier, console: Console) -> None:
+        with run_folder(Path(config.output), config, force=earlier.force) as folder:
+            strikes, outcomes = run_kills(config, console)
+            report = kills_report(strikes, outcomes)
+            write_text(folder / "report.md", report)
+            values = {
+                "manifest": manifest(
+                    config=asdict(config), seed=config.seed, device="cpu", backend="reference"
+                ),
+                "strikes": [asdict(one) for one in strikes],
+                "conditions": [asdict(one) for one in outcomes],
+            }
+            write_json(folder / "kills.json", values)
+            console.print(report, soft_wrap=True)
+            console.print(f"Wrote {folder}/: report.md, kills.json")
+            faulty = sum(bool(one.faults) for one in strikes) + sum(
+                bool(o.faults) for o in outcomes
+            )
+            if faulty:
+                total = len(strikes) + len(outcomes)
+                raise FaultsFound(f"{faulty} of {total} runs have faults; see {folder}/report.md")
 
     return run_pipeline(
         work,

@@ -25,7 +25,6 @@ from pipelines.config import ChecksItsFit, fit_settings
 from pipelines.studies.fitted_shape import fit_shape
 from pipelines.studies.study import Study, Trial, study_shapes
 
-DEFAULT = "default"
 # Operations of a sine and its cosine by range reduction and polynomials.
 _SINE = 22
 
@@ -37,24 +36,29 @@ class AblationConfig(ChecksItsFit):
     shapes: list[str]
     """Named shapes or paths."""
     entries: dict[str, Any]
-    """Name of a row of the table, and the settings in which it differs from the default."""
+    """Name of a row of the table, and the settings in which it differs from the first row."""
     resolution: Annotated[int, Range(2, 1 << 15)] = 128
     """Samples along each side."""
     preset: str = "volume"
     """Where the fit's settings start; one for an occupancy."""
     fit: dict[str, Any] = field(default_factory=dict)
-    """Settings of the default row that differ from the preset."""
+    """Settings of the first row that differ from the preset."""
     samples: Annotated[int, Range(1, 10**9)] = 100_000
     """Points on each surface for distances and normals."""
     output: str = "runs/ablation"
     """Folder to write."""
 
 
+def first_row(config: AblationConfig) -> str:
+    """Name of the row that the others are compared with."""
+    return f"preset {config.preset}"
+
+
 def entries_of(config: AblationConfig) -> dict[str, FitSettings]:
-    """The default row and every other one, checked before anything is fitted."""
-    entries = {DEFAULT: fit_settings(config)}
+    """The first row and every other one, checked before anything is fitted."""
+    entries = {first_row(config): fit_settings(config)}
     for name, given in config.entries.items():
-        if name == DEFAULT or not isinstance(given, dict):
+        if name in entries or not isinstance(given, dict):
             raise SettingsError(f"entries must map names to settings, got {name}: {given!r}")
         changes = dict(given)
         base = replace(config, preset=changes.pop("preset", config.preset))
@@ -144,9 +148,10 @@ _COLUMNS = (
 def report(config: AblationConfig, records: Sequence[Record]) -> str:
     """Markdown: a row per entry; mean over the shapes and, in brackets, smallest to largest.
 
-    Costs and parameters are relative to the default row of the same shape.
+    Costs and parameters are relative to the first row of the same shape.
     """
-    defaults = {r["shape"]: r for r in records if r["cell"] == DEFAULT}
+    first = first_row(config)
+    defaults = {r["shape"]: r for r in records if r["cell"] == first}
     steps, mflop, seconds = (
         sum(d[key] for d in defaults.values()) for key in ("block_steps", "mflop", "seconds")
     )
@@ -160,7 +165,7 @@ def report(config: AblationConfig, records: Sequence[Record]) -> str:
         f"Shapes: {markdown_text(', '.join(defaults))}. "
         "Each cell is the mean over them, with the smallest and "
         "the largest value; block-steps, MFLOP, seconds and parameters are relative to the "
-        f"default row of the same shape. All default fits together: {steps:,} block-steps, "
+        f"row {first} of the same shape. All fits of that row together: {steps:,} block-steps, "
         f"{mflop / 1e3:,.1f} GFLOP, {seconds:.1f} s on {records[0]['hardware']} (other programs "
         "may have run beside: trust the first two).\n\n"
         f"{Table([setting, *_COLUMNS], rows).markdown()}"

@@ -15,7 +15,7 @@ from geom_miner.fit.presets import preset
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.packing import Packing
 from geom_miner.grid.sparse import SparseBlocks
-from geom_miner.mesh.files import read_mesh
+from geom_miner.mesh.files import WRITABLE_MESH_SUFFIXES, read_mesh
 from geom_miner.storage import sections
 from geom_miner.storage.header import Header
 from geom_miner.storage.reader import load_model
@@ -159,11 +159,12 @@ def test_extract_writes_closed_meshes(made: Path, tmp_path: Path, run: Run, form
         assert trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).is_watertight
 
 
-def test_extract_all_and_an_empty_level(made: Path, tmp_path: Path, run: Run) -> None:
+def test_levels_without_a_surface_are_not_written(made: Path, tmp_path: Path, run: Run) -> None:
     outcome = run("extract", made / "sphere.miner", "-o", tmp_path, "--iso-level", 9, "--json")
-    assert outcome.status == 0
-    rows = json.loads(outcome.out)
-    assert [row["faces"] for row in rows] == [0, 0]
+    assert (outcome.status, outcome.out) == (1, "")
+    assert outcome.err.count("no sample reaches the iso level 9; it is not written") == 2
+    assert "has no surface at the iso level 9, so no mesh was written" in outcome.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_cut_file_gives_its_whole_scales(made: Path, tmp_path: Path, run: Run) -> None:
@@ -217,21 +218,6 @@ def test_decode_an_image(made: Path, tmp_path: Path, run: Run, suffix: str) -> N
     assert run("decode", made / "photo.miner", "-o", target, "--region", "2:9,5:36").status == 0
     with Image.open(target) as picture:
         assert picture.size == (31, 7)
-
-
-@pytest.mark.parametrize(("model", "kind"), [("sphere", "occupancy"), ("photo", "image")])
-def test_info(made: Path, run: Run, model: str, kind: str) -> None:
-    facts = json.loads(run("info", made / f"{model}.miner", "--json").out)
-    assert facts.keys() == {"complete", "file_bytes", "parameters", "grid", "info", "scales"}
-    assert facts["complete"] is True
-    assert facts["info"]["kind"] == kind
-    assert facts["info"]["source"]["name"] == model
-    assert facts["file_bytes"] == (made / f"{model}.miner").stat().st_size
-    keys = {"scale", "shape", "blocks", "varying_blocks", "active_blocks", "width", "sine_layers"}
-    assert all(row.keys() == keys | {"parameters", "bytes"} for row in facts["scales"])
-    words = run("info", made / f"{model}.miner").out
-    assert f"{kind} of {model}" in words
-    assert "…" not in words  # no column is squeezed in a pipe
 
 
 @pytest.mark.parametrize("lod", [0, 1])
@@ -296,13 +282,19 @@ def test_version_and_help(run: Run) -> None:
         assert f"geom-miner {name}" in outcome.out
 
 
-def test_fresh_refits_from_nothing(made: Path, tmp_path: Path, run: Run) -> None:
+def test_fresh_refits_from_nothing(
+    made: Path, tmp_path: Path, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
     model = tmp_path / "m.miner"
     shutil.copy(made / "sphere.miner", model)
     arguments = ("fit", made / "sphere.ply", "-o", model, "--json", *TINY, *SMALL_CUBE)
     assert json.loads(run(*arguments).out)["resumed_scales"] == 2
     assert json.loads(run(*arguments, "--fresh").out)["resumed_scales"] == 0
     assert model.read_bytes() == (made / "sphere.miner").read_bytes()
+    other = run(*arguments, "--coarse-steps", 20)
+    assert json.loads(other.out)["resumed_scales"] == 0
+    sentence = "m.miner was fitted otherwise (coarse_steps 60 instead of 20); fitting anew"
+    assert caplog.messages[-1:] == [sentence]
 
 
 def test_the_files_signature_is_what_the_format_says(made: Path) -> None:
@@ -337,7 +329,8 @@ def test_the_preset_surface_fits_a_distance_and_meshes_it_truer(
 def test_an_unknown_format_or_target_is_refused(made: Path, tmp_path: Path, run: Run) -> None:
     outcome = run("extract", made / "sphere.miner", "-o", tmp_path / "m", "--format", "npz")
     assert outcome.status != 0
-    assert "format must be one of ply, obj" in " ".join(outcome.err.split())
+    names = ", ".join(suffix[1:] for suffix in WRITABLE_MESH_SUFFIXES)
+    assert outcome.err == f"error: format must be one of {names}, got 'npz'\n"
     assert not (tmp_path / "m").exists()
     outcome = run("fit", made / "sphere.ply", "-o", tmp_path / "f.miner", "--target", "density")
     assert outcome.status != 0

@@ -119,8 +119,18 @@ def test_packing_is_a_choice(made: Path, tmp_path: Path, run: Run) -> None:
 @pytest.mark.parametrize(
     ("model", "name", "arguments", "word"),
     [
-        ("sphere", "a.png", [], "takes 2 axes, not 3; cut a slice"),
-        ("sphere", "a.png", ["--region", "1,2,:"], "takes 2 axes, not 1; cut a slice"),
+        (
+            "sphere",
+            "a.png",
+            [],
+            "must have 2 axes, got a region of 3 axes; cut a slice with an index",
+        ),
+        (
+            "sphere",
+            "a.png",
+            ["--region", "1,2,:"],
+            "a region of 1 axis; give each of 2 axes a range in --region, such as 50:51 instead",
+        ),
         ("sphere", "a.jpg", [], "must end in one of .png, .tif, .tiff, .npy, .nrrd, .zarr"),
         ("photo", "a.npy", ["--dtype", "uint8"], "leave --dtype out"),
         ("sphere", "a.npy", ["--region", "-4:,:,:"], "without negative numbers or steps"),

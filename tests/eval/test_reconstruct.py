@@ -17,6 +17,7 @@ from eval.clouds.point_cloud import PointCloud
 from eval.isolation import thread_environment
 from eval.methods import METHODS, Options, Source
 from geom_miner import TriangleMesh, read_mesh, write_mesh
+from geom_miner.mesh import WRITABLE_MESH_SUFFIXES
 from tests.eval import fake_method
 from tests.eval.fake_method import FAKE, FAKE_OF_MESHES, LINE
 from tests.eval.methods.clouds import sphere_cloud
@@ -122,6 +123,13 @@ def test_points_are_drawn_on_a_mesh(mesh: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(source.points[rows, axis], outward, atol=1e-6)
 
 
+@pytest.mark.parametrize("suffix", WRITABLE_MESH_SUFFIXES)
+def test_a_surface_is_written_in_every_mesh_format(scan: Path, tmp_path: Path, suffix: str) -> None:
+    output = tmp_path / f"mesh{suffix}"
+    assert main(command(scan, output)) == 0
+    assert read_mesh(output).volume == 1.0
+
+
 def test_a_method_is_named_by_its_address(scan: Path, tmp_path: Path) -> None:
     address = f"{fake_method.__name__}:FAKE"
     assert main(command(scan, tmp_path / "mesh.ply", method=address)) == 0
@@ -174,7 +182,11 @@ def test_an_interrupt_before_any_step_is_reported(
         (["--preset", "broken"], "fake", "error: no surface came out; try another day"),
         ([], "fakes", "error: method must be one of miner, poisson, igr"),
         (["--seconds", "-1"], "fake", "error: seconds must be positive and finite, got -1.0"),
-        (["-o", "mesh.obj"], "fake", "error: output must end in .ply for points in 3 dimensions"),
+        (
+            ["-o", "mesh.npz"],
+            "fake",
+            f"error: output must end in one of {', '.join(WRITABLE_MESH_SUFFIXES)} for points",
+        ),
         (
             ["-o", "no/such/mesh.ply"],
             "fake",
@@ -203,7 +215,7 @@ def test_files_of_the_wrong_kind_are_refused(
 ) -> None:
     assert main(command(mesh, tmp_path / "out.ply")) == 1
     assert (
-        "fake takes oriented points or points, got a mesh; draw points on it"
+        "fake takes oriented points or points, got a mesh; draw points on it: add --as points"
         in capsys.readouterr().err
     )
     assert main(command(tmp_path / "no.ply", tmp_path / "out.ply")) == 1

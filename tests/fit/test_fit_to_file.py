@@ -12,6 +12,7 @@ from geom_miner.fit.file_fit import FitResult, fit_to_file
 from geom_miner.fit.history import FitStatus
 from geom_miner.fit.observer import Observer
 from geom_miner.fit.settings import FitSettings
+from geom_miner.grid.signal_info import SourceInfo
 from geom_miner.storage import sections
 from geom_miner.storage.writer import part_path
 from tests.signals import as_target, ball
@@ -89,8 +90,71 @@ def test_a_damaged_batch_costs_itself_and_what_follows(tmp_path: Path) -> None:
     assert model.read_bytes() == (tmp_path / "whole.miner").read_bytes()
 
 
+def test_a_result_prints_as_one_line(tmp_path: Path) -> None:
+    result = fit(tmp_path / "model.miner")
+    again = fit(tmp_path / "model.miner")
+    model = "<Representation: signal, 40 x 40 x 40 samples, scales 1 to 0, "
+    assert repr(result.representation).startswith(model)
+    assert repr(result.representation).endswith(
+        f"{result.representation.num_parameters:,} parameters>"
+    )
+    assert repr(again).startswith(f"<FitResult: {model}")
+    assert repr(again).endswith(" s of fitting, 2 scales resumed>")
+
+
 def test_memory_is_no_part_of_the_result(tmp_path: Path) -> None:
     fit(tmp_path / "batches.miner")
     target = as_target(ball(40), SETTINGS.block_size, SETTINGS.scales)
     fit_to_file(target, SETTINGS, tmp_path / "whole.miner")
     assert (tmp_path / "batches.miner").read_bytes() == (tmp_path / "whole.miner").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"width": 4, "steps": 10}, "steps 20 instead of 10, width 8 instead of 4"),
+        ({"scales": 1}, "scales 2 instead of 1"),
+    ],
+)
+def test_a_model_of_other_settings_is_replaced_and_that_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, change: dict[str, int], words: str
+) -> None:
+    model = tmp_path / "model.miner"
+    fit(model)
+    fit(model)
+    assert not caplog.messages  # the same fit is there already
+    fit(model, settings=replace(SETTINGS, **change))
+    assert caplog.messages == [f"model.miner was fitted otherwise ({words}); fitting anew"]
+
+
+def test_what_an_interrupted_fit_left_is_named_by_what_differs(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(Struck):
+        fit(tmp_path / "model.miner", (0, 1))
+    fit(tmp_path / "model.miner", settings=replace(SETTINGS, seed=1))
+    assert caplog.messages == [
+        "model.miner.part was fitted otherwise (seed 0 instead of 1); fitting anew"
+    ]
+
+
+def test_other_sources_sizes_and_programs_are_told_apart(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = tmp_path / "model.miner"
+
+    def refit(samples: int, name: str, radius: float = 0.7) -> str:
+        caplog.clear()
+        target = as_target(ball(samples, radius=radius), SETTINGS.block_size, SETTINGS.scales)
+        info = replace(target.info, source=SourceInfo(name))
+        fit_to_file(replace(target, info=info), SETTINGS, model)
+        return " ".join(caplog.messages)
+
+    assert refit(24, "ball") == ""
+    assert "(resolution 24 instead of 16)" in refit(16, "ball")
+    assert "(source ball instead of globe)" in refit(16, "globe")
+    assert "(other contents of the source)" in refit(16, "globe", 0.3)
+    monkeypatch.setattr("geom_miner.fit.file_fit._code_digest", lambda: "0" * 64)
+    assert "(another state of the program)" in refit(16, "globe", 0.3)
+    model.write_bytes(b"")
+    assert refit(16, "globe", 0.3) == ""

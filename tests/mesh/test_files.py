@@ -22,7 +22,9 @@ from geom_miner.mesh.triangle_mesh import TriangleMesh
 from tests.shapes import box, sphere, torus
 
 
-@pytest.mark.parametrize("suffix", WRITABLE_MESH_SUFFIXES)
+@pytest.mark.parametrize(
+    "suffix", [suffix for suffix in WRITABLE_MESH_SUFFIXES if suffix in MESH_SUFFIXES]
+)
 def test_round_trip_keeps_the_triangles(tmp_path: Path, suffix: str) -> None:
     """Binary formats restore float32 positions bit for bit; every format restores connectivity."""
     scaled = TriangleMesh(torus().vertices.astype(np.float32) * 2.0**-10, torus().faces)

@@ -168,6 +168,10 @@ def test_archives_are_bounded_and_checked(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "damaged.3mf").write_bytes(damaged)
     with pytest.raises(MeshError, match="damaged"):
         read_mesh(tmp_path / "damaged.3mf")
+    later = content.replace(b"PK\x01\x02\x14", b"PK\x01\x02\xff").replace(b"\x14\0", b"\xff\0")
+    (tmp_path / "later.3mf").write_bytes(later)
+    with pytest.raises(MeshError):
+        read_mesh(tmp_path / "later.3mf")
     with pytest.raises(MeshError, match=r"'3D/model\.model' is missing"):
         read_mesh(write(tmp_path / "empty.3mf"))
     monkeypatch.setattr(contents, "_MOST_UNPACKED", 1000)

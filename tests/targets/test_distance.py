@@ -82,12 +82,24 @@ def test_every_target_of_a_mesh_says_what_it_is(name: str, ball: tuple[Occupancy
     assert info.source.faces == occupancy.report.diagnosis.faces
     assert len(target.scales) == 2
     assert target.grid == occupancy.grid
+
+
+@pytest.mark.parametrize(
+    ("name", "bound", "exact"),
+    [("distance", 0.51, False), ("occupancy", 0.0, True), ("coverage", 0.999, True)],
+)
+def test_the_built_in_targets_stay_near_the_occupancy(
+    name: str, bound: float, exact: bool, ball: tuple[Occupancy, Target]
+) -> None:
+    occupancy, _ = ball
+    target = target_of_occupancy(occupancy, name, scales=2)
     inside = occupancy.blocks.to_dense(occupancy.grid.shape)
-    assert float((dense(target, 0) - inside).abs().max()) < (1 if name == "coverage" else 0.51)
-    assert target.is_exact(0) == (name != "distance")
+    assert float((dense(target, 0) - inside).abs().max()) <= bound
+    assert target.is_exact(0) == exact
 
 
 def test_unknown_targets_are_answered_with_those_of_the_source() -> None:
-    with pytest.raises(SettingsError, match="one of distance, occupancy, coverage, got 'image'"):
+    known = ", ".join(targets_of("mesh"))
+    with pytest.raises(SettingsError, match=f"one of {known}, got 'image'"):
         target_builder("image", "mesh")
     assert all(callable(builder.build) and builder.summary for builder in TARGETS.values())

@@ -77,7 +77,7 @@ class _Package:
         self._left = unpacked_limit(len(data))
         try:
             self._archive = zipfile.ZipFile(io.BytesIO(data))
-        except (zipfile.BadZipFile, ValueError, EOFError) as error:
+        except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError) as error:
             raise MeshError(
                 f"{path} is no 3MF file, or cut short; copy or export it again"
             ) from error

@@ -82,7 +82,7 @@ def page_of(run: BatchResult, picture: Path | None = None) -> str:
         scale = ErrorScale(0.1, 10.0, "voxels", 1.0)
         shown = Shown(picture, picture, picture)
         pictures["cup"] = ShapePictures(Shown(picture, picture), scale, ((rows[0], shown),))
-    return html_page(build_report(run, rows, pictures, "python -m eval batch configs/eval/a.yaml"))
+    return html_page(build_report(run, rows, pictures, "geom-miner evaluate configs/eval/a.yaml"))
 
 
 def test_tags_close_and_links_lead_somewhere(run: BatchResult) -> None:

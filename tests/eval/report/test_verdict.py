@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from eval.benchmark.cell import Cell
+from eval.report.build import build_report
 from eval.report.overview import nearest, standings
 from eval.report.quantities import (
     all_quantities,
@@ -74,7 +75,11 @@ def test_failures_lose_and_are_counted() -> None:
         "pot": {"miner": "hung.", "poisson": 0.3, "IGR": "hung."},
     }
     rows = rows_of(finished([subject(name) for name in table], METHODS, outcome_of(table)))
-    assert "4 of which failed" in sentences(rows)[0]
+    assert sentences(rows)[0] == (
+        "3 methods on 3 shapes: 9 reconstructions; "
+        "4 gave no mesh (poisson on Cup, poisson on Jar, miner on Pot, IGR on Pot); "
+        "1 is farther than 1 % of the diagonal from its source and counts as failed (IGR on Cup)."
+    )
     found = {s.entry.label: s for s in standings(rows)}
     # Over 1 % of the diagonal of 100 is as good as none.
     assert {label: s.usable for label, s in found.items()} == {"miner": 2, "poisson": 1, "IGR": 1}
@@ -82,6 +87,44 @@ def test_failures_lose_and_are_counted() -> None:
     # The shapes without a mesh count as the worst.
     assert medians == {"miner": 0.1, "poisson": None, "IGR": 5.0}
     assert (found["poisson"].wins, found["miner"].wins) == (1, 2)
+
+
+def test_the_headline_names_some_failures_and_counts_the_rest() -> None:
+    rows = rows_of(finished([subject(f"cup {n}") for n in range(6)], ["igr"], lambda _: 2.0))
+    assert sentences(rows)[0] == (
+        "1 method on 6 shapes: 6 reconstructions; 6 are farther than 1 % of the diagonal from "
+        "their sources and count as failed "
+        "(igr on Cup 0, igr on Cup 1, igr on Cup 2, igr on Cup 3 and 2 more)."
+    )
+    fine = rows_of(finished([subject("cup")], ["igr"], lambda _: 0.2))
+    assert sentences(fine)[0] == "1 method on 1 shape: 1 reconstruction, none of which failed."
+
+
+def test_what_failed_is_best_at_nothing() -> None:
+    """A far mesh is made in a second, of one triangle: that is no merit."""
+
+    def outcome(cell: Cell) -> Any:
+        far = cell.entry.method == "igr"
+        return made(cell, 5.0 if far else 0.1, total=3.0 if far else 10.0)
+
+    run = finished([subject("cup")], ["miner", "igr"], outcome)
+    rows = rows_of(run)
+    assert [row.competes for row in rows] == [True, False]
+    for quantity in with_values(all_quantities(run), rows):
+        assert best_of_rows(quantity, rows) in (None, quantity.median(rows[0]))
+    report = build_report(run, rows, {}, "make it")
+    tables = [report.overview, *(section.results for section in report.sections)]
+    bold = {line.label for t in tables for line in t.lines if any(v.best for v in line.values)}
+    assert bold == {"miner"}
+    # Nor is it the nearest where nothing else was made.
+    alone = rows_of(
+        finished(
+            [subject("cup")],
+            ["miner", "igr"],
+            lambda c: 5.0 if c.entry.method == "igr" else "hung.",
+        )
+    )
+    assert nearest(alone) == []
 
 
 def test_seeds_count_as_one_row_with_their_median() -> None:

@@ -28,7 +28,7 @@ def outcome(cell: Cell) -> Any:
 
 
 def report_of(run: BatchResult) -> BatchReport:
-    return build_report(run, rows_of(run), {}, "python -m eval batch configs/eval/a.yaml")
+    return build_report(run, rows_of(run), {}, "geom-miner evaluate configs/eval/a.yaml")
 
 
 def markdown_of(run: BatchResult) -> str:

@@ -38,7 +38,7 @@ def tiny_run(folder: Path, **changes: Any) -> AblationConfig:
 
 def test_records_and_table(tmp_path: Path, console: Console) -> None:
     default, short = ABLATION.run(tiny_run(tmp_path), fresh=False, console=console)
-    assert (default["cell"], short["cell"]) == ("default", "10 steps")
+    assert (default["cell"], short["cell"]) == ("preset volume", "10 steps")
     assert default["block_steps"] > short["block_steps"] > 0
     assert 0.75 < default["iou_0.5"] < 1
     assert default["parameters"] == short["parameters"]
@@ -47,7 +47,7 @@ def test_records_and_table(tmp_path: Path, console: Console) -> None:
     assert default["mflop"] == pytest.approx(default["block_steps"] * per_step)
     text = (tmp_path / "runs" / "report.md").read_text()
     rows = [line.split("|") for line in text.splitlines() if line.startswith("|")]
-    assert [row[1].strip() for row in rows] == ["setting", "---", "default", "10 steps"]
+    assert [row[1].strip() for row in rows] == ["setting", "---", "preset volume", "10 steps"]
     assert len({len(row) for row in rows}) == 1
     assert float(rows[2][6]) == 1.0
     assert float(rows[3][6]) == pytest.approx(short["mflop"] / default["mflop"], abs=0.01)
@@ -89,7 +89,7 @@ def test_an_entry_may_be_a_preset(tmp_path: Path, console: Console) -> None:
 
 
 @pytest.mark.parametrize(
-    "entries", [{"default": {}}, {"x": 3}, {"x": {"widht": 3}}, {"x": {"width": "wide"}}]
+    "entries", [{"preset volume": {}}, {"x": 3}, {"x": {"widht": 3}}, {"x": {"width": "wide"}}]
 )
 def test_bad_entries_are_refused_before_anything_is_fitted(
     entries: dict[str, Any], tmp_path: Path, console: Console
@@ -101,7 +101,7 @@ def test_bad_entries_are_refused_before_anything_is_fitted(
 
 def test_spread_is_over_the_shapes() -> None:
     record = {
-        "cell": "default",
+        "cell": "preset volume",
         "resolution": 8,
         "iou_0.5": 0.5,
         "iou_0.4": 0.5,
@@ -116,7 +116,7 @@ def test_spread_is_over_the_shapes() -> None:
         "hardware": "one core",
     }
     records = [{**record, "shape": "a"}, {**record, "shape": "b", "iou_0.5": 1.0}]
-    assert "| default | 0.75000 (0.50000-1.00000) | 0.50000 |" in report(
+    assert "| preset volume | 0.75000 (0.50000-1.00000) | 0.50000 |" in report(
         AblationConfig(["a", "b"], {}), records
     )
 
@@ -125,5 +125,5 @@ def test_config_loads() -> None:
     ablation = load_config(CONFIGS / "ablation.yaml", AblationConfig)
     assert len(ablation.shapes) >= 5
     entries = entries_of(ablation)
-    assert set(entries) == {"default", *ablation.entries}
+    assert set(entries) == {"preset volume", *ablation.entries}
     assert {settings.start for settings in entries.values()} == {"siren", "parent"}
