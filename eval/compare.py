@@ -14,8 +14,22 @@ from eval.errors import MetricError
 from geom_miner.constraints import Range
 from geom_miner.terminal import Terminal
 
+TRIANGLE_LENGTHS = (
+    "acc_triangles",
+    "comp_triangles",
+    "chamfer_l1_triangles",
+    "chamfer_l1_triangles_error",
+    "hausdorff_triangles",
+)
+TRIANGLE_SQUARES = ("chamfer_l2_triangles",)
 LENGTHS = ("acc", "comp", "chamfer_l1", "hausdorff", "sampling_distance")
 SQUARES = ("chamfer_l2", "chamfer_sum_sq")
+SCORES = (
+    "fscore_triangles",
+    "normal_consistency_triangles",
+    "fscore",
+    "normal_consistency",
+)
 SCAN_LENGTHS = ("one_sided_scan_chamfer", "one_sided_scan_hausdorff", "sampling_distance")
 
 
@@ -31,7 +45,12 @@ class CompareSettings:
     json: tyro.conf.FlagCreatePairsOff[bool] = False
     """Write JSON instead of a table; infinite values are the text "inf"."""
     samples: Annotated[int, Range(1, 10**9)] = 1_000_000
-    """Number of points drawn on each mesh."""
+    """Number of points drawn on each mesh; fewer are taken if one mesh is many times as large as
+    the other."""
+    sampled: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Also measure distances to the nearest points drawn on the other mesh, as papers do: acc,
+    comp, chamfer_l1 and others without "triangles" in their names. These are above 0 even for
+    equal meshes."""
     seed: Annotated[int, Range(at_least=0, below=1 << 63)] = 0
     """Seed of the random points."""
     threshold: Annotated[
@@ -87,15 +106,20 @@ def compare_meshes(settings: CompareSettings) -> dict[str, Any]:
 
     Returns
     -------
-    ``world`` and ``relative`` hold acc, comp, chamfer_l1, hausdorff, sampling_distance,
-    chamfer_l2 and chamfer_sum_sq (the last two in squared units, or divided by the squared
-    diagonal). The other entries are the scores, and the volume and watertightness of each mesh.
-    iou_mesh is None if a mesh is not closed or the comparison was skipped.
+    ``world`` and ``relative`` hold ``TRIANGLE_LENGTHS`` and ``TRIANGLE_SQUARES`` (these in squared
+    units, or divided by the squared diagonal), exact distances from points on one mesh to the
+    triangles of the other, and, if settings.sampled, ``LENGTHS`` and ``SQUARES``, distances to
+    points. The other entries are the scores, and the volume and watertightness of each mesh.
+    iou_mesh and volume_inside are None if a mesh is not closed or the comparison was skipped.
+    ``notes`` are sentences about what to look out for.
     """
     import numpy as np
 
-    from eval.metrics.mesh_iou import iou_mesh
+    from eval.metrics.comparison_notes import notes_on_sizes, notes_on_volumes
+    from eval.metrics.matches import check_threshold
+    from eval.metrics.mesh_iou import compare_insides
     from eval.metrics.surface import surface_metrics
+    from eval.metrics.triangle_errors import affordable_samples, both_ways, triangle_metrics
     from geom_miner import VoxelizeSettings, diagnose, read_mesh
 
     if settings.iou_mesh:
@@ -104,39 +128,50 @@ def compare_meshes(settings: CompareSettings) -> dict[str, Any]:
     reference = read_mesh(settings.reference)
     low, high = reference.bounds
     diagonal = float(np.linalg.norm(high - low))
-    if not diagonal > 0:
-        raise MetricError(f"{settings.reference} has no extent; give a mesh with a surface")
+    for path, mesh in ((settings.reconstruction, reconstruction), (settings.reference, reference)):
+        if not mesh.area > 0:
+            raise MetricError(f"{path} has no area; give a mesh with a surface")
     threshold = settings.threshold * diagonal
-    metrics = surface_metrics(
-        reconstruction,
-        reference,
-        threshold=threshold,
-        samples=settings.samples,
-        seed=settings.seed,
-        device=settings.device,
-    )
+    check_threshold(threshold)
+    samples = affordable_samples(settings.samples, reconstruction, reference)
+    errors = both_ways(reconstruction, reference, samples=samples, seed=settings.seed)
+    metrics = triangle_metrics(*errors, threshold=threshold)
+    if settings.sampled:
+        metrics |= surface_metrics(
+            reconstruction,
+            reference,
+            threshold=threshold,
+            samples=samples,
+            seed=settings.seed,
+            device=settings.device,
+        )
     diagnoses = {"reconstruction": diagnose(reconstruction), "reference": diagnose(reference)}
-    iou = None
+    insides = None
     if settings.iou_mesh and all(diagnosis.closed for diagnosis in diagnoses.values()):
-        iou = iou_mesh(reconstruction, reference, resolution=settings.iou_mesh)
-    relative = {name: metrics[name] / diagonal for name in LENGTHS}
-    relative |= {name: metrics[name] / diagonal**2 for name in SQUARES}
+        insides = compare_insides(reconstruction, reference, resolution=settings.iou_mesh)
+    powers = dict.fromkeys((*TRIANGLE_LENGTHS, *LENGTHS), 1)
+    powers |= dict.fromkeys((*TRIANGLE_SQUARES, *SQUARES), 2)
+    distances = {name: metrics.pop(name) for name in powers if name in metrics}
     return {
         "kind": "mesh",
         "reconstruction": str(settings.reconstruction),
         "reference": str(settings.reference),
-        "samples": settings.samples,
+        "samples": samples,
         "seed": settings.seed,
         "reference_diagonal": diagonal,
-        "world": {name: metrics[name] for name in (*LENGTHS, *SQUARES)},
-        "relative": relative,
-        "normal_consistency": metrics["normal_consistency"],
-        "fscore": metrics["fscore"],
+        "world": distances,
+        "relative": {name: value / diagonal ** powers[name] for name, value in distances.items()},
+        **metrics,
         "fscore_threshold": {"world": threshold, "relative": settings.threshold},
-        "iou_mesh": iou,
+        "iou_mesh": insides and insides.iou,
         "iou_mesh_resolution": settings.iou_mesh,
         "volume": {name: diagnosis.volume for name, diagnosis in diagnoses.items()},
+        "volume_inside": insides and dict(zip(diagnoses, insides.volumes, strict=True)),
         "watertight": {name: diagnosis.watertight for name, diagnosis in diagnoses.items()},
+        "notes": [
+            *notes_on_sizes(reconstruction, reference, settings.samples, samples),
+            *notes_on_volumes(diagnoses, insides),
+        ],
     }
 
 
@@ -232,7 +267,7 @@ def to_table(result: dict[str, Any]) -> Any:
         return table
     table = Table("metric", "world units", "of reference diagonal", title=title)
     for name in result["world"]:
-        unit = " (squared)" if name in SQUARES else ""
+        unit = " (squared)" if name in (*TRIANGLE_SQUARES, *SQUARES) else ""
         values = (f"{result[space][name]:.6g}" for space in ("world", "relative"))
         table.add_row(name + unit, *values)
     if result["kind"] == "scan":
@@ -241,11 +276,15 @@ def to_table(result: dict[str, Any]) -> Any:
             f"mesh, seed {result['seed']}"
         )
     else:
-        table.caption = f"{result['samples']:,} samples on each mesh, seed {result['seed']}"
+        table.caption = "\n".join(
+            [f"{result['samples']:,} samples on each mesh, seed {result['seed']}", *result["notes"]]
+        )
         _add_scores(table, result)
     table.add_section()
     for side in result["volume"]:
         table.add_row(f"volume of {side}", f"{result['volume'][side]:.6g}", "")
+        if result.get("volume_inside"):
+            table.add_row(f"volume inside {side}", f"{result['volume_inside'][side]:.6g}", "")
         table.add_row(f"{side} watertight", "yes" if result["watertight"][side] else "no", "")
     return table
 
@@ -254,8 +293,9 @@ def _add_scores(table: Any, result: dict[str, Any]) -> None:
     thresholds = (f"{result['fscore_threshold'][space]:.6g}" for space in ("world", "relative"))
     table.add_row("fscore threshold", *thresholds)
     table.add_section()
-    table.add_row("fscore", f"{result['fscore']:.4f}", "")
-    table.add_row("normal_consistency", f"{result['normal_consistency']:.4f}", "")
+    for name in SCORES:
+        if name in result:
+            table.add_row(name, f"{result[name]:.4f}", "")
     if result["iou_mesh_resolution"]:
         iou = result["iou_mesh"]
         value = "a mesh is open" if iou is None else f"{iou:.6f}"

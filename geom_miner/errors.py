@@ -9,6 +9,10 @@ class MeshError(GeomMinerError):
     """A mesh file or mesh that cannot be used."""
 
 
+class EmptySurfaceError(MeshError):
+    """A signal without a surface, of which no mesh is written."""
+
+
 class PointsError(GeomMinerError):
     """Points from which no surface can be made."""
 

@@ -29,6 +29,7 @@ def fit_mesh(
     preset: str = "surface",
     target: str | None = None,
     settings: FitSettings | None = None,
+    allow_empty: bool = False,
     device: str = "auto",
     force: bool = False,
     stages: Stages = silent_stages,
@@ -44,6 +45,7 @@ def fit_mesh(
     preset : name of a preset for meshes in ``PRESETS``.
     target : name of a target for meshes in ``TARGETS``; by default the preset's own.
     settings : take the place of the preset's settings.
+    allow_empty : fit a model without a surface if no sample is inside the mesh.
     device : "auto" (a CUDA GPU if there is one), "cpu" or "cuda".
     force : replace a file that another program wrote; the mesh itself is never replaced.
     stages, observer : are called as the work goes on, such as ``progress_bars`` show it.
@@ -66,6 +68,7 @@ def fit_mesh(
         scales=settings.scales,
         block_size=settings.block_size,
         source=SourceInfo(name, faces=len(surface.faces)),
+        allow_empty=allow_empty,
         stages=stages,
     )
     return _fit(made.target, settings, output, device, force, observer)

@@ -17,8 +17,9 @@ from eval.metrics.edge_error import edge_errors
 from eval.metrics.mesh_iou import iou_mesh
 from eval.metrics.nearest import find_nearest
 from eval.metrics.sampling import sample_surface
-from eval.metrics.source_error import SourceErrors, nearest_faces, source_errors
+from eval.metrics.source_error import nearest_faces
 from eval.metrics.surface import scan_metrics, surface_metrics
+from eval.metrics.triangle_errors import both_ways, triangle_metrics
 from geom_miner import TriangleMesh
 
 Floats = npt.NDArray[np.float64]
@@ -27,6 +28,14 @@ Floats = npt.NDArray[np.float64]
 HIT = 0.005
 # Points along each axis of the grid of iou_mesh.
 IOU_GRID = 128
+# Measures by exact distances to triangles.
+EXACT = (
+    "chamfer_l1_triangles",
+    "chamfer_l1_triangles_error",
+    "hausdorff_triangles",
+    "fscore_triangles",
+    "normal_consistency_triangles",
+)
 
 
 def evaluate_against_mesh(
@@ -52,9 +61,10 @@ def evaluate_against_mesh(
     clouds = surface_metrics(
         reconstruction, source, threshold=HIT * diagonal, samples=samples, seed=seed
     )
+    exact = triangle_metrics(forward, backward, threshold=HIT * diagonal)
     names = ("chamfer_l1", "hausdorff", "normal_consistency", "fscore", "sampling_distance")
     return {
-        **exact_chamfer(forward, backward),
+        **{name: exact[name] for name in EXACT},
         **forward.summary(voxel),
         **{name: clouds[name] for name in names},
         "iou_mesh": iou_mesh(reconstruction, source, resolution=IOU_GRID),
@@ -62,26 +72,6 @@ def evaluate_against_mesh(
         if sharp
         else None,
         **shared_measures(reconstruction),
-    }
-
-
-def both_ways(
-    reconstruction: TriangleMesh, source: TriangleMesh, *, samples: int, seed: int = 0
-) -> tuple[SourceErrors, SourceErrors]:
-    """Errors of points on the reconstruction, and of points on the source."""
-    return (
-        source_errors(reconstruction, source, samples=samples, seed=seed),
-        source_errors(source, reconstruction, samples=samples, seed=seed),
-    )
-
-
-def exact_chamfer(forward: SourceErrors, backward: SourceErrors) -> dict[str, float]:
-    """Chamfer-L1 to triangles instead of to samples of them, and its standard error."""
-    sides = [errors.distances for errors in (forward, backward)]
-    variance = sum(float(side.var()) / len(side) for side in sides)
-    return {
-        "chamfer_l1_triangles": 0.5 * sum(float(side.mean()) for side in sides),
-        "chamfer_l1_triangles_error": 0.5 * variance**0.5,
     }
 
 

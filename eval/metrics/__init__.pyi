@@ -17,5 +17,6 @@ from .source_error import source_errors as source_errors
 from .surface import cloud_metrics as cloud_metrics
 from .surface import scan_metrics as scan_metrics
 from .surface import surface_metrics as surface_metrics
+from .triangle_errors import triangle_metrics as triangle_metrics
 from .winding_reference import WindingReference as WindingReference
 from .winding_reference import compare_with_winding as compare_with_winding

@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
 from eval.errors import MetricError
 from eval.metrics.occupancy import iou_voxel_sparse
 from geom_miner import SampleGrid, TriangleMesh, VoxelizeSettings, voxelize_mesh
+
+
+@dataclass(frozen=True)
+class Insides:
+    """What two meshes enclose, measured at the points of one grid.
+
+    Parameters
+    ----------
+    iou : intersection over union.
+    volumes : of the reconstruction and of the reference; where parts of a mesh overlap, that of
+        their union.
+    overlaps : whether parts of the reconstruction, and of the reference, overlap or face different
+        ways, so that the sum of their signed volumes is not that of their union.
+    """
+
+    iou: float
+    volumes: tuple[float, float]
+    overlaps: tuple[bool, bool]
 
 
 def iou_mesh(
@@ -40,6 +59,17 @@ def iou_mesh(
     GeomMinerError
         A mesh has no faces, or ``resolution`` is out of the range of ``VoxelizeSettings``.
     """
+    return compare_insides(reconstruction, reference, resolution=resolution, margin=margin).iou
+
+
+def compare_insides(
+    reconstruction: TriangleMesh,
+    reference: TriangleMesh,
+    *,
+    resolution: int = 128,
+    margin: float = 0.04,
+) -> Insides:
+    """The IoU of two meshes and their volumes, by the same points; see ``iou_mesh``."""
     settings = VoxelizeSettings(resolution)
     if not 0 <= margin < math.inf:
         raise MetricError(f"margin must be >= 0 and finite, got {margin}")
@@ -50,7 +80,10 @@ def iou_mesh(
         raise MetricError(f"meshes must have an extent, got {side:g}; give closed surfaces")
     origin = (lowest + highest) / 2 - side / 2
     grid = SampleGrid((resolution,) * 3, (side / resolution,) * 3, tuple(origin.tolist()))
-    first, second = (
-        voxelize_mesh(mesh, settings, grid=grid).blocks for mesh in (reconstruction, reference)
-    )
-    return iou_voxel_sparse(first, second, shape=grid.shape, threshold=0.5)
+    found = [voxelize_mesh(mesh, settings, grid=grid) for mesh in (reconstruction, reference)]
+    first, second = (occupancy.blocks for occupancy in found)
+    iou = iou_voxel_sparse(first, second, shape=grid.shape, threshold=0.5)
+    reports = [occupancy.report for occupancy in found]
+    inside = [report.inside_fraction * side**3 for report in reports]
+    overlaps = [report.overlap_samples > 0 or report.components_flipped > 0 for report in reports]
+    return Insides(iou, (inside[0], inside[1]), (overlaps[0], overlaps[1]))

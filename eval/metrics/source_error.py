@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from eval.errors import MetricError
 from eval.metrics.sampling import sample_surface
 from geom_miner import TriangleMesh
 from geom_miner.errors import missing_extra
@@ -64,10 +65,17 @@ def source_errors(
 
     Raises
     ------
+    MetricError
+        The seed is negative.
     BackendUnavailable
         libigl is not installed.
     """
-    cloud = sample_surface(reconstruction, samples, seed)
+    if seed < 0:
+        raise MetricError(f"seed must be >= 0, got {seed}")
+    # Near the origin positions have the most digits: points of equal meshes then lie on triangles.
+    center = np.mean(source.bounds, axis=0) if len(source.faces) else np.zeros(3)
+    cloud = sample_surface(_moved(reconstruction, -center), samples, seed)
+    source = _moved(source, -center)
     corners = source.triangles
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     length = np.linalg.norm(normals, axis=1)
@@ -78,7 +86,11 @@ def source_errors(
     distances, nearest = nearest_faces(cloud.points, source.vertices, faces)
     unit = (normals[length > 0] / length[length > 0, None])[nearest]
     cosines = np.clip(np.einsum("ij,ij->i", unit, cloud.normals), -1.0, 1.0)
-    return SourceErrors(distances, np.degrees(np.arccos(cosines)), cloud.points)
+    return SourceErrors(distances, np.degrees(np.arccos(cosines)), cloud.points + center)
+
+
+def _moved(mesh: TriangleMesh, by: Floats) -> TriangleMesh:
+    return TriangleMesh(mesh.vertices + by, mesh.faces)
 
 
 def nearest_faces(

@@ -164,6 +164,14 @@ _QUANTITIES: list[tuple[str, list[Quantity]]] = [
             Quantity(
                 "chamfer_triangles_percent", "Chamfer, exact (% diag)", "lower", ".4f", _EXACT
             ),
+            Quantity(
+                "hausdorff_triangles_percent",
+                "Hausdorff, exact (% diag)",
+                "lower",
+                ".3f",
+                percent("hausdorff_triangles"),
+            ),
+            Quantity("fscore_triangles", f"F-score, exact ({100 * HIT:g} %)", "higher", ".4f"),
             Quantity("chamfer_l1_percent", "Chamfer-L1 (% diag)", "lower", ".4f", _CHAMFER),
             Quantity(
                 "hausdorff_percent", "Hausdorff (% diag)", "lower", ".3f", percent("hausdorff")
@@ -177,6 +185,7 @@ _QUANTITIES: list[tuple[str, list[Quantity]]] = [
         "Orientation",
         [
             Quantity("normal_error_degrees", "normal error (°)", "lower", ".2f"),
+            Quantity("normal_consistency_triangles", "normal consistency, exact", "higher", ".4f"),
             Quantity("normal_consistency", "normal consistency", "higher", ".4f"),
         ],
     ),
@@ -216,6 +225,10 @@ _PROTOCOLS = {
     "point of the other's triangles, both directions averaged, unsquared, in percent of the "
     "bounding box's diagonal. No sampling floor: equal surfaces are at 0. Ranks and wins go by "
     "this.",
+    "hausdorff_triangles_percent": "Largest distance from {count} on either surface to the nearest "
+    "point of the other's triangles.",
+    "fscore_triangles": "Harmonic mean of the shares of {count} on either surface within {hit} % "
+    "of the diagonal of the other's triangles.",
     "chamfer_l1_percent": "Mean distance to the nearest sample of the other surface, both "
     "directions averaged, unsquared; {on_each}. Equal surfaces are not at 0 but at half the root "
     "of area over samples, so good methods look alike.",
@@ -229,6 +242,8 @@ _PROTOCOLS = {
     "bend by more than 30 degrees) to the reconstruction's triangles: rounding. {voxel}",
     "normal_error_degrees": "Mean angle between normals of the reconstruction at {count} and those "
     "of the nearest source triangle; outward counts.",
+    "normal_consistency_triangles": "Mean absolute cosine between normals at {count} on either "
+    "surface and those of the nearest triangles of the other. Flipped normals are not penalized.",
     "normal_consistency": "Mean absolute cosine between normals of nearest samples, both "
     "directions averaged; {on_each}. Flipped normals are not penalized.",
     "iou_mesh": "Intersection over union of the insides of both meshes at {iou_grid}³ grid points.",

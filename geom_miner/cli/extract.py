@@ -13,7 +13,7 @@ from geom_miner.atomic_files import make_folder
 from geom_miner.cli.answers import parse_levels, print_json, print_rows
 from geom_miner.cli.options import Device, Force, Output, device_of
 from geom_miner.constraints import CheckedSettings, Range
-from geom_miner.errors import MeshError, SettingsError
+from geom_miner.errors import EmptySurfaceError, MeshError, SettingsError
 from geom_miner.outputs import MADE_BY, check_output
 
 if TYPE_CHECKING:
@@ -80,14 +80,23 @@ class Extract(CheckedSettings):
         make_folder(self.output)
         for path in paths.values():
             check_output(path, MeshError, inputs=[self.model], force=self.force)
-        rows = []
+        rows: list[dict[str, Any]] = []
         with LevelBar(console, "meshing", scales) as bar:
             for scale, path in paths.items():
                 bar.begin(scale)
-                row, remarks = self._write(path, representation, scale, bar)
+                try:
+                    row, remarks = self._write(path, representation, scale, bar)
+                except EmptySurfaceError as error:
+                    console.print(f"{error}; it is not written.", highlight=False, soft_wrap=True)
+                    continue
                 for remark in remarks:
                     console.print(f"{path}: {remark}", highlight=False, soft_wrap=True)
                 rows.append({"file": str(path), **row})
+        if not rows:
+            raise EmptySurfaceError(
+                f"{self.model} has no surface at the iso level {self.iso_level:g}, so no mesh was "
+                "written; choose another iso level, or fit a mesh that encloses samples"
+            )
         if self.json:
             print_json(rows)
         else:
@@ -123,6 +132,10 @@ class Extract(CheckedSettings):
             )
             return {"vertices": vertices, "faces": faces}, []
         mesh = extract_level(representation, scale, iso_level=self.iso_level, progress=bar)
+        if not len(mesh.faces):
+            raise EmptySurfaceError(
+                f"{path} would have no faces: no sample reaches the iso level {self.iso_level:g}"
+            )
         double = grid_needs_double(representation.grid.at_scale(scale))
         facts: dict[str, Any] = {}
         remarks = []

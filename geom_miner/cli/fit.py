@@ -73,6 +73,8 @@ class Fit:
     batches, with the same result, and a killed fit goes on after the last batch."""
     fresh: bool = False
     """Start anew instead of going on with an interrupted or finished fit."""
+    allow_empty: bool = False
+    """Fit a model without a surface if no sample is inside the mesh, instead of refusing."""
     force: Force = False
     json: bool = False
     """Print a summary as JSON."""
@@ -114,7 +116,14 @@ class Fit:
         target = self.target
         if target == "auto":
             target = PRESETS[choose_preset(self.preset, self.source, target)].target
-        return target_of_mesh_file(self.source, target, self.voxels, self.settings, console)
+        return target_of_mesh_file(
+            self.source,
+            target,
+            self.voxels,
+            self.settings,
+            console,
+            allow_empty=self.allow_empty,
+        )
 
     def _print_summary(self, result: FitResult, quality: ImageQuality | None) -> None:
         scales = [

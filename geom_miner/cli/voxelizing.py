@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 
 def target_of_mesh_file(
-    source: Path, target: str, voxels: VoxelizeSettings, settings: FitSettings, console: Console
+    source: Path,
+    target: str,
+    voxels: VoxelizeSettings,
+    settings: FitSettings,
+    console: Console,
+    *,
+    allow_empty: bool = False,
 ) -> Target:
     """What is fitted to a mesh file; a report on the mesh is printed on the way."""
     from geom_miner.fit.memory import check_fit_memory
@@ -36,6 +42,7 @@ def target_of_mesh_file(
         target,
         scales=settings.scales,
         source=SourceInfo(source.stem, faces=occupancy.report.diagnosis.faces),
+        allow_empty=allow_empty,
         stages=bars(console),
     )
 

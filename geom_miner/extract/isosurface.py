@@ -19,7 +19,7 @@ import torch
 
 from geom_miner.atomic_files import new_file
 from geom_miner.compile_notice import announce_compiling
-from geom_miner.errors import BlockShapeError, MeshError
+from geom_miner.errors import BlockShapeError, EmptySurfaceError, MeshError
 from geom_miner.extract.cell_faces import join_faces
 from geom_miner.extract.cell_groups import Groups, SampledBlocks
 from geom_miner.extract.cell_vertices import count_crossings, number_rows, place_vertices
@@ -197,11 +197,18 @@ def extract_to_ply(
 
     Raises
     ------
+    EmptySurfaceError
+        No sample is inside, so the mesh would have no faces.
     MeshError
-        The file cannot be written. An earlier file of this name is left as it was.
+        The file cannot be written. An earlier file of this name is left as it was, as it is after
+        every error.
     """
     surface = Isosurface(blocks, grid, iso_level=iso_level, progress=progress)
     counts = surface.num_vertices, surface.num_faces
+    if not surface.num_faces:
+        raise EmptySurfaceError(
+            f"{path} would have no faces: no sample reaches the iso level {iso_level:g}"
+        )
     with new_file(path, MeshError) as stream:
         slabs = surface.vertex_slabs(), surface.face_slabs()
         write_ply_slabs(stream, counts, *slabs, comments=comments, double=grid_needs_double(grid))

@@ -20,6 +20,20 @@ Ints = npt.NDArray[np.integer]
 # Faces in a slab. Each slab has its own sum, so that results do not depend on the thread count.
 _SLAB = 1 << 14
 
+# A surface encloses nothing if its volume over area**1.5 is at most this. Such a volume is only
+# rounding; no grid could show a wall so thin.
+NO_THICKNESS = 1e-9
+
+
+def encloses_nothing(volume: float, area: float) -> bool:
+    """Whether the volume of a surface is only rounding: its two sides coincide, or it is flat."""
+    return bool(abs(volume) <= NO_THICKNESS * area**1.5)
+
+
+def points_inwards(volume: float, area: float) -> bool:
+    """Whether a surface has a volume and it is negative, as if all faces were flipped."""
+    return volume < 0 and not encloses_nothing(volume, area)
+
 
 class Measures(NamedTuple):
     """The areas and the volume of a ``Diagnosis``, under the same names."""

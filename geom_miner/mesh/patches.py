@@ -42,14 +42,14 @@ def faces_to_flip(mesh: TriangleMesh) -> Bools:
     links: Ints = np.arange(0, 2 * count, 2, dtype=dtype)
     one_sided = np.zeros(count, dtype=bool)
     for pairs in neighbor_pairs(mesh.faces, len(mesh.vertices)):
-        _join(links, pairs, one_sided)
+        join_neighbors(links, pairs, one_sided)
     to_flip = np.zeros(count, dtype=bool)
     _choose_orientation(mesh.vertices, mesh.faces, links, one_sided, np.zeros((count, 2)), to_flip)
     return to_flip
 
 
 @njit(nogil=True, cache=True)
-def _root(links: Ints, face: int) -> int:
+def find_root(links: Ints, face: int) -> int:
     """The root of a face and, in the lowest bit, whether the face is oriented against it."""
     against = 0
     while links[face] >> 1 != face:
@@ -62,11 +62,11 @@ def _root(links: Ints, face: int) -> int:
 
 
 @njit(nogil=True, cache=True)
-def _join(links: Ints, pairs: Ints, one_sided: Bools) -> None:
+def join_neighbors(links: Ints, pairs: Ints, one_sided: Bools) -> None:
     """Join pairs of neighbors; the smaller root stays, so it is the first face of its patch."""
     for pair in pairs:
-        root = _root(links, pair >> 32)
-        other_root = _root(links, (pair & 0xFFFFFFFF) >> 1)
+        root = find_root(links, pair >> 32)
+        other_root = find_root(links, (pair & 0xFFFFFFFF) >> 1)
         against = (root ^ other_root ^ pair) & 1
         low, high = min(root, other_root) >> 1, max(root, other_root) >> 1
         if low != high:
@@ -85,7 +85,7 @@ def _choose_orientation(
     oriented like the root and of those oriented against it.
     """
     for k in range(len(faces)):
-        root = _root(links, k)
+        root = find_root(links, k)
         one_sided[root >> 1] |= one_sided[k]
         a, b, c = faces[k, 0], faces[k, 1], faces[k, 2]
         xa, ya, za = vertices[a, 0], vertices[a, 1], vertices[a, 2]
@@ -94,7 +94,7 @@ def _choose_orientation(
         x, y, z = yb * zc - zb * yc, zb * xc - xb * zc, xb * yc - yb * xc
         areas[root >> 1, root & 1] += np.sqrt(x * x + y * y + z * z)
     for k in range(len(faces)):
-        root = _root(links, k)
+        root = find_root(links, k)
         first = root >> 1
         flip_first = areas[first, 0] < areas[first, 1]
         to_flip[k] = not one_sided[first] and flip_first == (root & 1 == 0)

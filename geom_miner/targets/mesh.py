@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from geom_miner.errors import MeshError
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.signal_info import SignalInfo, SourceInfo
 from geom_miner.grid.target import Target
@@ -35,6 +36,7 @@ def mesh_target(
     grid: SampleGrid | None = None,
     source: SourceInfo | None = None,
     notice: str = "",
+    allow_empty: bool = False,
     stages: Stages = silent_stages,
 ) -> MeshTarget:
     """Voxelize a mesh and build what is fitted to it.
@@ -46,6 +48,7 @@ def mesh_target(
     scales, block_size : those of the settings that it will be fitted with.
     grid : samples of another cube than that of ``voxels``.
     source, notice : metadata for the model file; the number of faces is filled in.
+    allow_empty : build a target without a surface if no sample is inside the mesh.
     stages : shows the progress of voxelizing and of building the target.
 
     Raises
@@ -53,7 +56,7 @@ def mesh_target(
     SettingsError
         There is no target of this name for meshes.
     MeshError
-        The mesh is flat or has no faces.
+        The mesh is flat or has no faces, or no sample is inside it.
     """
     target_builder(name, "mesh")  # A wrong name is reported before the work begins.
     with stages(f"voxelizing {len(mesh.faces):,} faces") as progress:
@@ -61,7 +64,13 @@ def mesh_target(
     return MeshTarget(
         occupancy,
         target_of_occupancy(
-            occupancy, name, scales=scales, source=source, notice=notice, stages=stages
+            occupancy,
+            name,
+            scales=scales,
+            source=source,
+            notice=notice,
+            allow_empty=allow_empty,
+            stages=stages,
         ),
     )
 
@@ -73,10 +82,17 @@ def target_of_occupancy(
     scales: int,
     source: SourceInfo | None = None,
     notice: str = "",
+    allow_empty: bool = False,
     stages: Stages = silent_stages,
 ) -> Target:
     """What is fitted to a mesh that is voxelized already; see ``mesh_target``."""
     builder = target_builder(name, "mesh")
+    report = occupancy.report
+    if not report.inside_fraction and not allow_empty:
+        raise MeshError(
+            f"no sample of {report.resolution}^3 is inside the mesh: {report.why_empty()}; a model "
+            "of nothing needs --allow-empty (allow_empty=True)"
+        )
     source = source or SourceInfo(faces=occupancy.report.diagnosis.faces)
     info = SignalInfo(
         kind="occupancy", target=name, iso_level=ISO_LEVEL, source=source, notice=notice

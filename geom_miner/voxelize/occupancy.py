@@ -18,7 +18,7 @@ from geom_miner.grid.packing import Packing
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.memory import require_memory
-from geom_miner.mesh.diagnosis import Diagnosis, diagnose
+from geom_miner.mesh.diagnosis import diagnose
 from geom_miner.mesh.normalize import grid_for_mesh
 from geom_miner.mesh.triangle_mesh import TriangleMesh
 from geom_miner.progress import Progress, silent
@@ -115,13 +115,17 @@ def voxelize_mesh(
         overlap_samples=max((axis.overlap_samples for axis in found.axes), default=0),
         disputed_samples=found.disputed_samples,
         winding_samples=found.winding_samples,
+        spacing=grid.spacing[0],
         inside_fraction=inside / resolution**3,
         thickness=2 * inside * cell / (diagnosis.area * grid.spacing[0]) if inside else 0.0,
         mixed_blocks=len(found.blocks.ids),
         duplicates_removed=repaired.duplicates_removed,
+        second_sides_removed=repaired.second_sides_removed,
         faces_flipped=repaired.faces_flipped,
+        components_flipped=repaired.components_flipped,
         seconds=time.perf_counter() - started,
         diagnosis=given,
+        repaired=diagnosis,
     )
     progress(1.0)
     return Occupancy(grid, found.blocks, report, settings, repaired)
@@ -230,7 +234,7 @@ def _by_columns(
 
     along_z = columns(2)
     if inside == "auto":
-        reason, three = _choose_axes(along_z, diagnosis)
+        reason, three = _choose_axes(along_z, repaired)
     else:
         reason, three = _as_asked(inside), inside == "majority"
     if not three:
@@ -248,18 +252,20 @@ def _by_columns(
     return InsideResult(found.blocks, method, reason, axes, found.disputed, found.decided)
 
 
-def _choose_axes(along_z: ColumnCast, diagnosis: Diagnosis) -> tuple[str, bool]:
+def _choose_axes(along_z: ColumnCast, repaired: Repaired) -> tuple[str, bool]:
     """The reason for the test that fits the mesh, and whether it needs columns on three axes."""
     three = ", so all three axes were cast"
+    diagnosis, mesh = repaired.diagnosis, "the repaired mesh" if repaired.repairs else "the mesh"
     if along_z.odd_columns:
         return "columns along z meet the surface an odd number of times" + three, True
     if not diagnosis.closed:
-        return "the mesh has holes, although no column along z runs through one" + three, True
+        fault = "holes" if diagnosis.open_edges else "edges with an odd number of faces"
+        return f"{mesh} has {fault}, although no column along z runs through one" + three, True
     if along_z.unbalanced_columns and not diagnosis.watertight:
-        return "the mesh is closed, but it has no consistent outside" + three, True
+        return f"{mesh} is closed, but it has no consistent outside" + three, True
     if along_z.overlap_samples:
-        return "the mesh is closed and overlaps itself, so directions were counted", False
-    return "the mesh is closed and does not overlap itself, so parity is right", False
+        return f"{mesh} is closed and overlaps itself, so directions were counted", False
+    return f"{mesh} is closed, and no solids in it overlap, so parity is right", False
 
 
 def _as_asked(inside: InsideTest) -> str:

@@ -20,12 +20,11 @@ _METHOD_PHRASES: dict[Method, str] = {
     "embree": "by a vote of Embree rays",
 }
 
-# A mesh is called an open surface if it has more disputed samples than this, per sample inside.
-OPEN_SURFACE = 0.5
+# The inside is called a guess if the axes disagree on more samples than this, per sample inside.
+MANY_DISPUTED = 0.5
 
-# A closed mesh has no thickness if its volume over area**1.5 is at most this. Such a volume is only
-# rounding; no grid could show a wall so thin.
-NO_THICKNESS = 1e-9
+# Far faces are the reason why nothing is inside if the others are at most this many samples long.
+FEW_SAMPLES = 4
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,8 @@ class VoxelizeReport:
     """Samples on which the axes that were cast disagree."""
     winding_samples: int
     """Samples that were decided by winding numbers."""
+    spacing: float
+    """Distance of neighboring samples, in world units."""
     inside_fraction: float
     """Share of the cube's samples that are inside."""
     thickness: float
@@ -64,12 +65,18 @@ class VoxelizeReport:
     """Blocks with samples inside and samples outside."""
     duplicates_removed: int
     """Duplicate faces that were removed because they made the mesh leak."""
+    second_sides_removed: int
+    """Faces that were removed because they only gave another face a second side."""
     faces_flipped: int
     """Faces that were flipped to agree with their neighbors about outside."""
+    components_flipped: int
+    """Closed components that were flipped to agree with the others about outside."""
     seconds: float
     """Time of voxelizing in seconds, without compiling and the diagnosis."""
     diagnosis: Diagnosis
     """Diagnosis of the mesh before it was repaired."""
+    repaired: Diagnosis
+    """Diagnosis of the repaired mesh, whose inside was found."""
 
     @property
     def disputed_fraction(self) -> float:
@@ -81,23 +88,63 @@ class VoxelizeReport:
         return [
             f"Voxelized at {self.resolution}^3 in {self.seconds:.2f} s "
             "(compiling and diagnosis not counted) "
-            f"{_METHOD_PHRASES[self.method]}: {self.inside_fraction:.2%} inside, "
+            f"{_METHOD_PHRASES[self.method]}: {_share(self.inside_fraction)} inside, "
             f"{self.mixed_blocks:,} blocks at the surface.",
             f"{self.reason[0].upper()}{self.reason[1:]}.",
+            *self._about_repairs(),
             *self._about_columns(),
             *self._about_disputes(),
             *self._about_result(),
-            *self.diagnosis.sentences(),
+            *self._about_mesh(),
         ]
+
+    def why_empty(self) -> str:
+        """The reason why no sample is inside, and a remedy; continues "no sample is inside"."""
+        mesh = self.repaired
+        if mesh.far and mesh.far.share_of_others * self.resolution < FEW_SAMPLES:
+            return (
+                f"{mesh.far.faces:,} face(s) lie so far away that all others fall between "
+                "samples; remove the far face(s) if they are stray, or raise the resolution"
+            )
+        if not mesh.closed:
+            return (
+                "the surface is open, a sheet rather than a solid, or it is thinner than samples "
+                "lie apart; close it, or raise the resolution"
+            )
+        if mesh.encloses_nothing:
+            return (
+                "the surface is a shell of zero thickness, whose two sides coincide, so it "
+                "encloses nothing at any resolution; give it thickness"
+            )
+        thickness = 2 * abs(mesh.volume) / (mesh.area * self.spacing)
+        return (
+            f"what the surface encloses is {thickness:.2g} samples thick on average and falls "
+            "between samples; raise the resolution"
+        )
+
+    def _about_repairs(self) -> list[str]:
+        lines = []
+        for count, repair in (
+            (self.duplicates_removed, "duplicate face(s) were removed"),
+            (
+                self.second_sides_removed,
+                "face(s) that repeat another face from its other side were removed, where that "
+                "leaves a closed surface",
+            ),
+            (self.faces_flipped, "face(s) were flipped to agree with their neighbors"),
+            (
+                self.components_flipped,
+                "closed component(s) that face the other way than the rest were flipped",
+            ),
+        ):
+            if count:
+                lines.append(f"{count:,} {repair}.")
+        if self.repaired.points_inwards:
+            lines.append("The faces point inwards; they are treated as if they were flipped.")
+        return lines
 
     def _about_columns(self) -> list[str]:
         lines = []
-        if self.duplicates_removed:
-            lines.append(f"{self.duplicates_removed:,} duplicate face(s) were removed.")
-        if self.faces_flipped:
-            lines.append(
-                f"{self.faces_flipped:,} face(s) were flipped to agree with their neighbors."
-            )
         if self.odd_columns:
             one_axis = self.method in ("parity", "direction")
             consequence = (
@@ -110,11 +157,12 @@ class VoxelizeReport:
                 f"of times, as happens at holes; {consequence}"
             )
         if self.unbalanced_columns > self.odd_columns:
+            where = "flipped faces" if self.repaired.closed else "holes and at flipped faces"
             lines.append(
                 f"{self.unbalanced_columns:,} of {self.columns:,} columns enter and leave the "
-                "surface unequally often, as happens at holes and at flipped faces."
+                f"surface unequally often, as happens at {where}."
             )
-        if self.overlap_samples:
+        if self.method == "direction":
             lines.append(
                 f"{self._count_and_share(self.overlap_samples)} lie in solids that overlap or are "
                 "nested with the same orientation: inside by the directions of the crossings, "
@@ -145,30 +193,41 @@ class VoxelizeReport:
 
     def _about_result(self) -> list[str]:
         if not self.inside_fraction:
-            return [f"No sample is inside: {self._why_empty()}."]
+            return [f"No sample is inside: {self.why_empty()}."]
         lines = []
-        if self.disputed_fraction > OPEN_SURFACE * self.inside_fraction:
+        if self.disputed_fraction > MANY_DISPUTED * self.inside_fraction:
+            cause = (
+                "its faces do not agree about what is outside"
+                if self.repaired.closed
+                else "it has large holes, or it is an open surface rather than a solid"
+            )
             lines.append(
-                "The axes disagree on more than half as many samples as are inside: the mesh is an "
-                "open surface rather than a solid with holes, and its inside is a guess."
+                "The axes disagree on more than half as many samples as are inside: the inside of "
+                f"the mesh is a guess, because {cause}."
             )
         if self.thickness < 1:
+            remedy = "remove the far faces" if self.repaired.far else "raise the resolution"
             lines.append(
-                f"The inside is {self.thickness:.2f} samples thick on average: the surface is a "
-                "thin shell, much of which falls between samples; raise the resolution."
+                f"The inside is {self.thickness:.2g} samples thick on average, so much of what the "
+                f"surface encloses falls between samples; {remedy}."
             )
         return lines
 
-    def _why_empty(self) -> str:
-        mesh = self.diagnosis
-        if not mesh.closed:
-            return "the surface is open, a sheet rather than a solid; close it"
-        if abs(mesh.volume) <= NO_THICKNESS * mesh.area**1.5:
-            return (
-                "the surface is a shell of zero thickness, whose two sides coincide, so it "
-                "encloses nothing at any resolution; give it thickness"
-            )
-        return "the surface is a thin shell that falls between samples; raise the resolution"
+    def _about_mesh(self) -> list[str]:
+        given, tested = self.diagnosis, self.repaired
+        lines = [given.verdict(), *given.faults()]
+        if tested.state() != given.state():
+            lines[0] = lines[0].replace("The mesh", "As stored, the mesh", 1)
+            lines.append(f"After the repairs named above it {tested.state()}.")
+        if not tested.closed and self.inside_fraction:
+            where = "holes" if tested.open_edges else "edges with an odd number of faces"
+            lines.append(f"Inside is a guess near its {where}.")
+        return lines
 
     def _count_and_share(self, samples: int) -> str:
-        return f"{samples:,} samples ({samples / self.resolution**3:.2%} of the cube)"
+        return f"{samples:,} samples ({_share(samples / self.resolution**3)} of the cube)"
+
+
+def _share(fraction: float) -> str:
+    """A share in percent; one that is not 0 never reads as 0."""
+    return "less than 0.01%" if 0 < fraction < 5e-5 else f"{fraction:.2%}"

@@ -159,11 +159,12 @@ def test_extract_writes_closed_meshes(made: Path, tmp_path: Path, run: Run, form
         assert trimesh.Trimesh(mesh.vertices, mesh.faces, process=False).is_watertight
 
 
-def test_extract_all_and_an_empty_level(made: Path, tmp_path: Path, run: Run) -> None:
+def test_levels_without_a_surface_are_not_written(made: Path, tmp_path: Path, run: Run) -> None:
     outcome = run("extract", made / "sphere.miner", "-o", tmp_path, "--iso-level", 9, "--json")
-    assert outcome.status == 0
-    rows = json.loads(outcome.out)
-    assert [row["faces"] for row in rows] == [0, 0]
+    assert (outcome.status, outcome.out) == (1, "")
+    assert outcome.err.count("no sample reaches the iso level 9; it is not written") == 2
+    assert "has no surface at the iso level 9, so no mesh was written" in outcome.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_cut_file_gives_its_whole_scales(made: Path, tmp_path: Path, run: Run) -> None:

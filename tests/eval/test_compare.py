@@ -16,7 +16,7 @@ from eval import PointCloud, write_cloud
 from eval.__main__ import main
 from eval.metrics.nearest import find_nearest
 from geom_miner import TriangleMesh, write_mesh
-from tests.shapes import box
+from tests.shapes import box, joined, sphere
 
 SAMPLES = ("--samples", "20000")
 
@@ -35,15 +35,20 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_json_of_two_meshes(meshes: tuple[str, str]) -> None:
-    done = run("compare", *meshes, "--json", *SAMPLES)
+    done = run("compare", *meshes, "--json", "--sampled", *SAMPLES)
     assert (done.returncode, done.stderr) == (0, "")
     result = json.loads(done.stdout)
     diagonal = 3**0.5
     assert result["reference_diagonal"] == pytest.approx(diagonal, rel=1e-6)
-    # The small box is 0.1 inside the large one everywhere, up to the sampling distance.
+    # The small box is 0.1 inside the large one everywhere; float32 moves that a little.
+    assert result["world"]["comp_triangles"] == pytest.approx(0.1, rel=1e-6)
+    assert 0.1 < result["world"]["acc_triangles"] < 0.1 * diagonal
+    assert 0.1 * 1.6 < result["world"]["hausdorff_triangles"] <= 0.1 * diagonal
+    assert (result["fscore_triangles"], result["notes"]) == (0, [])
+    # To samples it is farther, up to the sampling distance.
     assert 0.1 < result["world"]["comp"] < 0.1 + result["world"]["sampling_distance"] ** 2 * 10
     assert 0.1 <= result["world"]["hausdorff"] <= 0.1 * diagonal + 0.03
-    for name in ("acc", "comp", "chamfer_l1", "hausdorff", "sampling_distance"):
+    for name in ("acc", "comp_triangles", "chamfer_l1", "hausdorff", "sampling_distance"):
         assert result["relative"][name] == pytest.approx(result["world"][name] / diagonal)
     assert result["relative"]["chamfer_l2"] == pytest.approx(result["world"]["chamfer_l2"] / 3)
     assert result["volume"] == pytest.approx({"reconstruction": 1.2**3, "reference": 1}, rel=1e-6)
@@ -53,6 +58,58 @@ def test_json_of_two_meshes(meshes: tuple[str, str]) -> None:
     # The cube is 1.224 wide, its cells 0.0096: a side of 1 holds 104 or 105, one of 1.2 holds 126.
     assert result["iou_mesh_resolution"] == 128
     assert (104 / 126) ** 3 <= result["iou_mesh"] <= (105 / 125) ** 3
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e6])
+def test_equal_meshes_are_at_distance_zero(
+    shift: float, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ball = sphere(1.0, (shift, 0, 0))
+    write_mesh(tmp_path / "one.obj", ball)
+    write_mesh(tmp_path / "other.obj", TriangleMesh(ball.vertices, np.roll(ball.faces[::-1], 1, 1)))
+    paths = str(tmp_path / "one.obj"), str(tmp_path / "other.obj")
+    assert main(["compare", *paths, "--json", *SAMPLES]) == 0
+    result = json.loads(capsys.readouterr().out)
+    for name in ("acc", "comp", "chamfer_l1", "hausdorff", "chamfer_l2"):
+        assert result["relative"][f"{name}_triangles"] < 1e-15
+    assert result["fscore_triangles"] == result["iou_mesh"] == 1
+    assert result["normal_consistency_triangles"] == pytest.approx(1, abs=1e-12)
+    assert "chamfer_l1" not in result["world"]
+    assert "fscore" not in result
+
+
+def test_meshes_in_different_units_take_bounded_time_and_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A ball in the middle of one 1,000 times as large: every triangle is about equally far."""
+    write_mesh(tmp_path / "m.ply", sphere(1.0, subdivisions=5))
+    write_mesh(tmp_path / "mm.ply", sphere(1000.0, subdivisions=5))
+    paths = str(tmp_path / "mm.ply"), str(tmp_path / "m.ply")
+    assert main(["compare", *paths, "--json", "--iou-mesh", "8"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["samples"] == (1 << 26) // (20 * 4**5)
+    assert "1,000 times as large" in result["notes"][0]
+    assert "different units of length" in result["notes"][0]
+    assert f"{result['samples']:,} points were drawn" in result["notes"][1]
+    assert result["world"]["chamfer_l1_triangles"] == pytest.approx(999, rel=1e-3)
+
+
+def test_volumes_of_overlapping_parts_are_those_of_their_union(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = box((0.5, 0, 0), (1.5, 1, 1))
+    inverted = TriangleMesh(other.vertices, other.faces[:, ::-1])
+    write_mesh(tmp_path / "union.ply", box((0, 0, 0), (1.5, 1, 1)))
+    for part, volume in ((other, 2), (inverted, 0)):
+        write_mesh(tmp_path / "parts.ply", joined(box(), part))
+        paths = str(tmp_path / "parts.ply"), str(tmp_path / "union.ply")
+        assert main(["compare", *paths, "--json", *SAMPLES]) == 0
+        result = json.loads(capsys.readouterr().out)
+        assert result["iou_mesh"] == 1
+        assert result["volume"] == pytest.approx({"reconstruction": volume, "reference": 1.5})
+        inside = result["volume_inside"]
+        assert inside["reconstruction"] == inside["reference"] == pytest.approx(1.5, rel=0.03)
+        assert "overlap or face different ways" in result["notes"][-1]
 
 
 def test_a_table_names_both_spaces(
@@ -174,7 +231,13 @@ def test_neighbors_are_searched_on_the_device(
     write_cloud(scan, PointCloud(np.random.default_rng(0).random((50, 3))))
     for reference in (meshes[1], str(scan)):
         devices.clear()
-        assert main(["compare", meshes[0], reference, "--device", "cuda", *SAMPLES]) == 0
+        options = (
+            "--device",
+            "cuda",
+            *SAMPLES,
+            *(("--sampled",) if reference == meshes[1] else ()),
+        )
+        assert main(["compare", meshes[0], reference, *options]) == 0
         assert set(devices) == {"cuda"}
 
 

@@ -23,10 +23,16 @@ def slowly_diagnosed(mesh: TriangleMesh) -> Diagnosis:
     pairs = per_edge == 2
     consistent = forward[pairs] == 1
     areas_zero, area, volume = _areas_and_volume(merged.vertices, proper)
+    measures = _component_measures(merged, faces)
     return Diagnosis(
         vertices=len(mesh.vertices),
         faces=len(mesh.faces),
-        components=_count_components(faces, len(merged.vertices)),
+        components=len(measures),
+        inverted_components=sum(
+            part_volume < -1e-9 * part_area**1.5
+            for part_volume, part_area in ([(volume, area)] if len(measures) == 1 else measures)
+        ),
+        rounded_vertices=0,
         open_edges=int(np.count_nonzero(per_edge == 1)),
         odd_edges=odd_edges,
         nonmanifold_edges=int(np.count_nonzero(per_edge > 2)),
@@ -37,6 +43,7 @@ def slowly_diagnosed(mesh: TriangleMesh) -> Diagnosis:
         watertight=bool(len(proper) and pairs.all() and consistent.all()),
         volume=volume,
         area=area,
+        far=None,
     )
 
 
@@ -54,12 +61,16 @@ def slowly_merged(mesh: TriangleMesh) -> TriangleMesh:
     return TriangleMesh(mesh.vertices[kept], new_index[representative][mesh.faces])
 
 
-def _areas_and_volume(vertices: npt.NDArray[np.float64], faces: Ints) -> tuple[int, float, float]:
+def _areas_and_volume(
+    vertices: npt.NDArray[np.float64], faces: Ints, origin: int | None = None
+) -> tuple[int, float, float]:
+    """Faces without area, area, and volume relative to a vertex, by default that of a face."""
     if not len(faces):
         return 0, 0.0, 0.0
     first = vertices[faces[:, 0]]
+    at = vertices[faces[0, 0] if origin is None else origin]
     normals = np.cross(vertices[faces[:, 1]] - first, vertices[faces[:, 2]] - first)
-    volume = float(np.einsum("ij,ij->", first - first[0], normals)) / 6.0
+    volume = float(np.einsum("ij,ij->", first - at, normals)) / 6.0
     area = float(np.sqrt(np.einsum("ij,ij->i", normals, normals)).sum()) / 2.0
     return int(np.count_nonzero(~normals.any(axis=1))), area, volume
 
@@ -84,11 +95,20 @@ def _count_duplicates(faces: Ints) -> int:
     return int(np.count_nonzero((ordered[1:] == ordered[:-1]).all(axis=1)))
 
 
-def _count_components(faces: Ints, vertices: int) -> int:
+def _component_measures(merged: TriangleMesh, faces: Ints) -> list[tuple[float, float]]:
+    """Volume and area of each connected component."""
     if not len(faces):
-        return 0
+        return []
+    count = len(merged.vertices)
     links = np.concatenate([faces[:, :2], faces[:, 1:]])
     ones = np.ones(len(links), dtype=np.int8)
-    graph = coo_array((ones, (links[:, 0], links[:, 1])), shape=(vertices, vertices))
+    graph = coo_array((ones, (links[:, 0], links[:, 1])), shape=(count, count))
     _, labels = connected_components(graph.tocsr(), directed=False)
-    return len(np.unique(labels[faces[:, 0]]))
+    of_face = labels[faces[:, 0]]
+    measures = []
+    for label in np.unique(of_face):
+        part = faces[of_face == label]
+        # The volume of an open component depends on the origin.
+        _, area, volume = _areas_and_volume(merged.vertices, part, origin=int(part.min()))
+        measures.append((volume, area))
+    return measures

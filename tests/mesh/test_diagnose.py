@@ -113,7 +113,12 @@ def test_faces_that_point_inwards_are_reported() -> None:
 def test_no_faces_are_neither_closed_nor_an_error() -> None:
     diagnosis = diagnose(TriangleMesh(np.zeros((2, 3)), np.empty((0, 3), dtype=np.int64)))
     expected = Diagnosis(
-        *(2, 0, 0, 0, 0, 0, 0, 0, 0), closed=False, watertight=False, volume=0.0, area=0.0
+        *(2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+        closed=False,
+        watertight=False,
+        volume=0.0,
+        area=0.0,
+        far=None,
     )
     assert diagnosis == expected
 

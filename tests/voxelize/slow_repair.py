@@ -8,6 +8,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from geom_miner.mesh.triangle_mesh import TriangleMesh
+from geom_miner.voxelize.winding import winding_numbers
 from tests.mesh.slow_diagnosis import slowly_merged
 
 Ints = npt.NDArray[np.int64]
@@ -35,6 +36,44 @@ def slowly_without_duplicates(mesh: TriangleMesh) -> TriangleMesh:
     kept = net == 0
     kept[agreeing[firsts]] = True
     return TriangleMesh(mesh.vertices, mesh.faces[kept])
+
+
+def slowly_without_second_sides(mesh: TriangleMesh) -> TriangleMesh:
+    """Without the later ones of the copies that cancel, where the first ones close a surface."""
+    faces = slowly_merged(mesh).faces
+    kept = np.ones(len(faces), dtype=bool)
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for k, face in enumerate(faces.tolist()):
+        groups.setdefault(tuple(sorted(face)), []).append(k)
+    cancelling = []
+    for members in groups.values():
+        signs = [_orientation(faces[k].tolist()) for k in members]
+        if len(members) > 1 and sum(signs) == 0:
+            cancelling.append(members)
+            kept[members[1:]] = False
+    closed = np.zeros(len(faces), dtype=bool)
+    closed[kept] = slow_closed_parts(TriangleMesh(mesh.vertices, mesh.faces[kept])) >= 0
+    for members in cancelling:
+        kept[members[1:]] = not closed[members[0]]
+    return TriangleMesh(mesh.vertices, mesh.faces[kept])
+
+
+def _orientation(face: list[int]) -> int:
+    first = face.index(min(face))
+    return 1 if face[(first + 1) % 3] < face[(first + 2) % 3] else -1
+
+
+def slow_closed_parts(mesh: TriangleMesh) -> Ints:
+    """The number of each face's closed part, in the order of first faces; -1 if it is open."""
+    merged = slowly_merged(mesh)
+    count = len(merged.faces)
+    first, second, _ = _neighbors(merged.faces.astype(np.int64), len(merged.vertices))
+    graph = coo_array((np.ones(len(first), dtype=np.int8), (first, second)), shape=(count, count))
+    _, label = connected_components(graph.tocsr(), directed=False)
+    sides = np.bincount(label[first], minlength=count) * 2
+    closed = sides[label] == 3 * np.bincount(label, minlength=count)[label]
+    numbers = {part: k for k, part in enumerate(dict.fromkeys(label[closed].tolist()))}
+    return np.array([numbers[part] if ok else -1 for part, ok in zip(label, closed, strict=True)])
 
 
 def slow_faces_to_flip(mesh: TriangleMesh) -> npt.NDArray[np.bool_]:
@@ -78,3 +117,43 @@ def _neighbors(faces: Ints, vertices: int) -> tuple[Ints, Ints, npt.NDArray[np.b
     a, b = order[pairs], order[pairs + 1]
     forward = start < stop
     return a // 3, b // 3, forward[a] != forward[b]
+
+
+def slow_inverted_components(mesh: TriangleMesh) -> npt.NDArray[np.bool_]:
+    """The faces of closed parts that face inwards and lie in no other, and of all parts in these.
+
+    A part lies in another if exact winding numbers say so of points just inside all its faces.
+    """
+    merged = slowly_merged(mesh)
+    labels = slow_closed_parts(mesh)
+    parts = [
+        TriangleMesh(merged.vertices, merged.faces[labels == k]) for k in range(max(labels) + 1)
+    ]
+    if not parts:
+        return np.zeros(len(labels), dtype=bool)
+    outermost = []
+    for part in parts:
+        around = [
+            other
+            for other in parts
+            if abs(other.volume) > abs(part.volume)
+            and (np.abs(winding_numbers(other, _points_inside(part), exact=True)) > 0.5).all()
+        ]
+        outermost.append(max([part, *around], key=lambda p: abs(p.volume)).volume)
+    inverted = np.array(outermost) < 0
+    if inverted.all():
+        return np.zeros(len(labels), dtype=bool)
+    return (labels >= 0) & inverted[labels]
+
+
+def _points_inside(part: TriangleMesh) -> npt.NDArray[np.float64]:
+    """Points near the corners and at the middle of each face, a millionth of its size inside."""
+    corners = part.triangles
+    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    length = np.linalg.norm(normals, axis=1)
+    corners, unit = corners[length > 0], normals[length > 0] / length[length > 0, None]
+    weights = np.concatenate([np.full((1, 3), 1 / 3), 0.97 * np.eye(3) + 0.01])
+    points = np.einsum("kc,fcx->fkx", weights, corners)
+    low, high = part.bounds
+    inwards = -1e-6 * float((high - low).max()) * np.sign(part.volume) * unit
+    return np.asarray((points + inwards[:, None]).reshape(-1, 3))

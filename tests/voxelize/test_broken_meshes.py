@@ -193,18 +193,24 @@ def test_an_open_sheet_is_reported_as_such() -> None:
 @pytest.mark.parametrize(
     ("thickness", "n", "sentence"),
     [
-        (0.0, 40, "No sample is inside: the surface is a shell of zero thickness"),
-        (1e-6, 40, "No sample is inside: the surface is a thin shell that falls between"),
-        (1e-3, 64, "samples thick on average: the surface is a thin shell"),
+        (1e-6, 40, "No sample is inside: what the surface encloses is 2e-05 samples thick"),
+        (1e-3, 64, "samples thick on average, so much of what the surface encloses falls between"),
     ],
 )
 def test_a_thin_shell_is_reported_as_such(thickness: float, n: int, sentence: str) -> None:
-    """Two spheres close together or coincident: closed, with almost nothing inside."""
+    """Two spheres close together: closed, with almost nothing inside."""
     outer = sphere(1.0, subdivisions=4)
     mesh = joined(outer, flipped(sphere(1.0 - thickness, subdivisions=4)))
     occupancy = voxels(mesh, n)
     assert occupancy.report.thickness < 0.1
     assert sentence in sentences(occupancy)
+
+
+def test_a_sheet_of_two_sides_encloses_nothing() -> None:
+    sheet = without(sphere(1.0, subdivisions=2), 7)
+    report = voxels(joined(sheet, flipped(sheet))).report
+    assert report.inside_fraction == report.second_sides_removed == 0
+    assert "No sample is inside: the surface is a shell of zero thickness" in report.sentences()[2]
 
 
 def test_a_single_sheet_is_empty_and_reported_as_open() -> None:
