@@ -88,6 +88,8 @@ def _fit_and_evaluate(
         scales=settings.scales,
         block_size=settings.block_size,
         source=SourceInfo(name, len(mesh.faces)),
+        # The row of this mesh says that nothing is inside; the others are fitted.
+        allow_empty=True,
         stages=bars(console),
     )
     occupancy, model = made.occupancy, folder / "model.miner"

@@ -69,6 +69,8 @@ def _run_in(folder: Path, run: ShapeRun, shape: Shape, fresh: bool, console: Con
         block_size=settings.block_size,
         source=SourceInfo(shape.name, shape.faces, shape.source, shape.license, shape.citation),
         notice=_STAND_IN if shape.stand_in else "",
+        # Figures, report and pictures of the run say that there is no surface.
+        allow_empty=True,
         stages=bars(console),
     )
     occupancy = made.occupancy

@@ -21,8 +21,8 @@ def make_package(folder: Path, name: str, **modules: str) -> None:
 
 
 def test_the_suffixes_of_each_kind_of_file() -> None:
-    assert set(MESH_SUFFIXES) == {".ply", ".obj", ".stl", ".off", ".glb", ".gltf"}
-    assert set(WRITABLE_MESH_SUFFIXES) == set(MESH_SUFFIXES) - {".gltf"}
+    assert set(MESH_SUFFIXES) == {".ply", ".obj", ".stl", ".off", ".glb", ".gltf", ".3mf"}
+    assert set(WRITABLE_MESH_SUFFIXES) == set(MESH_SUFFIXES) - {".gltf", ".3mf"}
     assert set(IMAGE_SUFFIXES) == {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"}
     assert set(WRITABLE_IMAGE_SUFFIXES) == {".png", ".tif", ".tiff", ".npy"}
     assert set(SAMPLE_WRITERS) == {".npy", ".nrrd", ".zarr"}

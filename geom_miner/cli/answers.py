@@ -31,14 +31,16 @@ def print_json(value: Any) -> None:
 
 
 def print_rows(title: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Print a table of equal-keyed rows to standard output."""
-    table = Table(title=title, title_justify="left")
+    """Print a title and a table of equal-keyed rows to standard output."""
+    table = Table()
     for name in rows[0] if rows else ():
         table.add_column(name.replace("_", " "), justify="right")
     for row in rows:
         table.add_row(*[_cell(value) for value in row.values()])
     # A pipe has no width of its own; rich would squeeze the table into 80 columns.
-    Terminal(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)
+    terminal = Terminal(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    terminal.print(title, soft_wrap=True)
+    terminal.print(table)
 
 
 def _cell(value: Any) -> str:

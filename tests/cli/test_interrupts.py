@@ -94,19 +94,7 @@ def test_two_runs_give_the_same_bytes(made: Path, tmp_path: Path, run: Run) -> N
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["fit", "--help"]])
-def test_help_is_quick_and_light(arguments: list[str]) -> None:
-    seconds = []
-    for _ in range(3):
-        begun = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-m", "geom_miner", *arguments],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        seconds.append(time.perf_counter() - begun)
-    assert "geom-miner" in done.stdout
-    assert min(seconds) < 0.5
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     heavy = "{'torch', 'numpy', 'numba', 'scipy', 'trimesh', 'PIL'} & set(sys.modules)"
     check = (
         "import sys, contextlib\nfrom geom_miner.cli.main import main\n"

@@ -239,7 +239,7 @@ def test_image_runs(tmp_path: Path, mode: str, channels: int) -> None:
     metrics = strict_json(folder / "metrics.json")
     assert metrics.keys() == RUN | {"pixels", "psnr_goal", "notes"}
     assert metrics["pixels"] == 20 * 36
-    assert metrics["resolution"] == "36 x 20"
+    assert metrics["resolution"] == "20 x 36"
     assert [level["scale"] for level in metrics["lods"]] == [1, 0]
     for level in metrics["lods"]:
         assert level.keys() == LEVEL | {"psnr", "psnr_own_grid"}

@@ -85,7 +85,7 @@ def check_ball(result: Reconstruction, off: float) -> None:
 def test_a_mesh_comes_back_closed_and_in_position(ball: Reconstruction) -> None:
     check_ball(ball, 0.03)
     assert ball.notes == (
-        "Inside was decided by parity: the mesh is closed and does not overlap itself, so parity "
+        "Inside was decided by parity: the mesh is closed, and no solids in it overlap, so parity "
         "is right.",
     )
 
