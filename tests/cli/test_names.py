@@ -49,12 +49,17 @@ def test_the_terminal_shows_text_tables_and_bars_as_they_are() -> None:
     assert "\x1b[31m" not in stream.getvalue()
 
 
-@pytest.mark.parametrize("command", ["fit", "voxelize", "info", "extract", "decode"])
-def test_an_error_names_a_hostile_file_on_one_line(run: Run, tmp_path: Path, command: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "suffix"),
+    [("fit", ".miner"), ("voxelize", ".npz"), ("info", ""), ("extract", "_"), ("decode", ".npy")],
+)
+def test_an_error_names_a_hostile_file_on_one_line(
+    run: Run, tmp_path: Path, command: str, suffix: str
+) -> None:
     source = tmp_path / HOSTILE / "a.ply"
     source.parent.mkdir(parents=True)
     source.write_bytes(b"nothing")
-    output = [] if command == "info" else ["-o", source.with_suffix(".npy")]
+    output = ["-o", source.with_name(f"out{suffix}")] if suffix else []
     outcome = run(command, source, *output)
     assert outcome.status == 1
     assert outcome.err.splitlines()[-1].startswith("error: ")

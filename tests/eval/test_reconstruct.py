@@ -194,7 +194,7 @@ def test_an_interrupt_before_any_step_is_reported(
         (
             ["-o", "no/such/mesh.ply"],
             "fake",
-            "error: cannot write no/such/mesh.ply: its",
+            "error: cannot write no/such/mesh.ply: its folder does not exist",
         ),
     ],
 )
