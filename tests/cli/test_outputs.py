@@ -130,7 +130,7 @@ def test_a_foreign_file_is_replaced_on_demand_and_ones_own_at_once(
         *(("voxelize", name) for name in ("sphere.ply", "out.ply", "out.npy", "out")),
         *(("query", name) for name in ("points.npy", "Points.npy", "photo.miner", "out.npz")),
         *(("decode to png", name) for name in ("photo.miner", "out.ply", "out.jpg")),
-        *(("reconstruct", name) for name in ("sphere.ply", "Sphere.ply", "out.npy", "out.obj")),
+        *(("reconstruct", name) for name in ("sphere.ply", "Sphere.ply", "out.npy", "out.npz")),
     ],
 )
 def test_neither_an_input_nor_a_name_of_another_kind(

@@ -132,7 +132,7 @@ def test_a_polygon_that_crosses_itself_is_said(outline: list[tuple[float, float]
 
 
 @pytest.mark.parametrize(
-    "degenerate", ["one position", "a line", "equal neighbors", "infinite", "vast"]
+    "degenerate", ["one position", "a line", "equal neighbors", "infinite", "vast", "overflow"]
 )
 def test_degenerate_polygons_end(degenerate: str) -> None:
     outline = np.zeros((6, 3))
@@ -140,6 +140,8 @@ def test_degenerate_polygons_end(degenerate: str) -> None:
         outline[:, 0] = [0, 3, 1, 5, 2, 4]
     elif degenerate == "equal neighbors":
         outline[:, :2] = [(0, 0), (1, 0), (1, 0), (1, 1), (1, 1), (0, 1)]
+    elif degenerate == "overflow":
+        outline[:, :2] = 1e200 * np.array([(0, 0), (1, 0), (1, 1), (0.5, 0.2), (0, 1), (0, 0.5)])
     elif degenerate == "vast":
         outline[:, :2] = [(-1e308, 0), (1e308, 0), (1e308, 3), (0, 1), (-1e308, 3), (-1e308, 1)]
     elif degenerate == "infinite":

@@ -94,7 +94,7 @@ def _project(points: Floats, plane: Floats) -> float:
         normal[1] += (here[2] - there[2]) * (here[0] + there[0])
         normal[2] += (here[0] - there[0]) * (here[1] + there[1])
     area = np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2)
-    if not area > 0:
+    if not 0 < area < np.inf:
         return area
     x, y, z = normal[0] / area, normal[1] / area, normal[2] / area
     # Axes of the plane; for a normal along an axis they are axes too, and nothing is rounded.
