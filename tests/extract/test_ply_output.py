@@ -97,11 +97,11 @@ def test_an_early_end_leaves_the_earlier_file(
     assert path.read_bytes() == b"earlier"
 
 
-def test_positions_beyond_float32_are_refused(tmp_path: Path) -> None:
-    grid = SampleGrid((6, 6, 6), (1e60,) * 3, (0.0,) * 3)
-    with pytest.raises(MeshError, match="must fit float32"):
-        extract_to_ply(tmp_path / "mesh.ply", noise((6, 6, 6), 0, 0.5), grid, iso_level=0.5)
-    assert os.listdir(tmp_path) == []
+def test_positions_beyond_float32_are_written_in_float64(tmp_path: Path) -> None:
+    blocks, grid = noise((6, 6, 6), 0, 0.5), SampleGrid((6, 6, 6), (1e100,) * 3, (0.0,) * 3)
+    extract_to_ply(tmp_path / "mesh.ply", blocks, grid, iso_level=0.5)
+    expected = extract_mesh(blocks, grid, iso_level=0.5)
+    assert np.array_equal(read_mesh(tmp_path / "mesh.ply").vertices, expected.vertices)
 
 
 def test_the_file_reads_back(tmp_path: Path) -> None:
