@@ -177,7 +177,7 @@ def _outcome(
     condition: str, name: str, setting: Setting, whole: Uninterrupted, *, rerun: bool = True
 ) -> Outcome:
     process = _start(name, setting)
-    _, errors = process.communicate(timeout=_PATIENCE)
+    errors = _errors(process)
     faults = _faults(process.returncode, errors)
     if setting.must_fail and process.returncode == 0 and _found(name, setting) != whole.contents:
         faults.append("it ended with status 0 and wrote something else")
@@ -185,7 +185,7 @@ def _outcome(
         faults.append(f"it ended with status {process.returncode}")
     if rerun:
         again = _start(name, Setting(setting.folder))
-        _, later = again.communicate(timeout=_PATIENCE)
+        later = _errors(again)
         faults += [f"the rerun: {fault}" for fault in _faults(again.returncode, later)]
         if _found(name, setting) != whole.contents:
             faults.append(_difference(_found(name, setting), whole.contents))
@@ -195,7 +195,7 @@ def _outcome(
 def _two_at_once(name: str, place: Path, whole: Uninterrupted) -> Outcome:
     """Two runs on one output: each succeeds or is refused, and the files are those of one run."""
     first, second = (_start(name, Setting(place)) for _ in range(2))
-    ends = [process.communicate(timeout=_PATIENCE)[1] for process in (first, second)]
+    ends = [_errors(process) for process in (first, second)]
     statuses = [first.returncode, second.returncode]
     pairs = zip(statuses, ends, strict=True)
     faults = [fault for status, errors in pairs for fault in _faults(status, errors)]
@@ -206,6 +206,15 @@ def _two_at_once(name: str, place: Path, whole: Uninterrupted) -> Outcome:
         faults.append(_difference(found, whole.contents))
     refused = next((e for s, e in zip(statuses, ends, strict=True) if s != 0), ends[0])
     return Outcome("two at once", name, max(statuses), _last_line(refused), tuple(faults))
+
+
+def _errors(process: subprocess.Popen[str]) -> str:
+    """What a command has printed on its error stream when it ends; one that does not is killed."""
+    try:
+        return process.communicate(timeout=_PATIENCE)[1]
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.communicate()[1]
 
 
 def _faults(status: int, errors: str) -> list[str]:

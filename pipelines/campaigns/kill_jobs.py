@@ -149,8 +149,10 @@ class Running:
 
     def send(self, how: signal.Signals) -> None:
         """Send a signal, unless the process has ended."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, how)
+        # A process that has ended may have left its number to another.
+        if self.process.is_alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, how)
 
     def wait(self, seconds: float = 600.0) -> int:
         """The exit status, negative for a signal.

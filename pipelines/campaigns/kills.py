@@ -173,7 +173,7 @@ def main() -> int:
         KillsConfig,
         module="pipelines.campaigns.kills",
         summary="Kill, interrupt and stop commands at random moments, and run them again.",
-        overrides=("kills", "jobs", "seed", "output"),
+        overrides=("kills", "jobs", "seed", "conditions", "output"),
     )
 
 
