@@ -22,6 +22,7 @@ from eval.errors import CloudError
 from geom_miner.atomic_files import new_file
 from geom_miner.errors import MeshError
 from geom_miner.file_kinds import describe_wrong_kind
+from geom_miner.media import read_npy
 from geom_miner.mesh import count_ply_rows, read_ply_vertices
 
 Floats = npt.NDArray[np.float64]
@@ -158,8 +159,9 @@ def _read_npz(path: Path, names: Names) -> PointCloud:
     with _errors_of_parsing(path, "NPZ", "numpy.savez"), zipfile.ZipFile(path) as archive:
         for name in ("points", "normals"):
             if f"{name}.npy" in archive.namelist():
+                size = archive.getinfo(f"{name}.npy").file_size
                 with archive.open(f"{name}.npy") as stream:
-                    arrays[name] = np.lib.format.read_array(stream, allow_pickle=False)
+                    arrays[name] = read_npy(stream, size)
     if "points" not in arrays:
         raise CloudError(f"{path} has no array named points; save it with points=")
     points, normals = arrays["points"], arrays.get("normals")

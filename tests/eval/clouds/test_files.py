@@ -1,4 +1,4 @@
-"""Cloud files: exact round trips, foreign layouts, and damage message in one sentence."""
+"""Cloud files: exact round trips, foreign layouts, and damage reported in one sentence."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NORMALS = np.array([[0.0, 0.6, -0.8], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 
 
 def reason(path: Path) -> str:
-    """What is message of a file that is refused: one line with its path."""
+    """The message about a file that is refused: one line with its path."""
     with pytest.raises(CloudError) as caught:
         read_cloud(path)
     message = str(caught.value)
@@ -191,7 +191,7 @@ def test_arrays_that_are_no_points(tmp_path: Path, array: np.ndarray, message: s
         ({"vertices": np.ones((2, 3))}, "has no array named points"),
         ({"points": np.ones((2, 6))}, "points must be (n, 2) or (n, 3)"),
         ({"points": np.ones((2, 3)), "normals": np.ones((3, 3))}, "normals must be (2, 3)"),
-        ({"points": np.array([["a", "b"]])}, "points must hold real numbers"),
+        ({"points": np.array([["a", "b"]])}, "no complete NPZ file of numbers"),
     ],
 )
 def test_archives_that_are_no_points(
@@ -316,3 +316,12 @@ def test_real_scans(data_dir: Path, name: str, count: int, oriented: bool) -> No
     assert len(cloud) == count
     assert (cloud.normals is not None) == oriented
     assert holds_cloud(path)
+
+
+def test_an_archive_that_promises_more_than_it_has_takes_no_memory(tmp_path: Path) -> None:
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1099511627776, 3), }"
+    text = header.ljust(117) + b"\n"
+    content = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + bytes(48)
+    with zipfile.ZipFile(tmp_path / "huge.npz", "w") as archive:
+        archive.writestr("points.npy", content)
+    assert "NPZ" in reason(tmp_path / "huge.npz")
