@@ -1,14 +1,17 @@
 """The Laplacian pyramid's two moves on sparse blocks: mean-pool down, interpolate up.
 
 Both follow the one convention of sample centers (MINER, section 3.1): a coarse sample is the mean
-of its 2**ndim fine samples; upsampling interpolates linearly between coarse sample centers, the
-signal continued by its edge samples.
+of its 2**ndim fine samples; upsampling interpolates between coarse sample centers, the signal
+continued by its edge samples.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -16,6 +19,30 @@ from torch import Tensor
 from geom_miner.errors import BlockShapeError
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.sparse import CHUNK_SAMPLES, SparseBlocks
+
+
+@dataclass(frozen=True)
+class Interpolation:
+    """How a signal is upsampled along one axis, to centers a quarter of a sample off the old ones.
+
+    Parameters
+    ----------
+    weights : of the coarse samples ``1 - halo`` to ``halo`` before and after, for the fine sample
+        a quarter behind coarse sample 0; mirrored for the one a quarter before it.
+    """
+
+    name: str
+    weights: tuple[float, ...]
+
+    @property
+    def halo(self) -> int:
+        """Coarse samples that are read beyond each end of a block."""
+        return len(self.weights) // 2
+
+
+LINEAR = Interpolation("linear", (0.75, 0.25))
+CUBIC = Interpolation("cubic", (-0.0703125, 0.8671875, 0.2265625, -0.0234375))
+"""Cubic convolution (Keys 1981, a = -1/2): exact for quadratic signals."""
 
 
 def downsample(fine: SparseBlocks) -> SparseBlocks:
@@ -76,10 +103,12 @@ def build_pyramid(signal: SparseBlocks, scales: int) -> list[SparseBlocks]:
     return levels
 
 
-def upsample_blocks(coarse: SparseBlocks, layout: BlockGrid, ids: Tensor) -> Tensor:
+def upsample_blocks(
+    coarse: SparseBlocks, layout: BlockGrid, ids: Tensor, interpolation: Interpolation = LINEAR
+) -> Tensor:
     """Interpolate a signal at the next finer scale, in the named blocks of ``layout`` only.
 
-    Reads each block's quadrant of its parent and a halo of one coarse sample around it.
+    Reads each block's quadrant of its parent and a halo of coarse samples around it.
 
     Returns
     -------
@@ -87,32 +116,44 @@ def upsample_blocks(coarse: SparseBlocks, layout: BlockGrid, ids: Tensor) -> Ten
     """
     if any(b % 2 for b in layout.block_shape):
         raise BlockShapeError(f"block_shape must be even to be upsampled, got {layout.block_shape}")
-    extent = tuple(b // 2 + 2 for b in layout.block_shape)
-    starts = layout.starts_of(ids) // 2 - 1
+    halo = interpolation.halo
+    extent = tuple(b // 2 + 2 * halo for b in layout.block_shape)
+    starts = layout.starts_of(ids) // 2 - halo
     out = torch.empty(len(ids), layout.block_samples, coarse.channels, device=coarse.device)
     per_chunk = max(1, CHUNK_SAMPLES // layout.block_samples)
     for at in range(0, len(ids), per_chunk):
         box = coarse.read(starts[at : at + per_chunk], extent)
         box = box.reshape(len(box), *extent, coarse.channels)
         for axis in range(1, layout.ndim + 1):
-            box = _double_axis(box, axis)
+            box = _double_axis(box, axis, interpolation)
         out[at : at + per_chunk] = box.reshape(len(box), layout.block_samples, -1)
     return out
 
 
-def _double_axis(box: Tensor, axis: int) -> Tensor:
-    """Interpolate n + 2 samples along one axis to 2 n: new centers lie a quarter off the old."""
-    n = box.shape[axis] - 2
-    before, here, after = (box.narrow(axis, k, n) for k in range(3))
-    near = 0.75 * here
-    both = torch.stack((near + 0.25 * before, near + 0.25 * after), dim=axis + 1)
-    return both.flatten(axis, axis + 1)
+def _double_axis(box: Tensor, axis: int, interpolation: Interpolation) -> Tensor:
+    """Interpolate n samples and the halo around them along one axis to 2 n."""
+    halo, weights = interpolation.halo, interpolation.weights
+    n = box.shape[axis] - 2 * halo
+    behind = _sum_of_taps(box, axis, range(1, 2 * halo + 1), weights, n)
+    before = _sum_of_taps(box, axis, range(2 * halo - 1, -1, -1), weights, n)
+    return torch.stack((before, behind), dim=axis + 1).flatten(axis, axis + 1)
+
+
+def _sum_of_taps(
+    box: Tensor, axis: int, starts: Iterable[int], weights: Iterable[float], n: int
+) -> Tensor:
+    """Weighted sum of slices of n entries along an axis, one for each start."""
+    taps = [box.narrow(axis, at, n) for at in starts]
+    return functools.reduce(
+        torch.add, [weight * tap for weight, tap in zip(weights, taps, strict=True)]
+    )
 
 
 def varying_when_upsampled(coarse: SparseBlocks) -> Tensor:
     """Morton ids of the finer blocks that are not constant in the upsampled signal.
 
-    A fine block reads its parent and, through the halo, the parent's neighbors on its own side.
+    A fine block reads its parent and, through the halo, the parent's neighbors on its own side, as
+    long as half a block is no narrower than the halo.
     """
     ndim, counts = coarse.layout.ndim, coarse.layout.counts
     fine = BlockGrid(tuple(2 * c for c in counts), coarse.layout.block_shape)
@@ -133,11 +174,13 @@ def varying_when_upsampled(coarse: SparseBlocks) -> Tensor:
     return fine.ids_of(touched.nonzero()).sort().values
 
 
-def upsample(coarse: SparseBlocks) -> SparseBlocks:
+def upsample(coarse: SparseBlocks, interpolation: Interpolation = LINEAR) -> SparseBlocks:
     """The whole signal at the next finer scale, constant blocks kept as constants."""
     fine = BlockGrid(tuple(2 * c for c in coarse.layout.counts), coarse.layout.block_shape)
     ids = varying_when_upsampled(coarse)
-    return SparseBlocks(fine, ids, upsample_blocks(coarse, fine, ids), doubled(coarse.constants))
+    return SparseBlocks(
+        fine, ids, upsample_blocks(coarse, fine, ids, interpolation), doubled(coarse.constants)
+    )
 
 
 def doubled(table: Tensor) -> Tensor:

@@ -2,7 +2,9 @@ from .architecture import MLPArchitecture as MLPArchitecture
 from .backends import Backend as Backend
 from .backends import choose_device as choose_device
 from .backends import load_backend as load_backend
+from .backends import load_cosine_backend as load_cosine_backend
 from .backends import resolve_backend as resolve_backend
+from .cosines.problem import CosineProblem as CosineProblem
 from .registry import BACKENDS as BACKENDS
 from .simd import LANES as LANES
 from .simd import fma as fma

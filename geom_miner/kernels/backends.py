@@ -13,6 +13,7 @@ from torch import Tensor
 
 from geom_miner.errors import SettingsError
 from geom_miner.kernels.architecture import MLPArchitecture
+from geom_miner.kernels.cosines.problem import CosineProblem
 from geom_miner.kernels.registry import BACKENDS
 from geom_miner.kernels.training import TrainingState
 
@@ -39,6 +40,16 @@ class Backend(Protocol):
     ) -> None: ...
 
 
+class CosineBackend(Protocol):
+    """What a kernel module of cosine blocks provides."""
+
+    def prepare(self) -> None: ...
+
+    def evaluate(self, block_shape: tuple[int, ...], coefficients: Tensor) -> Tensor: ...
+
+    def fit(self, problem: CosineProblem) -> Tensor: ...
+
+
 def resolve_backend(name: str, device: torch.device) -> str:
     """What ``auto`` stands for where the tensors lie; other names are checked.
 
@@ -55,6 +66,12 @@ def resolve_backend(name: str, device: torch.device) -> str:
 def load_backend(name: str, device: torch.device) -> Backend:
     """The kernel module of that name; it works where the tensors it is given lie."""
     return cast(Backend, importlib.import_module(BACKENDS[resolve_backend(name, device)].module))
+
+
+def load_cosine_backend(name: str, device: torch.device) -> CosineBackend:
+    """The kernel module of that name for cosine blocks; see ``load_backend``."""
+    module = BACKENDS[resolve_backend(name, device)].cosines
+    return cast(CosineBackend, importlib.import_module(module))
 
 
 def choose_device(name: str) -> str:

@@ -28,7 +28,7 @@ def _lanes() -> int:
 
 
 LANES = _lanes()
-_VECTOR = ir.VectorType(ir.FloatType(), LANES)
+VECTOR = ir.VectorType(ir.FloatType(), LANES)
 _INTEGERS = ir.VectorType(ir.IntType(32), LANES)
 
 
@@ -38,79 +38,81 @@ class _Floats(types.Type):
 
 
 floats = _Floats()
+"""The type of a vector of ``LANES`` float32 in compiled code."""
 
 
 @register_model(_Floats)
 class _FloatsModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _VECTOR)
+        super().__init__(manager, kind, VECTOR)
 
 
-def _instruction(lowering: Callable[..., Any]) -> Callable[..., Any]:
+def instruction(lowering: Callable[..., Any]) -> Callable[..., Any]:
     """Numba's ``intrinsic``, typed as what compiled code calls: without the typing context."""
     made: Callable[..., Any] = intrinsic(lowering)
     return made
 
 
-def _address(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+def address(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    """Where an element of a contiguous array lies, while an instruction is built."""
     # A raw pointer: Numba's own indexing tests for negative indices, which halves the speed.
     return builder.gep(context.make_array(array_type)(context, builder, array).data, [index])
 
 
 def _splat(builder: Any, scalar: Any) -> Any:
-    undefined = ir.Constant(_VECTOR, ir.Undefined)
+    undefined = ir.Constant(VECTOR, ir.Undefined)
     one = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
     return builder.shuffle_vector(one, undefined, ir.Constant(_INTEGERS, [0] * LANES))
 
 
 def _llvm(name: str, arity: int) -> Callable[..., Any]:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kind = ir.FunctionType(_VECTOR, [_VECTOR] * arity)
+        kind = ir.FunctionType(VECTOR, [VECTOR] * arity)
         function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{LANES}f32")
         return builder.call(function, arguments)
 
     return build
 
 
-@_instruction
+@instruction
 def load(typing: Any, array: Any, index: Any) -> Any:
     """Neighbors array[index : index + LANES] of a contiguous float32 array."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        address = _address(context, builder, signature.args[0], *arguments)
-        value = builder.load(builder.bitcast(address, _VECTOR.as_pointer()))
+        place = address(context, builder, signature.args[0], *arguments)
+        value = builder.load(builder.bitcast(place, VECTOR.as_pointer()))
         value.align = 4
         return value
 
     return floats(array, types.intp), build
 
 
-@_instruction
+@instruction
 def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
     """Write neighbors from array[index] on."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        address = _address(context, builder, signature.args[0], arguments[0], arguments[1])
-        pointer = builder.bitcast(address, _VECTOR.as_pointer())
+        place = address(context, builder, signature.args[0], arguments[0], arguments[1])
+        pointer = builder.bitcast(place, VECTOR.as_pointer())
         builder.store(arguments[2], pointer).align = 4
         return context.get_dummy_value()
 
     return types.void(array, types.intp, floats), build
 
 
-@_instruction
+@instruction
 def spread(typing: Any, array: Any, index: Any) -> Any:
     """array[index] in all lanes."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return _splat(
-            builder, builder.load(_address(context, builder, signature.args[0], *arguments))
+            builder, builder.load(address(context, builder, signature.args[0], *arguments))
         )
 
     return floats(array, types.intp), build
 
 
-@_instruction
+@instruction
 def constant(typing: Any, x: Any) -> Any:
     """A float32 in all lanes."""
     return floats(types.float32), lambda context, builder, signature, arguments: _splat(
@@ -118,31 +120,31 @@ def constant(typing: Any, x: Any) -> Any:
     )
 
 
-@_instruction
+@instruction
 def fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
     """a * b + c, rounded once."""
     return floats(floats, floats, floats), _llvm("fma", 3)
 
 
-@_instruction
+@instruction
 def nearest(typing: Any, a: Any) -> Any:
     """The nearest whole numbers."""
     return floats(floats), _llvm("nearbyint", 1)
 
 
-@_instruction
+@instruction
 def minimum(typing: Any, a: Any, b: Any) -> Any:
     """The smaller of a and b."""
     return floats(floats, floats), _llvm("minnum", 2)
 
 
-@_instruction
+@instruction
 def maximum(typing: Any, a: Any, b: Any) -> Any:
     """The larger of a and b."""
     return floats(floats, floats), _llvm("maxnum", 2)
 
 
-@_instruction
+@instruction
 def add(typing: Any, a: Any, b: Any) -> Any:
     """a + b."""
     return floats(floats, floats), lambda context, builder, signature, arguments: builder.fadd(
@@ -150,7 +152,7 @@ def add(typing: Any, a: Any, b: Any) -> Any:
     )
 
 
-@_instruction
+@instruction
 def subtract(typing: Any, a: Any, b: Any) -> Any:
     """a - b."""
     return floats(floats, floats), lambda context, builder, signature, arguments: builder.fsub(
@@ -158,7 +160,7 @@ def subtract(typing: Any, a: Any, b: Any) -> Any:
     )
 
 
-@_instruction
+@instruction
 def multiply(typing: Any, a: Any, b: Any) -> Any:
     """a * b."""
     return floats(floats, floats), lambda context, builder, signature, arguments: builder.fmul(
@@ -166,12 +168,12 @@ def multiply(typing: Any, a: Any, b: Any) -> Any:
     )
 
 
-@_instruction
+@instruction
 def total(typing: Any, a: Any) -> Any:
     """The lanes added up, halves first."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        vector, undefined, reach = arguments[0], ir.Constant(_VECTOR, ir.Undefined), LANES // 2
+        vector, undefined, reach = arguments[0], ir.Constant(VECTOR, ir.Undefined), LANES // 2
         while reach:
             shift = ir.Constant(_INTEGERS, [(lane + reach) % LANES for lane in range(LANES)])
             vector = builder.fadd(vector, builder.shuffle_vector(vector, undefined, shift))
@@ -181,19 +183,19 @@ def total(typing: Any, a: Any) -> Any:
     return types.float32(floats), build
 
 
-@_instruction
+@instruction
 def any_nonzero(typing: Any, a: Any) -> Any:
     """Whether any lane is not zero."""
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        flags = builder.fcmp_unordered("!=", arguments[0], ir.Constant(_VECTOR, [0.0] * LANES))
+        flags = builder.fcmp_unordered("!=", arguments[0], ir.Constant(VECTOR, [0.0] * LANES))
         bits = builder.bitcast(flags, ir.IntType(LANES))
         return builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
 
     return types.boolean(floats), build
 
 
-@_instruction
+@instruction
 def flip_sign_if_odd(typing: Any, value: Any, whole: Any) -> Any:
     """-value where the whole number is odd, value elsewhere."""
 
@@ -202,7 +204,7 @@ def flip_sign_if_odd(typing: Any, value: Any, whole: Any) -> Any:
             builder.fptosi(arguments[1], _INTEGERS), ir.Constant(_INTEGERS, [31] * LANES)
         )
         bits = builder.bitcast(arguments[0], _INTEGERS)
-        return builder.bitcast(builder.xor(bits, parity), _VECTOR)
+        return builder.bitcast(builder.xor(bits, parity), VECTOR)
 
     return floats(floats, floats), build
 

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.pyramid import (
+    CUBIC,
     build_pyramid,
     downsample,
     upsample,
@@ -83,3 +84,37 @@ def test_a_pooled_ball_keeps_its_volume_and_its_place() -> None:
         for k in range(3):
             other = [a for a in range(3) if a != k]
             assert abs(float((dense.sum(dim=other) * axis).sum() / dense.sum())) < 1e-6
+
+
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_cubic_upsampling_is_exact_for_quadratic_signals(ndim: int) -> None:
+    """Inside, where no edge sample is continued; linear upsampling is not."""
+    size = 16
+
+    def quadratic(positions: Tensor) -> Tensor:
+        grid = torch.meshgrid(*[positions] * ndim, indexing="ij")
+        return sum((0.3 * x + 0.7) * (x - 0.2) for x in grid)[..., None]
+
+    centers = (torch.arange(size) + 0.5) / size
+    finer = (torch.arange(2 * size) + 0.5) / (2 * size)
+    layout = BlockGrid.covering((size,) * ndim, (4,) * ndim)
+    coarse = SparseBlocks.from_dense(quadratic(centers), layout)
+    inside = (slice(4, -4),) * ndim
+    found = upsample(coarse, CUBIC).to_dense()
+    assert (found[inside] - quadratic(finer)[inside]).abs().max() < 1e-5
+    linear = upsample(coarse).to_dense()
+    assert (linear[inside] - quadratic(finer)[inside]).abs().max() > 1e-4
+
+
+@given(patchy_signals())
+def test_cubic_upsampling_does_not_depend_on_the_blocks(
+    case: tuple[Tensor, tuple[int, ...]],
+) -> None:
+    signal, block_shape = case
+    small = BlockGrid.covering(tuple(signal.shape[:-1]), tuple(max(b, 4) for b in block_shape))
+    shape = small.shape
+    whole = BlockGrid((1,) * len(shape), shape)
+    cut = SparseBlocks.from_dense(signal, small)
+    one = SparseBlocks.from_dense(cut.to_dense(), whole)
+    found, expected = upsample(cut, CUBIC).to_dense(), upsample(one, CUBIC).to_dense()
+    assert torch.allclose(found, expected, atol=1e-6)
