@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from geom_miner.fit.cosine_settings import AnySettings
 from geom_miner.fit.file_fit import FitResult, check_model_output, fit_to_file
 from geom_miner.fit.observer import SILENT, Observer
 from geom_miner.fit.presets import preset as preset_of
-from geom_miner.fit.settings import FitSettings
 from geom_miner.grid.signal_info import SourceInfo
 from geom_miner.grid.target import Target
 from geom_miner.kernels.backends import choose_device
@@ -28,7 +28,7 @@ def fit_mesh(
     resolution: int = 256,
     preset: str = "surface",
     target: str | None = None,
-    settings: FitSettings | None = None,
+    settings: AnySettings | None = None,
     allow_empty: bool = False,
     device: str = "auto",
     force: bool = False,
@@ -79,7 +79,7 @@ def fit_image(
     output: Path | str,
     *,
     preset: str = "image",
-    settings: FitSettings | None = None,
+    settings: AnySettings | None = None,
     device: str = "auto",
     force: bool = False,
     observer: Observer = SILENT,
@@ -114,7 +114,7 @@ def fit_image(
 
 def _fit(
     target: Target,
-    settings: FitSettings,
+    settings: AnySettings,
     output: Path | str,
     device: str,
     force: bool,

@@ -16,7 +16,6 @@ from eval.report import collection_report
 from eval.runs import manifest, portable, run_folder, write_json, write_text
 from eval.shapes import mesh_files
 from geom_miner import (
-    FitSettings,
     GeomMinerError,
     VoxelizeSettings,
     extract_level,
@@ -27,6 +26,7 @@ from geom_miner import (
 )
 from geom_miner.atomic_files import make_folder
 from geom_miner.errors import MeshError
+from geom_miner.fit import AnySettings
 from geom_miner.grid import SourceInfo
 from geom_miner.outputs import MADE_BY
 from geom_miner.progress_bars import FitBar, WorkBar, bars
@@ -52,7 +52,7 @@ def run_collection(
 
 
 def _run_in(
-    folder: Path, run: CollectionRun, settings: FitSettings, fresh: bool, console: Console
+    folder: Path, run: CollectionRun, settings: AnySettings, fresh: bool, console: Console
 ) -> list[dict[str, Any]]:
     meshes = mesh_files(run.folder)
     rows = []

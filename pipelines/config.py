@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from eval.runs import parse_values
 from geom_miner import FitSettings, preset
 from geom_miner.constraints import Range, check_fields
-from geom_miner.fit import ReleasedCode
+from geom_miner.fit import AnySettings, ReleasedCode
 
 
 class ChecksItsFit:
@@ -99,12 +99,12 @@ class CollectionRun(ChecksItsFit):
     """Folder to write."""
 
 
-def fit_settings(run: ChecksItsFit) -> FitSettings:
+def fit_settings(run: ChecksItsFit) -> AnySettings:
     """The preset with the run's own settings on top; so for those of the released code."""
     base = preset(run.preset).settings
-    changes = parse_values(FitSettings, run.fit, "fit")
+    changes = parse_values(type(base), run.fit, "fit")
     released = run.fit.get("released")
-    if isinstance(released, Mapping):
+    if isinstance(base, FitSettings) and isinstance(released, Mapping):
         names = parse_values(ReleasedCode, released, "fit's released")
         changes["released"] = replace(base.released, **names)
     return replace(base, **changes)

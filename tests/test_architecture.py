@@ -38,6 +38,7 @@ SHARED = {
 # Rooms of geom_miner; every room may use itself and SHARED.
 ROOMS: dict[str, set[str]] = {
     **{module: set() for module in SHARED},
+    "coding": set(),
     "grid": set(),
     "kernels": set(),
     "mesh": {"grid"},
@@ -49,7 +50,7 @@ ROOMS: dict[str, set[str]] = {
     "media": {"grid"},
     "extract": {"grid", "model", "mesh"},
     # kernels: the shape of an MLP, which the file records.
-    "storage": {"model", "grid", "kernels"},
+    "storage": {"model", "grid", "kernels", "coding"},
 }
 # The door, the tool and what only they use may use every room; no room may use them.
 OPEN_ROOMS = {"__init__", "__main__", "cli", "fit_sources", "progress_bars"}

@@ -38,10 +38,10 @@ from geom_miner import (
     sharpen,
 )
 from geom_miner.errors import PointsError
-from geom_miner.fit import FitStatus, Observer, ScaleHistory
+from geom_miner.fit import FitStatus, Observer, ScaleHistory, mlp_settings
 from geom_miner.grid import SignalInfo, SourceInfo
 from geom_miner.kernels import choose_device
-from geom_miner.model import BlockMLPs
+from geom_miner.model import ScaleBlocks
 from geom_miner.points import PointSurface
 from geom_miner.progress import Progress
 from geom_miner.targets import grid_around_points, points_target
@@ -118,7 +118,7 @@ class Miner:
         check_request(self, source, options)
         name = _fit_preset(source, options)
         chosen = preset(name)
-        settings = replace(chosen.settings, seed=options.seed)
+        settings = replace(mlp_settings(name), seed=options.seed)
         settings = _within(settings, options.budget.steps)
         device = choose_device(options.device)
         job = _prepare(source, chosen.target, settings, options)
@@ -247,10 +247,10 @@ class _FitObserver(Observer):
         share = _PREPARED + (_FITTED - _PREPARED) * status.done
         _report(self._options, share, f"fitting scale {status.scale}")
 
-    def on_scale(self, blocks: BlockMLPs, history: ScaleHistory) -> None:
+    def on_scale(self, blocks: ScaleBlocks, history: ScaleHistory) -> None:
         self.history.append(history)
 
-    def should_stop(self, blocks: BlockMLPs) -> bool:
+    def should_stop(self, blocks: ScaleBlocks) -> bool:
         if self._deadline is None or time.monotonic() < self._deadline:
             return False
         if self.cut_at is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import tyro
 from rich.console import Console
@@ -43,6 +43,10 @@ class Extract(CheckedSettings):
     sharp: bool = False
     """Give meshes the sharp edges and corners that marching cubes cuts off. For models of a
     distance (presets surface and exact); needs the memory for the whole mesh."""
+    supersample: Literal[1, 2, 4] = 1
+    """Mesh so many samples along each axis for every one of the model. Models of cosine blocks
+    (preset compact) go on between their samples, so the mesh is closer to the source; it has 4 or
+    16 times the triangles."""
     triangles: int | None = None
     """Most triangles that each mesh may have: finer ones are decimated and stay closed, with this
     many or one fewer; coarser ones stay as they are. Needs libigl, and the memory for the whole
@@ -107,7 +111,7 @@ class Extract(CheckedSettings):
         from geom_miner.mesh.files import check_precision
         from geom_miner.mesh.precision import grid_needs_double, largest_of_grid
 
-        grid = representation.grid.at_scale(finest)
+        grid = representation.grid.at_scale(finest).refined(self.supersample)
         path = self.output / f"lod_{finest}.{self.format}"
         check_precision(path, largest_of_grid(grid), double=grid_needs_double(grid))
 
@@ -127,20 +131,28 @@ class Extract(CheckedSettings):
                 representation,
                 scale,
                 iso_level=self.iso_level,
+                supersample=self.supersample,
                 comments=comments,
                 progress=bar,
             )
             return {"vertices": vertices, "faces": faces}, []
-        mesh = extract_level(representation, scale, iso_level=self.iso_level, progress=bar)
+        mesh = extract_level(
+            representation,
+            scale,
+            iso_level=self.iso_level,
+            supersample=self.supersample,
+            progress=bar,
+        )
         if not len(mesh.faces):
             raise EmptySurfaceError(
                 f"{path} would have no faces: no sample reaches the iso level {self.iso_level:g}"
             )
-        double = grid_needs_double(representation.grid.at_scale(scale))
+        grid = representation.grid.at_scale(scale).refined(self.supersample)
+        double = grid_needs_double(grid)
         facts: dict[str, Any] = {}
         remarks = []
         if self.sharp:
-            smooth, mesh = mesh, sharpen(mesh, representation.grid.at_scale(scale).spacing[0])
+            smooth, mesh = mesh, sharpen(mesh, grid.spacing[0])
             facts["vertices_on_edges"] = len(mesh.vertices) - len(smooth.vertices)
             if mesh is smooth:
                 remarks.append("no sharp edge found; the mesh is as without --sharp.")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import tyro
 from rich.console import Console
@@ -16,8 +16,9 @@ from geom_miner.cli.options import Device, Force, Output, device_of
 from geom_miner.cli.voxelizing import target_of_image_file, target_of_mesh_file
 from geom_miner.errors import SettingsError
 from geom_miner.file_kinds import describe_wrong_kind
+from geom_miner.fit.cosine_settings import AnySettings
+from geom_miner.fit.goal import Goal, goal_of
 from geom_miner.fit.presets import PRESETS, default_preset, preset
-from geom_miner.fit.settings import FitSettings
 from geom_miner.kernels.registry import BACKENDS
 from geom_miner.outputs import check_suffix
 from geom_miner.targets.registry import targets_of
@@ -62,7 +63,7 @@ class Fit:
     output: Output
     """Model file to write, such as model.miner."""
     voxels: tyro.conf.OmitArgPrefixes[VoxelizeSettings]
-    settings: tyro.conf.OmitArgPrefixes[FitSettings]
+    settings: tyro.conf.OmitArgPrefixes[AnySettings]
     preset: Annotated[str, tyro.conf.arg(help=_preset_help())] = "auto"
     target: Annotated[str, tyro.conf.arg(help=_target_help())] = "auto"
     backend: Annotated[str, tyro.conf.arg(help=_backend_help())] = "auto"
@@ -71,6 +72,13 @@ class Fit:
     memory: str = "128MiB"
     """About how much memory blocks under training may take, such as 1GB: a scale is fitted in
     batches, with the same result, and a killed fit goes on after the last batch."""
+    error: float | None = None
+    """Mean error of the distance near the surface to aim at, in voxels; presets of cosine blocks
+    choose their steps by it."""
+    bytes: str | None = None
+    """Size of the model file to aim at, such as 50KB; in the same way."""
+    psnr: float | None = None
+    """PSNR of an image to aim at, in decibels; in the same way."""
     fresh: bool = False
     """Start anew instead of going on with an interrupted or finished fit."""
     allow_empty: bool = False
@@ -88,11 +96,13 @@ class Fit:
         check_suffix(self.output, SettingsError, MODEL_SUFFIXES)
         check_model_output(self.output, inputs=[self.source], force=self.force)
         memory = parse_memory(self.memory)
+        goal = goal_of(self.error, self.bytes, self.psnr)
         target = self._read_target(console)
+        settings = self._settings_for(goal, target, console)
         with FitBar(console) as bar:
             result = fit_to_file(
                 target.to(device_of(self.device)),
-                self.settings,
+                settings,
                 self.output,
                 observer=bar,
                 backend=self.backend,
@@ -104,10 +114,29 @@ class Fit:
             console.print(f"{result.resumed_scales} scales were there from an earlier run.")
         quality = None
         if target.info.kind == "image":
-            quality = image_quality(result.representation, target, self.settings)
+            quality = image_quality(result.representation, target, settings)
             style = "yellow" if quality.is_missed else None
             console.print(quality.describe(), style=style, highlight=False, soft_wrap=True)
         self._print_summary(result, quality)
+
+    def _settings_for(self, goal: Goal | None, target: Target, console: Console) -> AnySettings:
+        """The settings, with steps that reach the goal if there is one."""
+        if goal is None:
+            return self.settings
+        from geom_miner.fit.goal_search import reach_goal
+        from geom_miner.progress_bars import WorkBar
+
+        with WorkBar(console, f"choosing the step for {goal.describe()}") as bar:
+            reached = reach_goal(
+                goal,
+                target.to(device_of(self.device)),
+                self.settings,
+                backend=self.backend,
+                progress=bar,
+            )
+        style = None if reached.is_met else "yellow"
+        console.print(reached.describe(), style=style, highlight=False, soft_wrap=True)
+        return reached.settings
 
     def _read_target(self, console: Console) -> Target:
         if is_image(self.source):
@@ -201,15 +230,23 @@ def fit_with_preset(arguments: Sequence[str]) -> type[Fit]:
     target = _value_of("--target", arguments, "auto")
     chosen = preset(choose_preset(_value_of("--preset", arguments, "auto"), source, target))
 
-    @dataclass(frozen=True)
-    class FitWithPreset(Fit):
-        __doc__ = Fit.__doc__
-        voxels: tyro.conf.OmitArgPrefixes[VoxelizeSettings] = field(
-            default_factory=VoxelizeSettings
-        )
-        settings: tyro.conf.OmitArgPrefixes[FitSettings] = chosen.settings
-
-    return FitWithPreset
+    # The options are those of the preset's kind of block function.
+    settings_type: Any = tyro.conf.OmitArgPrefixes[type(chosen.settings)]  # type: ignore[misc]
+    made = make_dataclass(
+        "FitWithPreset",
+        [
+            (
+                "voxels",
+                tyro.conf.OmitArgPrefixes[VoxelizeSettings],
+                field(default_factory=VoxelizeSettings),
+            ),
+            ("settings", settings_type, field(default=chosen.settings)),
+        ],
+        bases=(Fit,),
+        frozen=True,
+    )
+    made.__doc__ = Fit.__doc__
+    return made
 
 
 def _value_of(option: str, arguments: Sequence[str], default: str) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from geom_miner.fit.settings import FitSettings
+    from geom_miner.fit.cosine_settings import AnySettings
     from geom_miner.grid.samples import SampleGrid
     from geom_miner.grid.sparse import SparseBlocks
     from geom_miner.grid.target import Target
@@ -20,7 +20,7 @@ def target_of_mesh_file(
     source: Path,
     target: str,
     voxels: VoxelizeSettings,
-    settings: FitSettings,
+    settings: AnySettings,
     console: Console,
     *,
     allow_empty: bool = False,
@@ -47,7 +47,7 @@ def target_of_mesh_file(
     )
 
 
-def target_of_image_file(source: Path, settings: FitSettings, console: Console) -> Target:
+def target_of_image_file(source: Path, settings: AnySettings, console: Console) -> Target:
     """What is fitted to an image file; what a user has to know of it is printed on the way."""
     from geom_miner.fit.memory import check_fit_memory
     from geom_miner.grid.signal_info import SourceInfo

@@ -1,5 +1,7 @@
 from .coarse_to_fine import DEFAULT_MEMORY as DEFAULT_MEMORY
 from .coarse_to_fine import fit_signal as fit_signal
+from .cosine_settings import AnySettings as AnySettings
+from .cosine_settings import CosineSettings as CosineSettings
 from .file_fit import HISTORY_SIGNATURE as HISTORY_SIGNATURE
 from .file_fit import FitResult as FitResult
 from .file_fit import fit_to_file as fit_to_file
@@ -11,6 +13,7 @@ from .observer import Observers as Observers
 from .presets import PRESETS as PRESETS
 from .presets import Preset as Preset
 from .presets import default_preset as default_preset
+from .presets import mlp_settings as mlp_settings
 from .presets import preset as preset
 from .psnr_goal import ImageQuality as ImageQuality
 from .psnr_goal import image_quality as image_quality

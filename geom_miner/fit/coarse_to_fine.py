@@ -7,19 +7,20 @@ import time
 import torch
 
 from geom_miner.errors import BlockShapeError, SettingsError
+from geom_miner.fit.block_fitter import ScaleJob
 from geom_miner.fit.history import ScaleHistory
 from geom_miner.fit.observer import SILENT, Observer
 from geom_miner.fit.progress_report import ProgressReport
 from geom_miner.fit.resume import NOTHING, Resume
-from geom_miner.fit.scale_fit import ScaleFit, ScaleJob, architecture_at
-from geom_miner.fit.settings import FitSettings
+from geom_miner.fit.scale_fit import FITTERS, ScaleFit
+from geom_miner.fit.settings import BlockSettings, FitSettings
 from geom_miner.fit.training import check_finite
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.grid.target import Target
-from geom_miner.kernels.backends import load_backend
-from geom_miner.model.block_mlps import BlockMLPs
+from geom_miner.kernels.backends import load_backend, load_cosine_backend
 from geom_miner.model.decode import decode_scale
 from geom_miner.model.representation import Representation
+from geom_miner.model.scale_blocks import ScaleBlocks
 
 # Default memory budget (128 MiB). A killed fit loses at most one batch, about 20 s of work on two
 # cores.
@@ -28,7 +29,7 @@ DEFAULT_MEMORY = 1 << 27
 
 def fit_signal(
     target: Target,
-    settings: FitSettings,
+    settings: BlockSettings,
     *,
     observer: Observer = SILENT,
     resume: Resume = NOTHING,
@@ -58,17 +59,17 @@ def fit_signal(
         fit of an exact target.
     """
     _check_target(target, settings)
-    load_backend(backend, target.device).prepare()
+    load = load_backend if settings.kind == "mlp" else load_cosine_backend
+    load(backend, target.device).prepare()
     report = _progress_report(target, settings, observer)
 
     reconstruction: SparseBlocks | None = None
-    scales: list[BlockMLPs] = []
+    scales: list[ScaleBlocks] = []
     for scale in reversed(range(settings.scales)):
         start, history = time.perf_counter(), None
         if len(scales) < len(resume.scales):
             blocks = resume.scales[len(scales)].to(target.device)
-            shape = architecture_at(scale, target.layout.ndim, target.channels, settings)
-            resume.check_scale(blocks, target.scales[scale].layout, shape)
+            FITTERS[settings.kind].check_scale(blocks, target, settings)
         else:
             coarser = scales[-1] if scales else None
             job = ScaleJob(scale, target, settings, reconstruction, coarser, backend)
@@ -83,7 +84,7 @@ def fit_signal(
     return Representation(target.grid, settings.scales, tuple(scales), target.info)
 
 
-def _check_target(target: Target, settings: FitSettings) -> None:
+def _check_target(target: Target, settings: BlockSettings) -> None:
     layout = target.layout
     if layout.block_shape != (settings.block_size,) * layout.ndim:
         raise BlockShapeError(
@@ -95,6 +96,8 @@ def _check_target(target: Target, settings: FitSettings) -> None:
             f"scales is {settings.scales}, but the target was made for {len(target.scales)}; "
             "make it again"
         )
+    if not isinstance(settings, FitSettings):
+        return
     if settings.dead_zone and not target.is_exact(0):
         raise SettingsError(
             f"dead_zone is {settings.dead_zone:g}, but only occupancy has one; take 0, or another "
@@ -104,12 +107,9 @@ def _check_target(target: Target, settings: FitSettings) -> None:
         raise SettingsError("certify is for a distance; for an occupancy take a dead zone")
 
 
-def _progress_report(target: Target, settings: FitSettings, observer: Observer) -> ProgressReport:
-    costs = [
-        blocks.layout.block_samples
-        * architecture_at(scale, blocks.layout.ndim, target.channels, settings).num_parameters
-        for scale, blocks in enumerate(target.scales)
-    ]
+def _progress_report(target: Target, settings: BlockSettings, observer: Observer) -> ProgressReport:
+    cost = FITTERS[settings.kind].step_cost
+    costs = [cost(scale, target, settings) for scale in range(settings.scales)]
     return ProgressReport(target, settings, costs, observer)
 
 
@@ -118,7 +118,7 @@ def _complete(
     start: float,
     reconstruction: SparseBlocks,
     target: Target,
-    blocks: BlockMLPs,
+    blocks: ScaleBlocks,
 ) -> None:
     """Fill in the loss of the finished scale as it will decode, and its time."""
     history.loss = _loss_of(reconstruction, target, blocks)
@@ -126,7 +126,7 @@ def _complete(
     history.seconds = time.perf_counter() - start
 
 
-def _loss_of(reconstruction: SparseBlocks, target: Target, blocks: BlockMLPs) -> float:
+def _loss_of(reconstruction: SparseBlocks, target: Target, blocks: ScaleBlocks) -> float:
     """Mean squared error of the fitted blocks over the samples that are held to their values."""
     ids = blocks.fitted_ids
     if not len(ids):

@@ -10,7 +10,7 @@ from typing import Any
 
 from geom_miner.errors import ModelFileError
 from geom_miner.storage import sections
-from geom_miner.storage.header import Header
+from geom_miner.storage.header import Header, header_text
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,10 +34,14 @@ def _read_header(path: Path) -> dict[str, Any] | None:
     """The values of a model file's header; None if there is none."""
     try:
         first = next(sections.walk(path), None)
-        values = json.loads(first.payload) if first and first.tag == "HEADER" else None
+        values = _values(first) if first and first.tag == "HEADER" else None
     except (ModelFileError, ValueError):
         return None
     return values if isinstance(values, dict) else None
+
+
+def _values(header: sections.Section) -> Any:
+    return json.loads(header_text(header.payload, header.version))
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:

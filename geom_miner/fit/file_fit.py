@@ -13,17 +13,17 @@ from geom_miner import __version__
 from geom_miner.atomic_files import new_file
 from geom_miner.errors import ModelFileError
 from geom_miner.fit.coarse_to_fine import DEFAULT_MEMORY, fit_signal
+from geom_miner.fit.cosine_settings import AnySettings
 from geom_miner.fit.earlier_fit import announce_replacement
 from geom_miner.fit.history import ScaleHistory, read_history
 from geom_miner.fit.memory import check_fit_memory
 from geom_miner.fit.observer import SILENT, Observer, Observers
 from geom_miner.fit.resume import Resume
-from geom_miner.fit.settings import FitSettings
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.target import Target
 from geom_miner.kernels.backends import resolve_backend
-from geom_miner.model.block_mlps import BlockMLPs, FittedBatch
 from geom_miner.model.representation import Representation
+from geom_miner.model.scale_blocks import FittedBatch, ScaleBlocks
 from geom_miner.outputs import check_output
 from geom_miner.records import RecordError
 from geom_miner.scratch_files import check_unfinished
@@ -61,7 +61,7 @@ class FitResult:
 
 def fit_to_file(
     target: Target,
-    settings: FitSettings,
+    settings: AnySettings,
     path: Path | str,
     *,
     observer: Observer = SILENT,
@@ -91,7 +91,7 @@ def fit_to_file(
     """
     path = Path(path)
     check_fit_memory(target.grid.shape, settings, channels=target.channels, memory=memory)
-    metadata = _metadata(target, settings, backend)
+    metadata = metadata_of(target, settings, backend)
     header = Header(target.grid, settings.scales, target.info, metadata)
     check_model_output(path, force=force)
     if not fresh and holds(path, header):
@@ -101,7 +101,7 @@ def fit_to_file(
     if not fresh:
         announce_replacement(path, header)
         announce_replacement(part_path(path), header)
-    recorder = _Recorder(path, header, resume=not fresh)
+    recorder = _Recorder(path, header, kind=settings.kind, resume=not fresh)
     try:
         representation = fit_signal(
             target,
@@ -140,21 +140,21 @@ def check_model_output(path: Path, *, inputs: Iterable[Path] = (), force: bool =
 class _Recorder(Observer):
     """Writes every finished scale and batch, and the history of the scales."""
 
-    def __init__(self, path: Path, header: Header, *, resume: bool) -> None:
-        self.writer = ModelWriter(path, header, resume=resume)
+    def __init__(self, path: Path, header: Header, *, kind: str, resume: bool) -> None:
+        self.writer = ModelWriter(path, header, kind=kind, resume=resume)
         self._notes = _history_path(part_path(path))
         self.history = _history_of(self._notes, self.writer.finished, header.grid)
 
     def on_batch(self, batch: FittedBatch) -> None:
         self.writer.write_batch(batch)
 
-    def on_scale(self, blocks: BlockMLPs, history: ScaleHistory) -> None:
+    def on_scale(self, blocks: ScaleBlocks, history: ScaleHistory) -> None:
         self.writer.write_scale(blocks)
         self.history.append(history)
         _save_history(self._notes, self.history)
 
 
-def _metadata(target: Target, settings: FitSettings, backend: str) -> dict[str, Any]:
+def metadata_of(target: Target, settings: AnySettings, backend: str) -> dict[str, Any]:
     """Everything that decides the bytes of a fit, for the file."""
     return {
         "settings": asdict(settings),
@@ -184,7 +184,7 @@ def _save_history(path: Path, history: list[ScaleHistory]) -> None:
         file.write(json.dumps([entry.as_dict() for entry in history]).encode())
 
 
-def _history_of(path: Path, levels: Sequence[BlockMLPs], grid: SampleGrid) -> list[ScaleHistory]:
+def _history_of(path: Path, levels: Sequence[ScaleBlocks], grid: SampleGrid) -> list[ScaleHistory]:
     """Notes on finished scales; counts alone where the notes are lost or another fit's."""
     try:
         notes = read_history(path.read_bytes())
@@ -206,7 +206,7 @@ def _counts(entry: ScaleHistory) -> tuple[object, ...]:
     )
 
 
-def _unknown_history(blocks: BlockMLPs, grid: SampleGrid) -> ScaleHistory:
+def _unknown_history(blocks: ScaleBlocks, grid: SampleGrid) -> ScaleHistory:
     """Counts of a scale whose times were lost with an interrupted run's notes."""
     return ScaleHistory(
         blocks.scale,

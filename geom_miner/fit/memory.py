@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from geom_miner.errors import SettingsError
-from geom_miner.fit.settings import FitSettings
+from geom_miner.fit.settings import BlockSettings
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.memory import format_bytes, require_memory
 
@@ -36,7 +36,7 @@ def parse_memory(text: str) -> int:
 
 
 def check_fit_memory(
-    shape: tuple[int, ...], settings: FitSettings, *, channels: int = 1, memory: int = 0
+    shape: tuple[int, ...], settings: BlockSettings, *, channels: int = 1, memory: int = 0
 ) -> None:
     """Refuse a fit that cannot fit into memory, before its target is made.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from geom_miner.fit.history import FitStatus, ScaleHistory
-from geom_miner.model.block_mlps import BlockMLPs, FittedBatch
+from geom_miner.model.scale_blocks import FittedBatch, ScaleBlocks
 
 
 class Observer:
@@ -22,10 +22,10 @@ class Observer:
     def on_batch(self, batch: FittedBatch) -> None:
         """Called with each newly fitted batch of a scale that has more than one."""
 
-    def on_scale(self, blocks: BlockMLPs, history: ScaleHistory) -> None:
+    def on_scale(self, blocks: ScaleBlocks, history: ScaleHistory) -> None:
         """Called with each newly fitted scale, coarsest first."""
 
-    def should_stop(self, blocks: BlockMLPs) -> bool:
+    def should_stop(self, blocks: ScaleBlocks) -> bool:
         """Called after every round with the scale as it stands; True ends the scale.
 
         Its time counts as fitting time.
@@ -48,11 +48,11 @@ class Observers(Observer):
         for observer in self._observers:
             observer.on_batch(batch)
 
-    def on_scale(self, blocks: BlockMLPs, history: ScaleHistory) -> None:
+    def on_scale(self, blocks: ScaleBlocks, history: ScaleHistory) -> None:
         for observer in self._observers:
             observer.on_scale(blocks, history)
 
-    def should_stop(self, blocks: BlockMLPs) -> bool:
+    def should_stop(self, blocks: ScaleBlocks) -> bool:
         watching = [observer for observer in self._observers if observer.watches_rounds]
         # Every observer sees every round, also where an earlier one ends the scale.
         answers = [observer.should_stop(blocks) for observer in watching]

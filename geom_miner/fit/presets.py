@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from geom_miner.errors import SettingsError
+from geom_miner.fit.cosine_settings import AnySettings, CosineSettings
 from geom_miner.fit.settings import FitSettings, ReleasedCode
 
 
@@ -18,7 +19,7 @@ class Preset:
     summary : one line for ``--help``, docs and reports.
     """
 
-    settings: FitSettings
+    settings: AnySettings
     target: str
     summary: str
 
@@ -95,6 +96,11 @@ PRESETS: dict[str, Preset] = {
         "distance",
         "the same, then until every voxel is on its side of the surface",
     ),
+    "compact": Preset(
+        CosineSettings(),
+        "distance",
+        "the smallest file: few cosines a block instead of an MLP, fitted in a tenth of the time",
+    ),
     "volume": Preset(FitSettings(), "occupancy", "the occupancy, every sample alike"),
     "fast": Preset(
         FitSettings(width=24, learning_rate=6e-3, dead_zone=0.3, coarse_steps=12),
@@ -110,9 +116,9 @@ PRESETS: dict[str, Preset] = {
         FitSettings(width=16, learning_rate=5e-3, coarse_steps=30), "image", "default for images"
     ),
     "image-compact": Preset(
-        FitSettings(block_size=32, width=20, depth=3, learning_rate=2e-3),
+        CosineSettings(block_size=16, step=0.05, coarse_step=0.05),
         "image",
-        "two thirds of the numbers for about 1 dB less and three times the time",
+        "the smallest file: few cosines a block instead of an MLP",
     ),
     "miner-paper-volume": Preset(_PAPER_VOLUME, "occupancy", "the paper's settings for volumes"),
     "miner-paper-image": Preset(_PAPER_IMAGE, "image", "the paper's settings for images"),
@@ -137,6 +143,20 @@ def preset(name: str) -> Preset:
     if name not in PRESETS:
         raise SettingsError(f"preset must be one of {', '.join(PRESETS)}, got {name!r}")
     return PRESETS[name]
+
+
+def mlp_settings(name: str) -> FitSettings:
+    """Settings of a preset of block MLPs.
+
+    Raises
+    ------
+    SettingsError
+        There is no such preset, or it is one of cosine blocks.
+    """
+    settings = preset(name).settings
+    if not isinstance(settings, FitSettings):
+        raise SettingsError(f"preset {name} has no MLPs; take another one")
+    return settings
 
 
 def default_preset(target: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from geom_miner.fit.forecast import ScaleWork, WorkForecast
 from geom_miner.fit.history import FitStatus
 from geom_miner.fit.observer import Observer
-from geom_miner.fit.settings import FitSettings
+from geom_miner.fit.settings import BlockSettings
 from geom_miner.grid.target import Target
 
 
@@ -18,7 +18,7 @@ class ProgressReport:
     """
 
     def __init__(
-        self, target: Target, settings: FitSettings, costs: list[int], observer: Observer
+        self, target: Target, settings: BlockSettings, costs: list[int], observer: Observer
     ) -> None:
         self._settings, self._observer = settings, observer
         self._forecast = WorkForecast(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from geom_miner.fit.settings import FitSettings
+from geom_miner.fit.settings import BlockSettings
 from geom_miner.grid.difference import mean_squared_error, peak_signal_to_noise
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.grid.target import Target
@@ -43,7 +43,7 @@ class ImageQuality:
 
 
 def image_quality(
-    representation: Representation, target: Target, settings: FitSettings
+    representation: Representation, target: Target, settings: BlockSettings
 ) -> ImageQuality:
     """Decode the finest scale of a fitted image and compare it with its target."""
     fitted = target.scales[0]

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from geom_miner.errors import ModelFileError
-from geom_miner.grid.blocks import BlockGrid
-from geom_miner.kernels.architecture import MLPArchitecture
-from geom_miner.model.block_mlps import BlockMLPs, FittedBatch
+from geom_miner.model.scale_blocks import FittedBatch, ScaleBlocks
 
 
 @dataclass(frozen=True)
@@ -21,34 +19,12 @@ class Resume:
         history.
     """
 
-    scales: tuple[BlockMLPs, ...] = ()
+    scales: tuple[ScaleBlocks, ...] = ()
     batches: tuple[FittedBatch, ...] = ()
 
-    def check_scale(self, blocks: BlockMLPs, layout: BlockGrid, shape: MLPArchitecture) -> None:
-        """Refuse a finished scale that is none of this fit; see ``check_batches``."""
-        if blocks.layout != layout or blocks.architecture != shape:
-            raise _foreign()
 
-    def check_batches(self, candidates: int, shape: MLPArchitecture) -> None:
-        """Refuse batches that are none of this fit.
-
-        Parameters
-        ----------
-        candidates : blocks of the scale that may get an MLP.
-        shape : of these MLPs.
-
-        Raises
-        ------
-        ModelFileError
-            The batches have more blocks, or other MLPs.
-        """
-        too_many = sum(len(batch.fitted) for batch in self.batches) > candidates
-        widths = {batch.parameters.shape[1] for batch in self.batches}
-        if too_many or widths - {shape.num_parameters}:
-            raise _foreign()
-
-
-def _foreign() -> ModelFileError:
+def foreign() -> ModelFileError:
+    """The refusal of parts that are none of this fit."""
     return ModelFileError(
         "what an earlier run has left is no part of this fit although its header says so; start "
         "anew with --fresh"

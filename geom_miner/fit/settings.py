@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, Protocol
 
 from geom_miner.constraints import CheckedSettings, Range
 from geom_miner.errors import SettingsError
@@ -17,6 +17,31 @@ Schedule = Literal["exponential", "cosine"]
 MAX_SCALES, MAX_WIDTH, MAX_DEPTH, MAX_OMEGA = 16, 4096, 64, 1e6
 # Far beyond any of use, and float32 still holds their products.
 MOST, MOST_STEPS = 1e6, 10**9
+
+
+class BlockSettings(Protocol):
+    """What settings of every kind of block function say."""
+
+    kind: ClassVar[str]
+    """Name of the kind of block function."""
+
+    @property
+    def scales(self) -> int:
+        """Scales of the Laplacian pyramid, the finest included."""
+
+    @property
+    def block_size(self) -> int:
+        """Samples along each side of a block."""
+
+    @property
+    def psnr_goal(self) -> float | None:
+        """PSNR in decibels that an image should reach; None if the settings do not say."""
+
+    def steps_at(self, scale: int) -> int:
+        """Most steps per block at a scale."""
+
+    def dead_zone_at(self, scale: int) -> float:
+        """Dead zone at a scale; 0 for none."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +68,8 @@ class ReleasedCode(CheckedSettings):
 @dataclass(frozen=True)
 class FitSettings(CheckedSettings):
     """How a signal is cut into blocks and how their MLPs are fitted."""
+
+    kind: ClassVar[str] = "mlp"
 
     scales: Annotated[int, Range(1, MAX_SCALES)] = 4
     """Scales of the pyramid (J in the paper); scale 0 is the finest."""

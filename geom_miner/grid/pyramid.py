@@ -29,19 +29,39 @@ class Interpolation:
     ----------
     weights : of the coarse samples ``1 - halo`` to ``halo`` before and after, for the fine sample
         a quarter behind coarse sample 0; mirrored for the one a quarter before it.
+    coefficients : of the polynomials, constant term first, that give the weights of the same
+        samples at any position between samples 0 and 1.
     """
 
     name: str
     weights: tuple[float, ...]
+    coefficients: tuple[tuple[float, ...], ...]
 
     @property
     def halo(self) -> int:
         """Coarse samples that are read beyond each end of a block."""
         return len(self.weights) // 2
 
+    def weights_at(self, positions: Tensor) -> Tensor:
+        """Weights of the samples ``1 - halo`` to ``halo``, (q, 2 halo), at (q,) in [0, 1]."""
+        powers = positions[:, None] ** torch.arange(
+            len(self.coefficients[0]), device=positions.device
+        )
+        table = torch.tensor(self.coefficients, dtype=positions.dtype, device=positions.device)
+        return powers @ table.T
 
-LINEAR = Interpolation("linear", (0.75, 0.25))
-CUBIC = Interpolation("cubic", (-0.0703125, 0.8671875, 0.2265625, -0.0234375))
+
+LINEAR = Interpolation("linear", (0.75, 0.25), ((1.0, -1.0), (0.0, 1.0)))
+CUBIC = Interpolation(
+    "cubic",
+    (-0.0703125, 0.8671875, 0.2265625, -0.0234375),
+    (
+        (0.0, -0.5, 1.0, -0.5),
+        (1.0, 0.0, -2.5, 1.5),
+        (0.0, 0.5, 2.0, -1.5),
+        (0.0, 0.0, -0.5, 0.5),
+    ),
+)
 """Cubic convolution (Keys 1981, a = -1/2): exact for quadratic signals."""
 
 

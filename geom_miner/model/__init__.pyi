@@ -1,5 +1,12 @@
+from .block_cosines import MIXINGS as MIXINGS
+from .block_cosines import BlockCosines as BlockCosines
+from .block_cosines import CosineBatch as CosineBatch
+from .block_cosines import SparseLevels as SparseLevels
+from .block_cosines import mixing_matrix as mixing_matrix
 from .block_mlps import BlockMLPs as BlockMLPs
-from .block_mlps import FittedBatch as FittedBatch
+from .block_mlps import MLPBatch as MLPBatch
 from .block_mlps import local_coordinates as local_coordinates
 from .initialize import initialize_blocks as initialize_blocks
 from .representation import Representation as Representation
+from .scale_blocks import FittedBatch as FittedBatch
+from .scale_blocks import ScaleBlocks as ScaleBlocks

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from geom_miner.grid.blocks import BlockGrid
+from geom_miner.grid.pyramid import LINEAR, Interpolation
 from geom_miner.kernels.architecture import MLPArchitecture
+from geom_miner.kernels.backends import load_backend
 
 
 @dataclass(frozen=True)
 class BlockMLPs:
-    """The block MLPs of one scale and the blocks that need none.
-
-    A block is in one of three states. *Varying with an MLP*: upsampled prediction plus MLP.
-    *Varying without*: the prediction alone. *Constant*: one number. A
-    constant block that is not listed inherits its parent's constant.
+    """The block MLPs of one scale and the blocks that need none; see ``ScaleBlocks``.
 
     Parameters
     ----------
@@ -29,6 +29,10 @@ class BlockMLPs:
     constant_ids, constant_values : (k,) int64 ascending and (k, channel) float32.
     """
 
+    kind: ClassVar[str] = "mlp"
+    interpolation: ClassVar[Interpolation] = LINEAR
+    limits: ClassVar[None] = None
+
     scale: int
     layout: BlockGrid
     architecture: MLPArchitecture
@@ -37,6 +41,14 @@ class BlockMLPs:
     parameters: Tensor
     constant_ids: Tensor
     constant_values: Tensor
+
+    @property
+    def channels(self) -> int:
+        return self.architecture.channels
+
+    @property
+    def device(self) -> torch.device:
+        return self.parameters.device
 
     @property
     def fitted_ids(self) -> Tensor:
@@ -48,6 +60,16 @@ class BlockMLPs:
         """Trained numbers at this scale."""
         return self.parameters.numel()
 
+    def evaluate(self, chosen: Tensor | None = None, *, backend: str = "auto") -> Tensor:
+        """See ``ScaleBlocks.evaluate``."""
+        parameters = self.parameters if chosen is None else self.parameters[chosen]
+        coordinates = local_coordinates(self.layout.block_shape, self.device)
+        kernel = load_backend(backend, self.device)
+        return kernel.evaluate(self.architecture, parameters, coordinates)
+
+    def facts(self) -> Mapping[str, Any]:
+        return {"width": self.architecture.width, "sine_layers": self.architecture.depth}
+
     def to(self, device: torch.device | str) -> BlockMLPs:
         """The same scale on another device."""
         moved = {
@@ -58,14 +80,16 @@ class BlockMLPs:
 
 
 @dataclass(frozen=True)
-class FittedBatch:
-    """A fitted batch: a contiguous run of one scale's candidate blocks.
+class MLPBatch:
+    """A fitted batch of block MLPs; see ``FittedBatch``.
 
     Parameters
     ----------
     fitted : (q,) bool, whether a block carries an MLP.
     parameters : (f, parameter) float32, of the f blocks that do.
     """
+
+    kind: ClassVar[str] = "mlp"
 
     scale: int
     fitted: Tensor

@@ -1,4 +1,4 @@
-"""What a fit produces and a file holds: block MLPs for every scale, coarse to fine."""
+"""What a fit produces and a file holds: block functions for every scale, coarse to fine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.signal_info import SignalInfo
 from geom_miner.grid.sparse import SparseBlocks
 from geom_miner.memory import require_memory
-from geom_miner.model.block_mlps import BlockMLPs
 from geom_miner.model.decode import (
     decode_below,
     decode_blocks,
@@ -26,6 +25,7 @@ from geom_miner.model.decode import (
     varying_in_box,
 )
 from geom_miner.model.memory_need import decoding_bytes, streaming_bytes, table_bytes
+from geom_miner.model.scale_blocks import ScaleBlocks
 
 # Points that are interpolated at once. It bounds the memory of a query, not its result.
 _QUERY_CHUNK = 1 << 20
@@ -35,8 +35,9 @@ _QUERY_CHUNK = 1 << 20
 class Representation:
     """A multiscale implicit neural representation of one signal (MINER, ECCV 2022).
 
-    Every decode is defined on the sample grid: a scale is the linearly upsampled coarser scale
-    plus its block MLPs at the sample centers. Point queries interpolate that linearly.
+    Every decode is defined on the sample grid: a scale is the upsampled coarser scale plus its
+    block functions at the sample centers. Point queries interpolate that, as the block functions'
+    ``interpolation`` says: linearly for MLPs, by cubic convolution for cosines.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ class Representation:
 
     grid: SampleGrid
     num_scales: int
-    scales: tuple[BlockMLPs, ...]
+    scales: tuple[ScaleBlocks, ...]
     info: SignalInfo = field(default_factory=SignalInfo)
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
@@ -77,7 +78,7 @@ class Representation:
 
     @property
     def channels(self) -> int:
-        return self.scales[0].architecture.channels
+        return self.scales[0].channels
 
     @property
     def num_parameters(self) -> int:
@@ -86,13 +87,13 @@ class Representation:
 
     @property
     def device(self) -> torch.device:
-        return self.scales[0].parameters.device
+        return self.scales[0].device
 
     def shape_at(self, scale: int) -> tuple[int, ...]:
         """True samples per axis at a scale."""
         return self.grid.at_scale(scale).shape
 
-    def up_to(self, scale: int) -> tuple[BlockMLPs, ...]:
+    def up_to(self, scale: int) -> tuple[ScaleBlocks, ...]:
         """The scales that one of them needs: the coarsest down to it."""
         if not self.finest_scale <= scale < self.num_scales:
             raise SettingsError(
@@ -172,7 +173,7 @@ class Representation:
     def query(
         self, points: npt.ArrayLike, scale: int = 0, *, backend: str = "auto"
     ) -> npt.NDArray[np.float32]:
-        """Interpolate a scale linearly at world positions (q, ndim): (q, channel) float32.
+        """Interpolate a scale at world positions (q, ndim): (q, channel) float32.
 
         Beyond the outermost sample centers the signal is continued by its edge samples.
         """
@@ -199,23 +200,31 @@ class Representation:
         self, index: npt.NDArray[np.float64], scale: int, backend: str
     ) -> npt.NDArray[np.float32]:
         scales = self.up_to(scale)
+        interpolation = scales[-1].interpolation
         layout, last = scales[-1].layout, np.array(self.shape_at(scale)) - 1
         index = np.clip(index, 0, last)
         base = np.minimum(np.floor(index), np.maximum(last - 1, 0)).astype(np.int64)
-        weight = torch.from_numpy((index - base).astype(np.float32)).to(self.device)
-        starts = torch.from_numpy(base).to(self.device)
+        position = torch.from_numpy((index - base).astype(np.float32)).to(self.device)
+        starts = torch.from_numpy(base).to(self.device) + 1 - interpolation.halo
+        taps = 2 * interpolation.halo
         shape = torch.tensor(layout.block_shape, device=self.device)
         limit = torch.from_numpy(last).to(self.device)
+        # A block is at least as wide as half the taps, so every block in reach holds one of these.
+        offsets = sorted({0, interpolation.halo, taps - 1})
         corners = [
-            (starts + torch.tensor(c, device=self.device)).minimum(limit)
-            for c in itertools.product((0, 1), repeat=layout.ndim)
+            (starts + torch.tensor(c, device=self.device)).clamp(min=0).minimum(limit)
+            for c in itertools.product(offsets, repeat=layout.ndim)
         ]
         touched = torch.unique(torch.cat([layout.ids_of(c // shape) for c in corners]))
         blocks = decode_blocks(scales, touched, backend=backend)
-        cell = blocks.read(starts, (2,) * layout.ndim)
+        cell = blocks.read(starts, (taps,) * layout.ndim)
         for axis in range(layout.ndim):
-            low, high = cell.reshape(len(cell), 2, -1, self.channels).unbind(1)
-            cell = torch.lerp(low, high, weight[:, axis, None, None])
+            parts = cell.reshape(len(cell), taps, -1, self.channels)
+            if taps == 2:
+                cell = torch.lerp(parts[:, 0], parts[:, 1], position[:, axis, None, None])
+            else:
+                weights = interpolation.weights_at(position[:, axis])
+                cell = torch.einsum("qt,qtrc->qrc", weights, parts)
         return cell[:, 0].cpu().numpy()
 
     def to(self, device: torch.device | str) -> Representation:

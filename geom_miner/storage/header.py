@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
@@ -10,7 +11,30 @@ from typing import Annotated, Any
 from geom_miner.constraints import Range, check_fields
 from geom_miner.grid.samples import MAX_SCALES, SampleGrid
 from geom_miner.grid.signal_info import SignalInfo
-from geom_miner.records import decode_record
+from geom_miner.records import RecordError, decode_record
+
+# Bytes of a header's text at most: a few bytes must not inflate to gigabytes.
+_LONGEST = 1 << 20
+
+
+def header_text(payload: bytes, version: int) -> bytes:
+    """The JSON of a HEADER section.
+
+    Raises
+    ------
+    RecordError
+        It cannot be inflated, or is longer than any header.
+    """
+    if version == 1:
+        return payload
+    inflater = zlib.decompressobj()
+    try:
+        text = inflater.decompress(payload, _LONGEST)
+    except zlib.error as error:
+        raise RecordError(f"the header cannot be inflated ({error})") from error
+    if not inflater.eof or inflater.unused_data:
+        raise RecordError("the header is cut short, too long, or has bytes behind its end")
+    return text
 
 
 @dataclass(frozen=True)
@@ -51,6 +75,21 @@ class Header:
         info = {**self.metadata, **self.info.to_json()}
         values = {"grid": asdict(self.grid), "num_scales": self.num_scales, "info": info}
         return json.dumps(values, sort_keys=True, separators=(",", ":")).encode()
+
+    def to_payload(self, version: int) -> bytes:
+        """The payload of a HEADER section: JSON, deflated from format version 2 on."""
+        return zlib.compress(self.to_json(), 9) if version > 1 else self.to_json()
+
+    @classmethod
+    def from_payload(cls, payload: bytes, version: int) -> Header:
+        """The inverse of ``to_payload``.
+
+        Raises
+        ------
+        ValueError
+            The payload is no header, or a number lies outside its range.
+        """
+        return cls.from_json(header_text(payload, version))
 
     @classmethod
     def from_json(cls, payload: bytes) -> Header:

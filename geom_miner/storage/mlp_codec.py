@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -15,9 +15,15 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from geom_miner.grid.blocks import BlockGrid
-from geom_miner.model.block_mlps import BlockMLPs, FittedBatch
+from geom_miner.kernels.architecture import MLPArchitecture
+from geom_miner.model.block_mlps import BlockMLPs, MLPBatch
 from geom_miner.records import RecordError
 from geom_miner.storage.scale_head import SectionHead, split_head, split_scale_head
+
+VERSION = 1
+# Magnitudes of parameters at most: of hidden layers, and of the output layer, which is in the
+# signal's units. No fit comes near them, and with them no output overflows.
+_MOST_HIDDEN, _MOST_OUTPUT = 1e12, 1e30
 
 _SCALE_DTYPES = {
     "varying_ids": torch.int64,
@@ -29,8 +35,8 @@ _SCALE_DTYPES = {
 _BATCH_DTYPES = {"fitted": torch.bool, "parameters": torch.float32}
 
 
-def pack_scale(blocks: BlockMLPs) -> bytes:
-    """The payload of a SCALE section."""
+def pack_scale(blocks: BlockMLPs, coarser: Sequence[BlockMLPs] = ()) -> bytes:
+    """The payload of a SCALE section, which does not depend on the coarser scale."""
     head = {
         "scale": blocks.scale,
         "counts": blocks.layout.counts,
@@ -40,7 +46,7 @@ def pack_scale(blocks: BlockMLPs) -> bytes:
     return _pack(head, blocks, _SCALE_DTYPES)
 
 
-def unpack_scale(payload: bytes) -> BlockMLPs:
+def unpack_scale(payload: bytes, coarser: Sequence[BlockMLPs] = ()) -> BlockMLPs:
     """The inverse of ``pack_scale``.
 
     Raises
@@ -60,17 +66,18 @@ def unpack_scale(payload: bytes) -> BlockMLPs:
     }
     for name, shape in shapes.items():
         _check_shape(name, tensors[name], shape)
+    _check_magnitudes(tensors["parameters"], head.architecture)
     for name in ("varying_ids", "constant_ids"):
         _check_ids(name, tensors[name], head.layout)
     return BlockMLPs(head.scale, head.layout, head.architecture, **tensors)
 
 
-def pack_batch(batch: FittedBatch) -> bytes:
+def pack_batch(batch: MLPBatch) -> bytes:
     """The payload of a BATCH section: a part of a scale that is not whole yet."""
     return _pack({"scale": batch.scale}, batch, _BATCH_DTYPES)
 
 
-def unpack_batch(payload: bytes) -> FittedBatch:
+def unpack_batch(payload: bytes) -> MLPBatch:
     """The inverse of ``pack_batch``.
 
     Raises
@@ -83,7 +90,7 @@ def unpack_batch(payload: bytes) -> FittedBatch:
     fitted, parameters = tensors["fitted"], tensors["parameters"]
     _check_shape("fitted", fitted, (fitted.numel(),))
     _check_shape("parameters", parameters, (_count(fitted), *parameters.shape[1:2]))
-    return FittedBatch(head.scale, fitted, parameters)
+    return MLPBatch(head.scale, fitted, parameters)
 
 
 def _pack(head: Mapping[str, Any], source: object, dtypes: Mapping[str, torch.dtype]) -> bytes:
@@ -121,6 +128,15 @@ def _check_numbers(name: str, tensor: Tensor) -> None:
         low, high = torch.aminmax(tensor)
         if not (math.isfinite(float(low)) and math.isfinite(float(high))):
             raise RecordError(f"{name} must be finite, got NaN or infinity")
+
+
+def _check_magnitudes(parameters: Tensor, architecture: MLPArchitecture) -> None:
+    """Refuse parameters so large that a decoded sample could be infinite or NaN."""
+    outputs = (architecture.width + 1) * architecture.channels
+    hidden, output = parameters[:, :-outputs], parameters[:, -outputs:]
+    for layer, most in ((hidden, _MOST_HIDDEN), (output, _MOST_OUTPUT)):
+        if layer.numel() and max(map(abs, map(float, torch.aminmax(layer)))) > most:
+            raise RecordError(f"parameters must lie within +-{most:g}")
 
 
 def _check_shape(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from geom_miner.errors import ModelFileError
-from geom_miner.model.block_mlps import BlockMLPs, FittedBatch
 from geom_miner.model.representation import Representation
+from geom_miner.model.scale_blocks import FittedBatch, ScaleBlocks
 from geom_miner.records import RecordError
 from geom_miner.storage import sections
-from geom_miner.storage.codecs import unpack_scale
+from geom_miner.storage.codecs import unpack_batch, unpack_scale
 from geom_miner.storage.header import Header
-from geom_miner.storage.mlp_codec import unpack_batch
 from geom_miner.storage.scale_head import read_head
 
 
@@ -78,8 +77,7 @@ def describe_model(path: Path | str) -> dict[str, Any]:
                 "blocks": blocks.layout.num_blocks,
                 "varying_blocks": len(blocks.varying_ids),
                 "active_blocks": len(blocks.fitted_ids),
-                "width": blocks.architecture.width,
-                "sine_layers": blocks.architecture.depth,
+                **blocks.facts(),
                 "parameters": blocks.num_parameters,
                 "bytes": sizes[blocks.scale],
             }
@@ -108,7 +106,7 @@ def read_batches(path: Path, start: int, scale: int) -> tuple[list[FittedBatch],
     return batches, end
 
 
-def read_scales(path: Path, *, finest: int | None) -> tuple[Header, list[BlockMLPs], int]:
+def read_scales(path: Path, *, finest: int | None) -> tuple[Header, list[ScaleBlocks], int]:
     """Header, whole scales down to ``finest``, and the offset behind the last one used."""
     with _explained(path):
         return _parse(path, sections.walk(path), finest)
@@ -129,11 +127,12 @@ def _explained(path: Path) -> Iterator[None]:
 
 def _parse(
     path: Path, walk: Iterator[sections.Section], finest: int | None
-) -> tuple[Header, list[BlockMLPs], int]:
+) -> tuple[Header, list[ScaleBlocks], int]:
     first = next(walk, None)
     if first is None or first.tag != "HEADER":
         raise ModelFileError(f"{path} is cut short before its header ends; copy it again")
-    header, scales, end = Header.from_json(first.payload), list[BlockMLPs](), first.end
+    header = Header.from_payload(first.payload, first.version)
+    scales, end = list[ScaleBlocks](), first.end
     if finest is not None and not 0 <= finest < header.num_scales:
         raise ModelFileError(
             f"{path} has scales 0 to {header.num_scales - 1}, not {finest}; ask for one of those"
@@ -141,7 +140,7 @@ def _parse(
     for section in walk:
         if section.tag != "SCALE":
             break
-        blocks = unpack_scale(section.payload)
+        blocks = unpack_scale(section.payload, scales)
         _check_place(blocks, scales[-1] if scales else None, header)
         scales.append(blocks)
         end = section.end
@@ -150,7 +149,7 @@ def _parse(
     return header, scales, end
 
 
-def _check_place(blocks: BlockMLPs, coarser: BlockMLPs | None, header: Header) -> None:
+def _check_place(blocks: ScaleBlocks, coarser: ScaleBlocks | None, header: Header) -> None:
     """Refuse a scale that does not continue the coarser ones on the header's grid."""
     expected = coarser.scale - 1 if coarser else header.num_scales - 1
     if blocks.scale != expected:
@@ -163,5 +162,5 @@ def _check_place(blocks: BlockMLPs, coarser: BlockMLPs | None, header: Header) -
         return
     if coarser.layout != layout.coarser():
         raise RecordError(f"the blocks of scale {blocks.scale} must halve to those of the next")
-    if coarser.architecture.channels != blocks.architecture.channels:
+    if coarser.channels != blocks.channels:
         raise RecordError(f"scale {blocks.scale} has another number of channels than the next")

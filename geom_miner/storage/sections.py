@@ -8,7 +8,7 @@ Layout, all integers little-endian::
     8 bytes   tag, ASCII, padded with spaces
     8 bytes   length of the payload, unsigned
     payload
-    32 bytes  SHA-256 of tag, length and payload
+    checksum  first bytes of the SHA-256 of tag, length and payload: 32 in version 1, 8 in version 2
 
 A section that is not whole is as good as absent, so an interrupted writer loses at most the
 section it was writing.
@@ -28,31 +28,31 @@ from geom_miner.errors import ModelFileError
 from geom_miner.file_kinds import KINDS, describe_wrong_kind, kind_of_file
 
 SIGNATURE = b"\x89MINER\r\n"
-VERSION = 1
-# Versions of earlier releases that this program still reads, and its own.
-READABLE_VERSIONS = {1}
+# Bytes of a section's checksum, by the format version. Block MLPs are written as version 1, which
+# every release reads; cosine blocks as version 2, whose overhead is small beside theirs.
+DIGESTS = {1: 32, 2: 8}
 _PREFIX = struct.Struct("<8sQ")
-_DIGEST = 32
 
 
 @dataclass(frozen=True)
 class Section:
-    """One whole section: its tag, its payload and the file offset just behind it."""
+    """One whole section: its tag, its payload, the file offset just behind it, the version."""
 
     tag: str
     payload: bytes
     end: int
+    version: int
 
 
-def begin(file: IO[bytes]) -> None:
+def begin(file: IO[bytes], version: int = 1) -> None:
     """Write signature and version."""
-    file.write(SIGNATURE + struct.pack("<I", VERSION))
+    file.write(SIGNATURE + struct.pack("<I", version))
 
 
-def append(file: IO[bytes], tag: str, payload: bytes) -> None:
+def append(file: IO[bytes], tag: str, payload: bytes, version: int = 1) -> None:
     """Write one section and hand it to the disk, so that a kill right after loses nothing."""
     prefix = _PREFIX.pack(tag.encode("ascii").ljust(8), len(payload))
-    file.write(prefix + payload + hashlib.sha256(prefix + payload).digest())
+    file.write(prefix + payload + _digest(prefix + payload, version))
     file.flush()
     os.fsync(file.fileno())
 
@@ -72,24 +72,29 @@ def walk(path: Path) -> Iterator[Section]:
         reason = error.strerror or "it cannot be opened"
         raise ModelFileError(f"cannot read {path}: {reason}; check the path") from error
     with file:
-        _check_start(path, file, size)
+        version = _check_start(path, file, size)
         while True:
             prefix = file.read(_PREFIX.size)
             if len(prefix) < _PREFIX.size:
                 return
             tag, length = _PREFIX.unpack(prefix)
-            if file.tell() + length + _DIGEST > size:
+            if file.tell() + length + DIGESTS[version] > size:
                 return
             payload = file.read(length)
-            if hashlib.sha256(prefix + payload).digest() != file.read(_DIGEST):
+            if _digest(prefix + payload, version) != file.read(DIGESTS[version]):
                 raise ModelFileError(
                     f"{path} is damaged (a checksum does not hold near byte {file.tell()}); "
                     "copy it again or fit it anew"
                 )
-            yield Section(tag.decode("ascii", "replace").strip(), payload, file.tell())
+            yield Section(tag.decode("ascii", "replace").strip(), payload, file.tell(), version)
 
 
-def _check_start(path: Path, file: IO[bytes], size: int) -> None:
+def _digest(contents: bytes, version: int) -> bytes:
+    return hashlib.sha256(contents).digest()[: DIGESTS[version]]
+
+
+def _check_start(path: Path, file: IO[bytes], size: int) -> int:
+    """The format version."""
     if size == 0:
         raise ModelFileError(f"{path} is empty; copy it again or fit it anew")
     if file.read(len(SIGNATURE)) != SIGNATURE:
@@ -100,8 +105,9 @@ def _check_start(path: Path, file: IO[bytes], size: int) -> None:
     if len(version) < 4:
         raise ModelFileError(f"{path} is cut short in its first bytes; copy it again")
     (number,) = struct.unpack("<I", version)
-    if number not in READABLE_VERSIONS:
+    if number not in DIGESTS:
         raise ModelFileError(
-            f"{path} has format version {number}, this program reads up to version {VERSION}; "
+            f"{path} has format version {number}, this program reads up to version {max(DIGESTS)}; "
             "use the geom_miner release that wrote it or a newer one"
         )
+    return int(number)

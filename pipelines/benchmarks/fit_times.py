@@ -14,7 +14,6 @@ from eval.isolation import in_own_process
 from eval.runs import peak_rss_bytes
 from eval.shapes import find_data_file, find_shape
 from geom_miner import (
-    FitSettings,
     Representation,
     SampleGrid,
     Target,
@@ -24,11 +23,11 @@ from geom_miner import (
     preset,
     read_image,
 )
-from geom_miner.fit import Observer, ScaleHistory
+from geom_miner.fit import AnySettings, FitSettings, Observer, ScaleHistory
 from geom_miner.grid import SparseBlocks
 from geom_miner.kernels import load_backend
 from geom_miner.media import ImageSignal, image_to_blocks
-from geom_miner.model import BlockMLPs
+from geom_miner.model import ScaleBlocks
 from geom_miner.targets import image_target
 from geom_miner.terminal import Terminal
 
@@ -97,18 +96,19 @@ class _Watch(Observer):
     watches_rounds = True
 
     def __init__(
-        self, job: TimedFit, grid: SampleGrid, settings: FitSettings, quality: Quality
+        self, job: TimedFit, grid: SampleGrid, settings: AnySettings, quality: Quality
     ) -> None:
         self._job, self._grid, self._settings, self._quality = job, grid, settings, quality
-        self._scales: list[BlockMLPs] = []
+        self._scales: list[ScaleBlocks] = []
         # A round is one step where the settings couple the blocks, and several elsewhere.
-        self._every, self._rounds = job.every if settings.coupled else 1, 0
+        coupled = isinstance(settings, FitSettings) and settings.coupled
+        self._every, self._rounds = job.every if coupled else 1, 0
         self.history: list[ScaleHistory] = []
         self.reached: dict[str, float] = {}
         self.best: dict[str, float] = {}
         self.looking, self.began = 0.0, time.perf_counter()
 
-    def should_stop(self, blocks: BlockMLPs) -> bool:
+    def should_stop(self, blocks: ScaleBlocks) -> bool:
         start = time.perf_counter()
         elapsed = start - self.began - self.looking
         late = elapsed > self._job.patience
@@ -127,12 +127,12 @@ class _Watch(Observer):
         self.looking += time.perf_counter() - start
         return late or len(self.reached) == len(found) * len(self._job.goals)
 
-    def on_scale(self, blocks: BlockMLPs, history: ScaleHistory) -> None:
+    def on_scale(self, blocks: ScaleBlocks, history: ScaleHistory) -> None:
         self._scales.append(blocks)
         self.history.append(history)
 
 
-def _volume(job: TimedFit, settings: FitSettings) -> tuple[Target, Quality]:
+def _volume(job: TimedFit, settings: AnySettings) -> tuple[Target, Quality]:
     mesh = find_shape(job.signal, offline=True, console=Terminal(quiet=True)).mesh
     made = mesh_target(
         mesh,
@@ -155,7 +155,7 @@ def _volume(job: TimedFit, settings: FitSettings) -> tuple[Target, Quality]:
     return made.target, quality
 
 
-def _image(job: TimedFit, settings: FitSettings) -> tuple[Target, Quality]:
+def _image(job: TimedFit, settings: AnySettings) -> tuple[Target, Quality]:
     image = _resized(read_image(find_data_file(job.signal)), job.resolution)
     target = image_target(image, scales=settings.scales, block_size=settings.block_size)
     truth = image_to_blocks(image, settings.block_size)[0].to(job.device)

@@ -17,7 +17,6 @@ from typing import Any
 from eval.isolation import in_own_process, limit_threads
 from eval.shapes import find_shape
 from geom_miner import (
-    FitSettings,
     Target,
     VoxelizeSettings,
     fit_to_file,
@@ -25,7 +24,7 @@ from geom_miner import (
     preset,
 )
 from geom_miner.errors import SettingsError
-from geom_miner.fit import FitStatus, Observer, parse_memory
+from geom_miner.fit import AnySettings, FitStatus, Observer, parse_memory
 from geom_miner.terminal import Terminal
 from pipelines.benchmarks.warm_up import warm_up
 
@@ -72,7 +71,7 @@ class _Killer(BatchCounter):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def settings_at(resolution: int, preset_name: str) -> FitSettings:
+def settings_at(resolution: int, preset_name: str) -> AnySettings:
     """The preset with as many scales as leave the coarsest one the same at all resolutions."""
     return replace(preset(preset_name).settings, scales=max(1, resolution.bit_length() - 5))
 
@@ -198,7 +197,7 @@ def same_file_report(rows: Sequence[dict[str, Any]], kill: dict[str, Any] | None
     return lines
 
 
-def _prepared(job: RepeatedFit) -> tuple[Target, FitSettings]:
+def _prepared(job: RepeatedFit) -> tuple[Target, AnySettings]:
     warm_up(job.preset)
     mesh = find_shape(job.shape, offline=True, console=Terminal(quiet=True)).mesh
     settings = settings_at(job.resolution, job.preset)

@@ -17,10 +17,11 @@ from eval import iou_voxel_sparse, surface_metrics
 from eval.report import Column, Spread, Table, markdown_text
 from eval.runs import Record, device_name
 from eval.shapes import Shape
-from geom_miner import FitSettings, extract_level
+from geom_miner import extract_level
 from geom_miner.constraints import Range
 from geom_miner.errors import SettingsError
-from geom_miner.fit import FitResult
+from geom_miner.fit import AnySettings, FitResult
+from geom_miner.model import BlockMLPs
 from pipelines.config import ChecksItsFit, fit_settings
 from pipelines.studies.fitted_shape import fit_shape
 from pipelines.studies.study import Study, Trial, study_shapes
@@ -54,7 +55,7 @@ def first_row(config: AblationConfig) -> str:
     return f"preset {config.preset}"
 
 
-def entries_of(config: AblationConfig) -> dict[str, FitSettings]:
+def entries_of(config: AblationConfig) -> dict[str, AnySettings]:
     """The first row and every other one, checked before anything is fitted."""
     entries = {first_row(config): fit_settings(config)}
     for name, given in config.entries.items():
@@ -85,7 +86,7 @@ def trials(config: AblationConfig, folder: Path, console: Console) -> Iterator[T
             )
 
 
-def measure_fit(shape: Shape, settings: FitSettings, config: AblationConfig) -> Record:
+def measure_fit(shape: Shape, settings: AnySettings, config: AblationConfig) -> Record:
     """Fit the occupancy to a file and evaluate what the file holds."""
     fitted = fit_shape(shape.mesh, "occupancy", settings, config.resolution)
     decoded, mesh, grid = fitted.model.decode(0), extract_level(fitted.model, 0), fitted.model.grid
@@ -117,6 +118,7 @@ def _mflop(result: FitResult) -> float:
     """Arithmetic of the whole fit: products forward, backward and of the gradient, and sines."""
     total = 0.0
     for entry, level in zip(result.history, result.representation.scales, strict=True):
+        assert isinstance(level, BlockMLPs)
         net = level.architecture
         products = sum(a * b for a, b in zip(net.widths[:-1], net.widths[1:], strict=True))
         # The first layer hands no gradient to its inputs.

@@ -41,7 +41,7 @@ from geom_miner.grid import (
     varying_when_upsampled,
 )
 from geom_miner.kernels import load_backend
-from geom_miner.model import local_coordinates
+from geom_miner.model import BlockMLPs, local_coordinates
 from geom_miner.targets import target_of_occupancy
 from geom_miner.voxelize import Occupancy
 from pipelines.studies.fitted_shape import fit_shape
@@ -103,6 +103,7 @@ def between_samples(representation: Representation) -> SparseBlocks:
     without an MLP.
     """
     finest = representation.scales[-1]
+    assert isinstance(finest, BlockMLPs)
     bare = replace(finest, fitted=torch.zeros_like(finest.fitted), parameters=finest.parameters[:0])
     scales = (*representation.scales[:-1], bare)
     predicted = replace(representation, scales=scales).decode(0)

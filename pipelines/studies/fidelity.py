@@ -20,7 +20,6 @@ from eval.report import Column, Spread, Table, markdown_text
 from eval.runs import Record, device_name
 from eval.shapes import Shape
 from geom_miner import (
-    FitSettings,
     TriangleMesh,
     VoxelizeSettings,
     extract_level,
@@ -35,6 +34,7 @@ from geom_miner.atomic_files import make_folder
 from geom_miner.constraints import Range
 from geom_miner.errors import SettingsError
 from geom_miner.extract import extract_mesh
+from geom_miner.fit import AnySettings
 from geom_miner.grid import SampleGrid, SparseBlocks
 from geom_miner.terminal import Terminal
 from pipelines.studies.fitted_shape import fit_shape
@@ -74,7 +74,7 @@ class Entry:
     """A way to fit; or, without settings, a target that is meshed as it is."""
 
     target: str
-    settings: FitSettings | None = None
+    settings: AnySettings | None = None
     sharp: bool = False
 
     @property

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from geom_miner import (
-    FitSettings,
     Representation,
     TriangleMesh,
     VoxelizeSettings,
@@ -16,7 +15,7 @@ from geom_miner import (
     load_model,
     mesh_target,
 )
-from geom_miner.fit import FitResult
+from geom_miner.fit import AnySettings, FitResult
 from geom_miner.voxelize import Occupancy
 
 
@@ -43,7 +42,7 @@ class FittedShape:
 
 
 def fit_shape(
-    mesh: TriangleMesh, target: str, settings: FitSettings, resolution: int
+    mesh: TriangleMesh, target: str, settings: AnySettings, resolution: int
 ) -> FittedShape:
     """Fit a mesh to a file, forget the fit, and read the file."""
     began = time.perf_counter()

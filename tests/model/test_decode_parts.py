@@ -52,9 +52,9 @@ def test_only_what_a_region_needs_is_evaluated(monkeypatch: pytest.MonkeyPatch) 
 
     original = decode.upsample_blocks
 
-    def counted(coarser, layout, ids):
+    def counted(coarser, layout, ids, interpolation):
         evaluated.append(len(ids))
-        return original(coarser, layout, ids)
+        return original(coarser, layout, ids, interpolation)
 
     monkeypatch.setattr(decode, "upsample_blocks", counted)
     representation.decode_region((20, 20, 20), (24, 24, 24))
