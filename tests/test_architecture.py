@@ -38,6 +38,7 @@ SHARED = {
 # Rooms of geom_miner; every room may use itself and SHARED.
 ROOMS: dict[str, set[str]] = {
     **{module: set() for module in SHARED},
+    "coding": set(),
     "grid": set(),
     "kernels": set(),
     "mesh": {"grid"},
