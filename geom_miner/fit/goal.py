@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from geom_miner.errors import SettingsError
-from geom_miner.fit.memory import parse_memory
 from geom_miner.memory import format_bytes
 
 
@@ -47,6 +46,9 @@ def goal_of(error: float | None, size: str | None, psnr: float | None) -> Goal |
     SettingsError
         There are several, or one is no number > 0.
     """
+    # Loaded on first use: the module loads PyTorch, and the command line's help must not.
+    from geom_miner.fit.memory import parse_memory
+
     goals = []
     if error is not None:
         goals.append(Goal("error", error))

@@ -96,9 +96,7 @@ class StoredLevels:
         )
 
 
-def encode_levels(
-    levels: Levels, block_shape: tuple[int, ...], channels: int
-) -> list[bytes]:
+def encode_levels(levels: Levels, block_shape: tuple[int, ...], channels: int) -> list[bytes]:
     """The chunks of some rows."""
     if isinstance(levels, StoredLevels):
         return list(levels.chunks)

@@ -171,7 +171,10 @@ def test_bad_presets(made: Path, tmp_path: Path, run: Run) -> None:
     for preset in ("nonsense", "", "Volume"):
         outcome = run("fit", made / "sphere.ply", "-o", model, f"--preset={preset}")
         assert_one_sentence(outcome)
-        assert "preset must be one of surface, exact, volume, fast, fine, image" in outcome.err
+        assert (
+            "preset must be one of surface, exact, compact, volume, fast, fine, image"
+            in outcome.err
+        )
     assert model.read_bytes() == OLD
 
 

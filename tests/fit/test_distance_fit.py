@@ -98,7 +98,7 @@ def test_distance_presets_are_presets() -> None:
     distance = [entry for entry in PRESETS.values() if entry.target == "distance"]
     assert len(distance) >= 2
     for entry in distance:
-        assert entry.settings.dead_zone == 0
+        assert entry.settings.dead_zone_at(0) == 0
 
 
 def test_a_certified_fit_has_every_sample_on_its_side(ball: tuple[Occupancy, Target]) -> None:

@@ -113,7 +113,7 @@ def test_every_flipped_byte_is_noticed(tmp_path: Path, model: Representation) ->
     [
         (b"", "is empty"),
         (b"ply\nformat ascii 1.0\n", "not a geom_miner model"),
-        (sections.SIGNATURE + struct.pack("<I", 2), "format version 2"),
+        (sections.SIGNATURE + struct.pack("<I", 3), "format version 3"),
         (sections.SIGNATURE, "cut short"),
         (sections.SIGNATURE + struct.pack("<I", 1), "before its header"),
     ],
