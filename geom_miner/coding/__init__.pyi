@@ -5,3 +5,6 @@ from .chunk import chunk_bits as chunk_bits
 from .chunk import decode_chunk as decode_chunk
 from .chunk import encode_chunk as encode_chunk
 from .levels import BlockLevels as BlockLevels
+from .training import ChunkSample as ChunkSample
+from .training import TableSample as TableSample
+from .training import train_priors as train_priors

@@ -178,7 +178,7 @@ def code_mixed(
     bit = code_bit(coder, data, probability, bit)
     error = (bit << 16) - probability
     for i in range(len(contexts)):
-        weight = weights[mix, i] + ((error * logits[i] + (1 << 17)) >> 18)
+        weight = weights[mix, i] + ((error * logits[i] + (1 << 18)) >> 19)
         weights[mix, i] = min(max(weight, -WEIGHT_LIMIT), WEIGHT_LIMIT)
         _adapt(counters, seen, contexts[i], bit)
     return bit

@@ -38,12 +38,7 @@ def encode_states(codes: Codes, parents: Codes | None = None) -> bytes:
     BlockShapeError
         Shapes do not match, a code has no meaning, or a block contradicts its constant parent.
     """
-    parents = _parents(codes.shape, parents)
-    inherited = _inherited(codes.shape, parents)
-    if codes.dtype != np.int8 or ((codes == 0) | (codes > CODED)).any():
-        raise BlockShapeError("codes must be int8: 1, 2, or below 0 for a constant")
-    if (codes != inherited)[inherited < 0].any():
-        raise BlockShapeError("codes must be those of their parents where these are constant")
+    parents = _checked(codes, parents)
     # A block takes at most 127 decisions of 12 bits, and seldom more than three.
     steps = 2 + np.maximum(-codes.astype(np.int64), 0)
     data = np.zeros(int(steps.sum()) * 3 // 2 + 8, dtype=np.uint8)
@@ -56,6 +51,7 @@ def states_bits(codes: Codes, parents: Codes | None = None) -> float:
     """The ideal length of an encoded block table in bits."""
     data = np.zeros(0, dtype=np.uint8)
     coder = start_coder(MEASURE, data)
+    parents = _checked(codes, parents)
     run_states(coder, data, fresh(priors(codes.ndim).table), codes, parents)
     return float(coder[COST]) / 65536
 
@@ -90,6 +86,18 @@ def decode_states(
     return codes
 
 
+def _checked(codes: Codes, parents: Codes | None) -> Codes:
+    """The parents of codes that agree with them."""
+    parents = _parents(codes.shape, parents)
+    inherited = _inherited(codes.shape, parents)
+    if codes.dtype != np.int8:
+        raise BlockShapeError(f"codes must be int8, got {codes.dtype}")
+    _check_meaning("codes", codes)
+    if (codes != inherited)[inherited < 0].any():
+        raise BlockShapeError("codes must be those of their parents where these are constant")
+    return parents
+
+
 def _parents(counts: tuple[int, ...], parents: Codes | None) -> Codes:
     """The parents' codes; without parents, blocks are coded as if all of them were coded."""
     shape = tuple((count + 1) // 2 for count in counts)
@@ -101,7 +109,13 @@ def _parents(counts: tuple[int, ...], parents: Codes | None) -> Codes:
         raise BlockShapeError(
             f"parents of {counts} blocks must be int8 {shape}, got {parents.dtype} {parents.shape}"
         )
+    _check_meaning("parents", parents)
     return parents
+
+
+def _check_meaning(name: str, codes: Codes) -> None:
+    if ((codes == 0) | (codes > CODED)).any():
+        raise BlockShapeError(f"{name} must be 1, 2, or below 0 for a constant")
 
 
 def _inherited(counts: tuple[int, ...], parents: Codes) -> Codes:

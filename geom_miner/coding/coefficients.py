@@ -27,14 +27,13 @@ Longs = npt.NDArray[np.int64]
 
 # Where the counters of each kind of decision begin. Kinds of channels: first, second, others.
 _COUNT = 0
-_COUNT_BITS = _COUNT + 3 * 3 * 256
-_ZERO_LEFT = _COUNT_BITS + 128
+_COUNT_DIGITS = _COUNT + 3 * 3 * 256
+_ZERO_LEFT = _COUNT_DIGITS + 16 * 8
 _ZERO_NEAR = _ZERO_LEFT + 3 * 16 * RINGS
-_ZERO_BEFORE = _ZERO_NEAR + 16 * RINGS
-_ZERO_ALONG = _ZERO_BEFORE + 16 * 16 * 8
+_ZERO_AROUND = _ZERO_NEAR + 16 * RINGS
+_ZERO_ALONG = _ZERO_AROUND + 16 * 16 * 8
 _ZERO_CHANNEL = _ZERO_ALONG + 8 * 16 * 16
-_ZERO_RUN = _ZERO_CHANNEL + 3 * 12 * 16
-_SIZE_RING = _ZERO_RUN + 32 * RINGS
+_SIZE_RING = _ZERO_CHANNEL + 3 * 12 * 16
 _SIZE_NEAR = _SIZE_RING + 8 * RINGS
 _SIZE_MEAN = _SIZE_NEAR + 8 * 8 * 4
 _SIZE_COUNT = _SIZE_MEAN + 8 * 16 * 16
@@ -49,7 +48,7 @@ BY_KIND_OF_CHANNEL = (
 )
 # Rows of weights: of counts by bit, of zeros by kind of channel and nonzeros left, of sizes.
 _MIX_COUNT, _MIX_ZERO, _MIX_SIZE = 0, 16, 64
-MIXES, INPUTS = 72, 6
+MIXES, INPUTS = 72, 5
 
 # Magnitudes below this are coded in unary, larger ones by an Exp-Golomb code.
 _UNARY = 20
@@ -112,7 +111,7 @@ def _code_count(
     value = 1
     for i in range(coded - 1):
         slot = 0 if i == 0 else (1 + (value & 1) if i == 1 else 3)
-        context = _COUNT_BITS + min(coded, 15) * 8 + slot
+        context = _COUNT_DIGITS + min(coded, 15) * 8 + slot
         bit = (count >> (coded - 2 - i)) & 1
         value = 2 * value + code_plain(coder, data, model, context, bit)
     return value
@@ -171,65 +170,82 @@ def _code_sign(
 
 
 @njit(cache=True)
+def _zero_contexts(
+    contexts: Longs, scan: Scan, block: Ints, channel: int, at: int, energy: Longs,
+    left: int, coded: int, recent: int,
+) -> int:  # fmt: skip
+    """Find the contexts of whether the next frequency is zero.
+
+    Returns
+    -------
+    Sum of magnitudes of lower neighbors, up to 7, and 8 times that of coded channels, up to 3.
+    """
+    places, rings, axes, neighbors, units = scan
+    place, ring, ndim = places[at], rings[at], neighbors.shape[1]
+    near = near_first = dot = sum_energy = sum_units = same = along = 0
+    for a in range(ndim):
+        below = neighbors[place, a]
+        near += min(abs(block[channel, below]), 2)
+        near_first += min(abs(block[0, below]), 1)
+        dot += energy[a] * units[at, a]
+        sum_energy += energy[a]
+        sum_units += units[at, a]
+    for c in range(channel):
+        same += min(abs(block[c, place]), 2)
+    near, same, kind = min(near, 7), min(same, 3), min(channel, 2)
+    if sum_energy > 0 and sum_units > 0:
+        along = 1 + min(3 * ndim * dot // (sum_energy * sum_units), 6)
+    around = min(near, 3) * 4 + min(recent, 3)
+    across = same * 3 + (min(near_first, 2) if channel > 0 else 0)
+    contexts[0] = _ZERO_LEFT + (kind * 16 + left) * RINGS + ring
+    contexts[1] = _ZERO_NEAR + ring * 16 + (8 if coded > 0 else 0) + near
+    contexts[2] = _ZERO_AROUND + (left * 16 + around) * 8 + along
+    contexts[3] = _ZERO_ALONG + (along * 16 + axes[at]) * 16 + min(ring >> 1, 15)
+    contexts[4] = _ZERO_CHANNEL + (kind * 12 + across) * 16 + (ring >> 2)
+    return near + 8 * same
+
+
+@njit(cache=True)
 def _code_row(
     coder: Longs, data: npt.NDArray[np.uint8], model: Model, scan: Scan, scratch: Longs,
     block: Ints, channel: int, count: int,
 ) -> int:  # fmt: skip
     """Code the places and values of a row's nonzeros, whose number is known."""
-    places, rings, axes, neighbors, units = scan
-    row, kind, ndim = block[channel], min(channel, 2), neighbors.shape[1]
-    contexts, logits, energy = scratch[0, :6], scratch[1], scratch[2]
-    energy[:] = 0
-    left, total, run, previous, earlier = count, 0, 0, 0, 0
-    count_class = _class(count)
-    for i in range(len(places)):
+    row, contexts, logits, energy = (
+        block[channel],
+        scratch[0, :INPUTS],
+        scratch[1],
+        scratch[2, : scan.units.shape[1]],
+    )
+    # Blocks that follow each other often oscillate along the same axes.
+    energy[:] = energy >> 1
+    left, total, previous, earlier, samples = count, 0, 0, 0, len(scan.places)
+    for at in range(samples):
         if left == 0:
             break
-        place, ring, coded = places[i], rings[i], count - left
-        near = first_near = dot = sum_energy = sum_units = same = 0
-        for a in range(ndim):
-            near += min(abs(row[neighbors[place, a]]), 2)
-            first_near += min(abs(block[0, neighbors[place, a]]), 1)
-            dot += energy[a] * units[i, a]
-            sum_energy += energy[a]
-            sum_units += units[i, a]
-        for c in range(channel):
-            same += min(abs(block[c, place]), 2)
-        near, same, left_class = min(near, 7), min(same, 3), _class(left)
-        bit = 1
-        if len(places) - i > left:
-            along = 0
-            if sum_energy > 0 and sum_units > 0:
-                along = 1 + min(3 * ndim * dot // (sum_energy * sum_units), 6)
-            around = min(first_near, 2) if channel > 0 else 0
-            before = min(near, 3) * 4 + min(previous + earlier, 3)
-            some = 8 if coded > 0 else 0
-            contexts[0] = _ZERO_LEFT + (kind * 16 + left_class) * RINGS + ring
-            contexts[1] = _ZERO_NEAR + ring * 16 + some + near
-            contexts[2] = _ZERO_BEFORE + (left_class * 16 + before) * 8 + min(ring >> 2, 7)
-            contexts[3] = _ZERO_ALONG + (along * 16 + axes[i]) * 16 + min(ring >> 1, 15)
-            contexts[4] = _ZERO_CHANNEL + (kind * 12 + same * 3 + around) * 16 + (ring >> 2)
-            contexts[5] = (
-                _ZERO_RUN + ring * 32 + (min(_class(coded), 7) >> 1) * 8 + (_class(run) >> 1)
-            )
-            mix = _MIX_ZERO + kind * 16 + left_class
+        place, coded, left_class, bit = scan.places[at], count - left, _class(left), 1
+        seen = _zero_contexts(
+            contexts, scan, block, channel, at, energy, left_class, coded, previous + earlier
+        )
+        if samples - at > left:
+            mix = _MIX_ZERO + min(channel, 2) * 16 + left_class
             bit = code_mixed(coder, data, model, contexts, logits, mix, 1 if row[place] else 0)
-        earlier, previous, run = previous, 0, run + 1
-        if bit:
-            mean = _class((2 * total + coded // 2) // coded) if coded else 0
-            size = _code_size(
-                coder, data, model, scratch, ring, near, same, mean, left_class, count_class,
-                abs(row[place]),
-            )  # fmt: skip
-            if size > MOST_LEVEL:
-                return TOO_LARGE
-            negative = 1 if row[place] < 0 else 0
-            negative = _code_sign(coder, data, model, neighbors, row, place, negative)
-            row[place] = -size if negative else size
-            for a in range(ndim):
-                energy[a] += units[i, a]
-            total += size
-            left, run, previous = left - 1, 0, min(size, 2)
+        previous, earlier = 0, previous
+        if not bit:
+            continue
+        mean = _class((2 * total + coded // 2) // coded) if coded else 0
+        size = _code_size(
+            coder, data, model, scratch, scan.rings[at], seen & 7, seen >> 3, mean, left_class,
+            _class(count), abs(row[place]),
+        )  # fmt: skip
+        if size > MOST_LEVEL:
+            return TOO_LARGE
+        negative = 1 if row[place] < 0 else 0
+        negative = _code_sign(coder, data, model, scan.neighbors, row, place, negative)
+        row[place] = -size if negative else size
+        energy += scan.units[at]
+        total += size
+        left, previous = left - 1, min(size, 2)
     return GOOD
 
 
@@ -245,6 +261,7 @@ def code_rows(
     ``GOOD``, or what is wrong with the data.
     """
     size, decodes = len(scan.places), coder[MODE] == DECODE
+    # Contexts, logits, and the sum of recent frequencies along each axis.
     scratch = np.zeros((3, 8), np.int64)
     known = np.zeros(3, np.int64)
     last, average = np.zeros(channels, np.int64), np.zeros(channels, np.int64)

@@ -16,8 +16,6 @@ from geom_miner.errors import GeomMinerError
 # A counter starts as if it had seen at most this many decisions. More would keep it from adapting
 # within a chunk of 64 blocks.
 _MOST_SEEN = 30
-# Inputs for which every mix has a weight.
-_INPUTS = 6
 _SHAPES = ((coefficients.COUNTERS, coefficients.MIXES), (states.COUNTERS, states.MIXES))
 
 
@@ -34,7 +32,7 @@ def untrained() -> Priors:
         Model(
             np.full(counters, 1 << 20, dtype=np.int32),
             np.zeros(counters, dtype=np.uint8),
-            np.full((mixes, _INPUTS), 1 << 14, dtype=np.int32),
+            np.full((mixes, coefficients.INPUTS), 1 << 14, dtype=np.int32),
         )
         for counters, mixes in _SHAPES
     )
@@ -70,17 +68,23 @@ def unpacked(data: bytes) -> Priors:
         The bytes are not those of two models.
     """
     content = zlib.decompress(data)
-    if len(content) != sum(2 * counters + 2 * mixes * _INPUTS for counters, mixes in _SHAPES):
+    if len(content) != sum(
+        2 * counters + 2 * mixes * coefficients.INPUTS for counters, mixes in _SHAPES
+    ):
         raise GeomMinerError("priors must hold the counters of this version; train them again")
     models, at = [], 0
     for counters, mixes in _SHAPES:
         logits = np.frombuffer(content, np.uint8, counters, at).astype(np.int64) - 128
         seen = np.frombuffer(content, np.uint8, counters, at + counters)
-        weights = np.frombuffer(content, "<i2", mixes * _INPUTS, at + 2 * counters)
-        at += 2 * counters + 2 * mixes * _INPUTS
+        weights = np.frombuffer(content, "<i2", mixes * coefficients.INPUTS, at + 2 * counters)
+        at += 2 * counters + 2 * mixes * coefficients.INPUTS
         chances = SQUASH[np.clip(16 * logits, -2047, 2047) + 2048].astype(np.int32)
         models.append(
-            Model(chances << 6, seen.copy(), weights.astype(np.int32).reshape(mixes, _INPUTS) << 4)
+            Model(
+                chances << 6,
+                seen.copy(),
+                weights.astype(np.int32).reshape(mixes, coefficients.INPUTS) << 4,
+            )
         )
     return Priors(*models)
 

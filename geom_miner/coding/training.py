@@ -33,7 +33,7 @@ class TableSample(NamedTuple):
 
 
 def train_priors(
-    chunks: Sequence[ChunkSample], tables: Sequence[TableSample], *, passes: int = 2, seed: int = 0
+    chunks: Sequence[ChunkSample], tables: Sequence[TableSample], *, passes: int = 1, seed: int = 0
 ) -> bytes:
     """The content of a file of priors, learned from chunks and tables in random order."""
     models = untrained()
