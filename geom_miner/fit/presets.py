@@ -116,7 +116,7 @@ PRESETS: dict[str, Preset] = {
         FitSettings(width=16, learning_rate=5e-3, coarse_steps=30), "image", "default for images"
     ),
     "image-compact": Preset(
-        CosineSettings(block_size=16, step=0.05, coarse_step=0.05),
+        CosineSettings(block_size=16, step=0.06, coarse_step=0.36),
         "image",
         "the smallest file: few cosines a block instead of an MLP",
     ),

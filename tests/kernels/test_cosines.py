@@ -70,8 +70,8 @@ def test_an_exact_problem_is_the_rounded_transform(kernel: type[reference]) -> N
     steps = torch.full((len(values),), 0.25)
     problem = CosineProblem(shape, values, values, None, steps, 0.15, 60)
     scaled = sparse_rows(shape) / 0.25
-    expected = torch.where(scaled.abs() > 0.6, scaled.round(), 0.0).int()
-    clear = ((scaled.abs() - 0.6).abs() > 1e-3) & ((scaled - scaled.floor() - 0.5).abs() > 1e-3)
+    expected = torch.where(scaled.abs() > 0.65, scaled.round(), 0.0).int()
+    clear = ((scaled.abs() - 0.65).abs() > 1e-3) & ((scaled - scaled.floor() - 0.5).abs() > 1e-3)
     assert clear.float().mean() > 0.95
     assert torch.equal(kernel.fit(problem)[clear], expected[clear])
 

@@ -29,7 +29,7 @@ from geom_miner.kernels.simd import (
 Integers = npt.NDArray[np.int64]
 
 _REFIT_STEPS = REFIT_STEPS
-_FIRST_DROP, _LAST_DROP = DROPPED
+_DROPPED = DROPPED
 _FIRST_ROUND, _SECOND_ROUND = ROUNDED
 
 
@@ -109,7 +109,7 @@ def solve_tile(
     for s in range(len(free)):
         free[s] = np.float32(1) if current[s] != 0 else np.float32(0)
     tile.threshold[:] = 0
-    for share in (_FIRST_DROP, _LAST_DROP):
+    for share in (_DROPPED, _DROPPED + sparsity):
         _descend(tile, transform, momenta, _REFIT_STEPS)
         for s in range(len(free)):
             if abs(current[s]) <= np.float32(share) * tile.steps[s % LANES]:

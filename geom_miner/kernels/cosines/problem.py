@@ -13,8 +13,9 @@ from geom_miner.errors import BlockShapeError
 # Steps of accelerated descent on the coefficients that are not zero, and between two classes of
 # rounding; more change the error by less than 1 %.
 REFIT_STEPS = 9
-# Coefficients below these shares of the step are dropped, in the refits one after the other.
-DROPPED = (0.5, 0.6)
+# Coefficients below this share of the step are dropped after the first refit. After the second,
+# this share plus the sparsity: what rounds to a whole step is not always worth its bits.
+DROPPED = 0.5
 # Share of the coefficients that is rounded after each of the first rounds; then all.
 ROUNDED = (0.34, 0.67)
 

@@ -67,7 +67,7 @@ class _Solver:
         found = self._descend(start, threshold, 1 if self._problem.is_exact else None)
         self._free = (found != 0) & worth[:, None]
         none = torch.zeros_like(self._steps)
-        for share in DROPPED:
+        for share in (DROPPED, DROPPED + self._problem.sparsity):
             found = self._descend(found * self._free, none, REFIT_STEPS)
             self._free &= found.abs() > share * self._steps
         for share in ROUNDED:
