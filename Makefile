@@ -89,7 +89,7 @@ image: $(STAMP)  ## fit a picture (IMAGE=photo.png)
 meshes: $(STAMP)  ## every mesh in the folders of GEOM_MINER_DATA, one table
 	$(BIN)/python -m pipelines.collection configs/collection.yaml
 
-STUDIES := ablation fidelity decoders decimation inside-test
+STUDIES := ablation fidelity decoders decimation inside-test size
 .PHONY: $(STUDIES)
 WITH_RESOLUTION = $(if $(RESOLUTION),--resolution $(RESOLUTION))
 
@@ -98,6 +98,7 @@ fidelity: $(STAMP)  ## study: how near fits come to the surface, beside what the
 decoders: $(STAMP)  ## study: ways from a fit to a mesh: its samples or between them (RESOLUTION=256)
 decimation: $(STAMP)  ## study: levels of detail beside decimated meshes (RESOLUTION=256)
 inside-test: $(STAMP)  ## study: which test decides inside for each mesh, and how right it is (RESOLUTION=256)
+size: $(STAMP)  ## study: bytes beside errors, of our files, Draco and others, and of pictures
 $(STUDIES):
 	$(BIN)/python -m pipelines.studies.$(subst -,_,$@) configs/$(subst -,_,$@).yaml $(WITH_RESOLUTION)
 
