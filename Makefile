@@ -22,7 +22,7 @@ WORKERS ?= 2
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup test check lint types format docs dist lucy thai engine image meshes \
-  fidelity-512 fidelity-settings speed speed-gpu scaling evaluate \
+  fidelity-512 fidelity-settings size speed speed-gpu scaling evaluate \
   fuzz kills corpus audit clean bench bench-gpu bench-scale fidelity-study level-rivals inside-table
 
 help:  ## list the targets
@@ -89,7 +89,7 @@ image: $(STAMP)  ## fit a picture (IMAGE=photo.png)
 meshes: $(STAMP)  ## every mesh in the folders of GEOM_MINER_DATA, one table
 	$(BIN)/python -m pipelines.collection configs/collection.yaml
 
-STUDIES := ablation fidelity decoders decimation inside-test size
+STUDIES := ablation fidelity decoders decimation inside-test
 .PHONY: $(STUDIES)
 WITH_RESOLUTION = $(if $(RESOLUTION),--resolution $(RESOLUTION))
 
@@ -98,7 +98,6 @@ fidelity: $(STAMP)  ## study: how near fits come to the surface, beside what the
 decoders: $(STAMP)  ## study: ways from a fit to a mesh: its samples or between them (RESOLUTION=256)
 decimation: $(STAMP)  ## study: levels of detail beside decimated meshes (RESOLUTION=256)
 inside-test: $(STAMP)  ## study: which test decides inside for each mesh, and how right it is (RESOLUTION=256)
-size: $(STAMP)  ## study: bytes beside errors, of our files, Draco and others, and of pictures
 $(STUDIES):
 	$(BIN)/python -m pipelines.studies.$(subst -,_,$@) configs/$(subst -,_,$@).yaml $(WITH_RESOLUTION)
 
@@ -106,6 +105,9 @@ fidelity-512: $(STAMP)  ## study: fidelity at 512^3 for the presets that are use
 fidelity-settings: $(STAMP)  ## study: what the settings of preset surface are worth (RESOLUTION=128)
 fidelity-512 fidelity-settings:
 	$(BIN)/python -m pipelines.studies.fidelity configs/$(subst -,_,$@).yaml $(WITH_RESOLUTION)
+
+size: $(STAMP)  ## study: bytes beside errors, of our files, Draco and others, and of pictures
+	$(BIN)/python -m pipelines.studies.size configs/size.yaml
 
 speed: $(STAMP)  ## benchmark: speed against the released algorithm, as ratios in one run
 speed-gpu: $(STAMP)  ## benchmark: the same on a CUDA GPU, with Lucy up to 1024^3

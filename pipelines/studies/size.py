@@ -57,9 +57,7 @@ class SizeConfig:
         default_factory=lambda: [250 * 2**k for k in range(10)]
     )
     """Numbers of faces that sources are decimated to."""
-    decimators: list[str] = field(
-        default_factory=lambda: ["fast-simplification", "Open3D", "libigl"]
-    )
+    decimators: list[str] = field(default_factory=lambda: [*DECIMATORS])
     """Decimators; their points make one curve."""
     band_steps: list[Annotated[float, Range(0.01, 1)]] = field(
         default_factory=lambda: [0.7, 0.3, 0.13]

@@ -21,6 +21,14 @@ MeshCoder = Callable[[TriangleMesh, int], tuple[int, TriangleMesh]]
 Decimator = Callable[[TriangleMesh, Sequence[int]], Iterator[TriangleMesh]]
 """From a mesh and numbers of faces, descending, to a mesh of about each number."""
 
+# Side of the meshes that decimators get. Open3D places a vertex where a quadric is smallest only if
+# its determinant is above 1e-4, and thresholds of fast-simplification are absolute too: with a side
+# of 1 the mean distance of Lucy with 8,000 faces is 0.110 and 0.142 voxel of 256^3, with one of
+# 1,000 0.068 and 0.078. Between 100 and 10,000 it differs by 4 %.
+_SIDE = 1000.0
+# Share of the faces that a step of decimation keeps: the fourth root of a half.
+_SHARE_KEPT = 0.5**0.25
+
 Arrays = tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]
 
 
@@ -36,7 +44,8 @@ def draco(mesh: TriangleMesh, bits: int) -> tuple[int, TriangleMesh]:
         quantization_bits=bits,
         compression_level=10,
     )
-    return len(data), _mesh_of(DracoPy.decode(data).points, DracoPy.decode(data).faces)
+    decoded = DracoPy.decode(data)
+    return len(data), _mesh_of(decoded.points, decoded.faces)
 
 
 def meshoptimizer(mesh: TriangleMesh, bits: int) -> tuple[int, TriangleMesh]:
@@ -75,11 +84,26 @@ def zstd(data: bytes) -> bytes:
     return zstandard.ZstdCompressor(level=19).compress(data)
 
 
+def decimated(mesh: TriangleMesh, counts: Sequence[int], decimator: str) -> Iterator[TriangleMesh]:
+    """Decimate a mesh by a decimator to each number of faces, or as far as it goes.
+
+    Between two numbers the mesh is decimated again and again, to a sixth fewer faces each time. So
+    a quadric adds up few planes, which comes nearer: by Open3D the mean distance of Lucy with 8,000
+    faces falls from 0.068 to 0.053 voxel of 256^3.
+
+    Parameters
+    ----------
+    mesh : around the origin, its longest side 1.
+    counts : numbers of faces, descending.
+    """
+    large = TriangleMesh(mesh.vertices * _SIDE, mesh.faces)
+    for fewer in DECIMATORS[decimator](large, counts):
+        yield TriangleMesh(fewer.vertices / _SIDE, fewer.faces)
+
+
 def by_libigl(mesh: TriangleMesh, counts: Sequence[int]) -> Iterator[TriangleMesh]:
-    """Decimate by ``geom_miner.decimate``, each mesh from the one before: that is faster."""
-    for count in counts:
-        mesh = decimate(mesh, count)
-        yield mesh
+    """Decimate by ``geom_miner.decimate``, which takes closed meshes only."""
+    return _stepwise(mesh, counts, decimate)
 
 
 def by_fast_simplification(mesh: TriangleMesh, counts: Sequence[int]) -> Iterator[TriangleMesh]:
@@ -88,35 +112,47 @@ def by_fast_simplification(mesh: TriangleMesh, counts: Sequence[int]) -> Iterato
         import fast_simplification
     except ImportError as error:
         raise missing_extra("decimating needs fast-simplification", "size") from error
-    for count in counts:
-        yield _mesh_of(
-            *fast_simplification.simplify(
-                mesh.vertices.astype(np.float32), mesh.faces.astype(np.int32), target_count=count
-            )
-        )
+
+    def step(whole: TriangleMesh, count: int) -> TriangleMesh:
+        vertices, faces = whole.vertices.astype(np.float32), whole.faces.astype(np.int32)
+        return _mesh_of(*fast_simplification.simplify(vertices, faces, target_count=count))
+
+    return _stepwise(mesh, counts, step)
 
 
 def by_open3d(mesh: TriangleMesh, counts: Sequence[int]) -> Iterator[TriangleMesh]:
     """Decimate by Open3D's quadric decimation, in a process of its own."""
-    yield from (
-        _mesh_of(*arrays)
-        for arrays in in_own_process(_open3d_meshes, mesh.vertices, mesh.faces, tuple(counts))
-    )
+    found = in_own_process(_open3d_meshes, mesh.vertices, mesh.faces, tuple(counts))
+    return (_mesh_of(*arrays) for arrays in found)
 
 
 def _open3d_meshes(
     vertices: npt.NDArray[np.float64], faces: npt.NDArray[np.integer], counts: Sequence[int]
 ) -> list[Arrays]:
     open3d = load_open3d()
-    whole = open3d.geometry.TriangleMesh(
-        open3d.utility.Vector3dVector(vertices),
-        open3d.utility.Vector3iVector(faces.astype(np.int32)),
-    )
-    fewer = (whole.simplify_quadric_decimation(count) for count in counts)
-    return [
-        (np.asarray(mesh.vertices, np.float64), np.asarray(mesh.triangles, np.int64))
-        for mesh in fewer
-    ]
+
+    def step(whole: TriangleMesh, count: int) -> TriangleMesh:
+        mesh = open3d.geometry.TriangleMesh(
+            open3d.utility.Vector3dVector(whole.vertices),
+            open3d.utility.Vector3iVector(whole.faces.astype(np.int32)),
+        ).simplify_quadric_decimation(count)
+        return _mesh_of(np.asarray(mesh.vertices), np.asarray(mesh.triangles))
+
+    meshes = _stepwise(_mesh_of(vertices, faces), counts, step)
+    return [(mesh.vertices, mesh.faces.astype(np.int64)) for mesh in meshes]
+
+
+def _stepwise(
+    mesh: TriangleMesh, counts: Sequence[int], step: Callable[[TriangleMesh, int], TriangleMesh]
+) -> Iterator[TriangleMesh]:
+    for count in counts:
+        while len(mesh.faces) > count:
+            before = len(mesh.faces)
+            mesh = step(mesh, max(count, int(_SHARE_KEPT * before)))
+            if len(mesh.faces) == before:
+                # The topology needs them all.
+                return
+        yield mesh
 
 
 def _mesh_of(vertices: npt.NDArray[np.floating], faces: npt.NDArray[np.integer]) -> TriangleMesh:
@@ -127,8 +163,8 @@ CODERS: dict[str, MeshCoder] = {"Draco": draco, "meshoptimizer": meshoptimizer}
 """Mesh coders by name."""
 
 DECIMATORS: dict[str, Decimator] = {
+    "Open3D": by_open3d,
     "libigl": by_libigl,
     "fast-simplification": by_fast_simplification,
-    "Open3D": by_open3d,
 }
 """Decimators by name."""

@@ -49,8 +49,8 @@ def images_part(config: ImageSettings, records: Sequence[Record]) -> list[str]:
         f"PSNR over all channels, means over {count} picture(s). Bits per pixel lie on a line "
         "between the last quality below a PSNR and the first above it, over their logarithm; the "
         "mean is over the pictures on which the method reaches the PSNR. Ratios are geometric "
-        f"means over the pictures on which {_REFERENCE} reaches it too. JPEG and AVIF take the "
-        "better of full and half resolution of color; WebP has half only.",
+        f"means over the pictures on which {_REFERENCE} reaches it too. JPEG takes the better "
+        "of full and half resolution of color; WebP has half only.",
         Table(columns, list(bits)).markdown(),
         "![PSNR over bits per pixel, means over the pictures](size_images.png)",
     ]

@@ -30,11 +30,14 @@ from geom_miner import (
 from geom_miner.constraints import Range
 from geom_miner.media import ImageSignal
 from geom_miner.storage import scale_bytes
-from pipelines.studies.size_coders import CODERS, DECIMATORS
+from pipelines.studies.size_coders import CODERS, decimated
 from pipelines.studies.size_images import CODECS, CodedImage, pixels_of
 from pipelines.studies.size_volumes import band_by_zstd, occupancy_by_lzma
 
 DECIMATED = "{coder}, decimated"
+
+# Numbers of bits that a decimated mesh is coded with. With three, curves have steps.
+_BITS_TRIED = 4
 
 
 @dataclass(frozen=True)
@@ -129,12 +132,12 @@ def shape_methods(config: SizeSettings) -> dict[str, ShapeMethod]:
     bits, faces = sorted(config.bits), sorted(config.faces, reverse=True)
     for coder in CODERS:
         methods[coder] = ShapeMethod(coder, partial(_whole, coder, bits), {"bits": bits})
-        # One decimator shows what meshoptimizer needs; the best of all is for Draco.
+        # The first decimator shows what meshoptimizer needs; Draco gets the best of all.
         for decimator in config.decimators if coder == "Draco" else config.decimators[:1]:
             methods[f"{coder} after {decimator}"] = ShapeMethod(
                 DECIMATED.format(coder=coder),
                 partial(_decimated, coder, decimator, faces),
-                {"face_counts": faces},
+                {"face_counts": faces, "bits_tried": _BITS_TRIED},
             )
     for n in config.resolutions:
         methods[f"LZMA of the occupancy, {n}^3"] = ShapeMethod(
@@ -185,7 +188,7 @@ def _decimated(
     coder: str, decimator: str, counts: Sequence[int], mesh: TriangleMesh
 ) -> Iterator[CodedShape]:
     counts = [count for count in counts if count < 0.9 * len(mesh.faces)]
-    for fewer in DECIMATORS[decimator](mesh, counts):
+    for fewer in decimated(mesh, counts, decimator):
         faces = len(fewer.faces)
         for bits in _suitable_bits(faces) if faces else ():
             label = f"{decimator}, {faces:,} faces, {bits} bits"
@@ -193,9 +196,9 @@ def _decimated(
 
 
 def _suitable_bits(faces: int) -> range:
-    """Bits whose steps are about as large as what so few faces miss: 7 to 10 for 1,000 faces."""
+    """Bits whose steps are about as large as what so few faces miss: 8 to 11 for 8,000 faces."""
     fewest = round(math.log2(faces) / 2) + 2
-    return range(fewest, fewest + 4)
+    return range(fewest, fewest + _BITS_TRIED)
 
 
 def _occupancy(resolution: int, mesh: TriangleMesh) -> Iterator[CodedShape]:

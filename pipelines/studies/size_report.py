@@ -123,8 +123,9 @@ def draw_figures(config: ReportSettings, records: Sequence[Record], folder: Path
     images = _measured([r for r in records if "image" in r])
     if images:
         drawn.append(folder / "size_images.png")
-        panels = {f"{len({r['image'] for r in images})} pictures": image_curves(config, images)}
-        curve_panels(panels, drawn[-1], x="bits per pixel", y="PSNR, dB", log_y=False)
+        title = f"{len({r['image'] for r in images})} picture(s)"
+        curves = {title: image_curves(config, images)}
+        curve_panels(curves, drawn[-1], x="bits per pixel", y="PSNR, dB", log_y=False)
     return drawn
 
 
@@ -145,7 +146,7 @@ def _introduction(config: ReportSettings) -> str:
         "A curve holds the best points of a method, those than which none is smaller and nearer; "
         "between them lies a line between logarithms. 1 KB is 1,000 bytes.\n\n"
         "- Draco: the source at 8 to 16 bits; decimated, the best of all decimators, numbers of "
-        "faces and bits.\n"
+        "faces and bits. Decimators take a sixth of the faces at a time.\n"
         "- meshoptimizer: its buffers of quantized vertices and triangles, then zstd.\n"
         "- LZMA of the occupancy: a bit for each sample of the blocks that vary. zstd of the "
         "distance: rounded signed distances there. Both with the table of blocks.\n"

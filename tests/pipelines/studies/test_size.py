@@ -16,12 +16,12 @@ from geom_miner.errors import SettingsError
 from geom_miner.extract import extract_mesh
 from geom_miner.media import ImageSignal
 from pipelines.studies.size import SIZE, SizeConfig
-from pipelines.studies.size_coders import CODERS, DECIMATORS
+from pipelines.studies.size_coders import CODERS, decimated
 from pipelines.studies.size_images import CODECS, ImageCodec, pixels_of, quality_of
 from pipelines.studies.size_methods import SizeModel, shape_methods
 from pipelines.studies.size_report import page, voxels_per_side
 from pipelines.studies.size_volumes import band_by_zstd, occupancy_by_lzma
-from tests.shapes import sphere
+from tests.shapes import box, joined, sphere
 
 QUIET = Console(quiet=True)
 TINY = {"scales": 2, "block_size": 8, "width": 8, "depth": 2, "steps": 20, "coarse_steps": 20}
@@ -50,15 +50,16 @@ def picture() -> np.ndarray:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, picture: np.ndarray) -> SizeConfig:
     folder = tmp_path_factory.mktemp("size")
-    write_mesh(folder / "ball.ply", sphere(3.0, (100.0, 0.0, 0.0), subdivisions=4))
+    write_mesh(folder / "ball.ply", sphere(3.0, (100.0, 0.0, 0.0), subdivisions=3))
     write_image(folder / "waves.png", picture / np.float32(255), bits=8)
     return SizeConfig(
         shapes=[str(folder / "ball.ply")],
         images=[str(folder / "waves.png")],
         resolutions=[32],
         models=[SizeModel("ours", "surface", [TINY])],
+        image_models=[SizeModel("ours", "image", [TINY])],
         bits=[8, 10],
-        faces=[200, 800],
+        faces=[100, 400],
         decimators=["fast-simplification"],
         band_steps=[0.5, 0.1],
         psnrs=[30.0, 36.0],
@@ -73,7 +74,7 @@ def test_the_study_of_a_ball_and_a_picture(
 ) -> None:
     records = SIZE.run(run, console=QUIET)
     assert [r for r in records if "failed" in r] == []
-    ours = [r for r in records if r.get("curve") == "ours"]
+    ours = [r for r in records if "shape" in r and r["curve"] == "ours"]
     assert [r["label"].rpartition(" ")[2] for r in ours] == ["0", "1"]
     assert ours[0]["bytes"] > ours[1]["bytes"]
     assert ours[0]["to_source"]["mean"] < ours[1]["to_source"]["mean"]
@@ -82,7 +83,10 @@ def test_the_study_of_a_ball_and_a_picture(
     # Coordinates are rounded to a step of 1/255 of the side, by at most half of it each.
     assert whole["8 bits"]["to_source"]["mean"] < 0.5 * np.sqrt(3) / 255
     assert whole["10 bits"]["to_source"]["mean"] < 0.3 * whole["8 bits"]["to_source"]["mean"]
-    assert {r["curve"] for r in records if "image" in r} == set(CODECS)
+    assert {r["curve"] for r in records if "image" in r} == {*CODECS, "ours"}
+    (fitted,) = (r for r in records if "image" in r and r["curve"] == "ours")
+    assert fitted["psnr"] > 15
+    assert fitted["bits_per_pixel"] > 1
 
     text = Path(run.page).read_text(encoding="utf-8")
     figures = {line.rpartition("(")[2][:-1] for line in text.splitlines() if line.startswith("![")}
@@ -108,7 +112,7 @@ def test_a_missing_package_is_named_and_the_rest_is_measured(
 ) -> None:
     monkeypatch.setitem(sys.modules, "DracoPy", None)
     small = SizeConfig(
-        run.shapes, resolutions=[32], faces=[200], decimators=["libigl"], output=str(tmp_path)
+        run.shapes, resolutions=[32], faces=[400], decimators=["libigl"], output=str(tmp_path)
     )
     records = SIZE.run(small, console=QUIET)
     failed = [r["method"] for r in records if "failed" in r]
@@ -143,8 +147,15 @@ def test_a_coder_keeps_the_triangles(coder: str) -> None:
 
 @pytest.mark.parametrize("decimator", ["fast-simplification", "libigl"])
 def test_a_decimator_comes_to_the_numbers_of_faces(decimator: str) -> None:
-    meshes = list(DECIMATORS[decimator](sphere(1.0, subdivisions=4), [800, 200]))
+    meshes = list(decimated(sphere(0.5, subdivisions=4), [800, 200], decimator))
     assert [len(mesh.faces) for mesh in meshes] == [800, 200]
+    # The corners of 200 faces of a sphere lie within a thirtieth of its radius, outside of it too.
+    assert abs(np.linalg.norm(meshes[1].vertices, axis=1) - 0.5).max() < 0.5 / 30
+
+
+def test_a_decimator_that_cannot_go_on_ends() -> None:
+    separate = joined(box((0, 0, 0), (1, 1, 1)), box((2, 2, 2), (3, 3, 3)))
+    assert [len(mesh.faces) for mesh in decimated(separate, [12, 8, 4], "libigl")] == [12, 8]
 
 
 def test_the_occupancy_is_stored_without_loss() -> None:
@@ -209,7 +220,7 @@ def test_each_setting_of_a_model_is_a_method_of_its_own() -> None:
 def test_wrong_settings_are_refused_before_anything_is_measured() -> None:
     with pytest.raises(SettingsError, match="stepz"):
         SizeModel("ours", "surface", [{"stepz": 3}])
-    with pytest.raises(SettingsError, match="decimators must be among libigl"):
+    with pytest.raises(SettingsError, match="decimators must be among Open3D"):
         SizeConfig(["lucy"], decimators=["scissors"])
 
 
