@@ -22,7 +22,7 @@ WORKERS ?= 2
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup test check lint types format docs dist lucy thai engine image meshes \
-  fidelity-512 fidelity-settings speed speed-gpu scaling evaluate \
+  fidelity-512 fidelity-settings size speed speed-gpu scaling evaluate \
   fuzz kills corpus audit clean bench bench-gpu bench-scale fidelity-study level-rivals inside-table
 
 help:  ## list the targets
@@ -105,6 +105,9 @@ fidelity-512: $(STAMP)  ## study: fidelity at 512^3 for the presets that are use
 fidelity-settings: $(STAMP)  ## study: what the settings of preset surface are worth (RESOLUTION=128)
 fidelity-512 fidelity-settings:
 	$(BIN)/python -m pipelines.studies.fidelity configs/$(subst -,_,$@).yaml $(WITH_RESOLUTION)
+
+size: $(STAMP)  ## study: bytes beside errors, of our files, Draco and others, and of pictures
+	$(BIN)/python -m pipelines.studies.size configs/size.yaml
 
 speed: $(STAMP)  ## benchmark: speed against the released algorithm, as ratios in one run
 speed-gpu: $(STAMP)  ## benchmark: the same on a CUDA GPU, with Lucy up to 1024^3

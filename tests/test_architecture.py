@@ -91,11 +91,19 @@ DOORS = {
     "jinja2": ("eval/report/html.py",),
     "matplotlib": ("eval/pictures/",),
     "safetensors": ("geom_miner/storage/",),
-    "PIL": ("geom_miner/media/", "eval/", "pipelines/campaigns/picture_inputs.py"),
+    "PIL": (
+        "geom_miner/media/",
+        "eval/",
+        "pipelines/campaigns/picture_inputs.py",
+        "pipelines/studies/size_images.py",
+    ),
     "open3d": ("eval/open3d_loader.py",),
     "zarr": ("geom_miner/media/formats/zarr_folder.py",),
-    "DracoPy": ("geom_miner/mesh/formats/gltf_codecs.py",),
-    "meshopt": ("geom_miner/mesh/formats/gltf_codecs.py",),
+    "DracoPy": ("geom_miner/mesh/formats/gltf_codecs.py", "pipelines/studies/size_coders.py"),
+    "meshopt": ("geom_miner/mesh/formats/gltf_codecs.py", "pipelines/studies/size_coders.py"),
+    "fast_simplification": ("pipelines/studies/size_coders.py",),
+    "zstandard": ("pipelines/studies/size_coders.py",),
+    "imagecodecs": ("pipelines/studies/size_images.py",),
 }
 LONGEST_MODULE = 350
 LIGHT = ("torch", "numba", "msgspec", "trimesh", "open3d", "embreex", "triton", "kaolin")

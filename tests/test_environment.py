@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 CONDA_TO_PYPI = {"pytorch": "torch", "python-build": "build"}
 CONDA_ONLY = {"pip", "libusb"}  # the installer itself, and what Open3D loads
 # What a checkout gets; gpu stays the user's choice.
-EXTRAS = ("eval", "gltf", "open3d", "docs", "dev")
+EXTRAS = ("eval", "gltf", "open3d", "size", "docs", "dev")
 
 
 def pyproject() -> dict:

@@ -14,7 +14,12 @@ from geom_miner.errors import missing_extra
 
 ROOT = Path(__file__).parents[1]
 # Where a package is imported under another name than it is installed by.
-IMPORT_NAMES = {"libigl": "igl", "open3d-cpu": "open3d", "libusb-package": "libusb_package"}
+IMPORT_NAMES = {
+    "fast-simplification": "fast_simplification",
+    "libigl": "igl",
+    "open3d-cpu": "open3d",
+    "libusb-package": "libusb_package",
+}
 # Extras of contributors; nothing in the packages imports what only they bring.
 CONTRIBUTORS = {"dev", "docs"}
 # A library that a system may have without this package; the error is that of what loads it.

@@ -10,6 +10,7 @@ from .comparison import Exhibit as Exhibit
 from .comparison import Shown as Shown
 from .comparison import draw_comparison as draw_comparison
 from .curves import QualityPoint as QualityPoint
+from .curves import curve_panels as curve_panels
 from .curves import growth_figure as growth_figure
 from .curves import quality_over_time as quality_over_time
 from .point_splats import splats as splats

@@ -1,4 +1,4 @@
-"""Curves of a fit: quality over time, costs over the resolution."""
+"""Curves: quality over time, costs over the resolution, errors over bytes."""
 
 from __future__ import annotations
 
@@ -99,15 +99,65 @@ def growth_figure(
     _save(figure, path)
 
 
+def curve_panels(
+    panels: Mapping[str, Mapping[str, Sequence[tuple[float, float]]]],
+    path: Path,
+    *,
+    x: str,
+    y: str,
+    log_y: bool = True,
+) -> None:
+    """Plot curves in panels of logarithmic axes that share one legend, four panels in a row.
+
+    Parameters
+    ----------
+    panels : for each title its curves: a label and points (x, y), all > 0, in the order of the
+        line. A label has one color and mark in all panels.
+    path : file to write; the suffix picks the format.
+    x, y : titles of the axes.
+    log_y : whether the vertical axis is logarithmic too.
+    """
+    columns = min(4, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = _plot((1.4 + 2.1 * columns, 1.2 + 1.9 * rows))
+    labels = list(dict.fromkeys(label for curves in panels.values() for label in curves))
+    for place, (title, curves) in enumerate(panels.items()):
+        axes = figure.add_subplot(rows, columns, place + 1)
+        axes.set_title(title, fontsize=8)
+        for label, points in curves.items():
+            number = labels.index(label)
+            color = SCALE_COLORS[number % len(SCALE_COLORS)]
+            style = ("o-", "s--", "^:")[number // len(SCALE_COLORS) % 3]
+            axes.plot(
+                *zip(*points, strict=True), style, color=color, label=label, markersize=3, lw=1
+            )
+        axes.set(xscale="log", yscale="log" if log_y else "linear")
+        axes.set_xlabel(x if place >= len(panels) - columns else "", fontsize=7)
+        axes.set_ylabel(y if place % columns == 0 else "", fontsize=7)
+        axes.tick_params(which="both", labelsize=6)
+        axes.grid(color="0.9", linewidth=0.5)
+        axes.spines[["top", "right"]].set_visible(False)
+    by_label = {
+        label: handle
+        for axes in figure.axes
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    shown = [by_label[label] for label in labels]
+    figure.legend(
+        shown, labels, loc="outside lower center", ncols=1 + columns, fontsize=7, frameon=False
+    )
+    _save(figure, path)
+
+
 def _save(figure: Figure, path: Path) -> None:
     with new_file(path, SettingsError) as file:
         figure.savefig(file, format=path.suffix[1:])
 
 
-def _plot() -> Figure:
+def _plot(size: tuple[float, float] = (5.2, 3.2)) -> Figure:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise missing_extra("plots need matplotlib", "eval") from error
     # A bare Figure draws with Agg and touches no global state.
-    return Figure(figsize=(5.2, 3.2), dpi=200, layout="constrained")
+    return Figure(figsize=size, dpi=200, layout="constrained")

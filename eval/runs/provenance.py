@@ -14,7 +14,12 @@ from typing import Any
 
 from geom_miner import __version__
 
-_PACKAGES = ("torch", "numpy", "scipy", "numba", "trimesh", "safetensors", "PyMCubes", "embreex")
+_PACKAGES = (
+    *("torch", "numpy", "scipy", "numba", "trimesh", "safetensors", "PyMCubes", "embreex"),
+    # What files are compared with.
+    *("DracoPy", "fast-simplification", "imagecodecs", "libigl", "meshopt", "open3d-cpu", "pillow"),
+    "zstandard",
+)
 
 
 def manifest(*, config: dict[str, Any], seed: int, device: str, backend: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from eval.pictures import (
     active_blocks_figure,
     blocks_mesh,
     contact_sheet,
+    curve_panels,
     draw_block_outlines,
     quality_over_time,
 )
@@ -109,3 +110,18 @@ def test_blocks_of_each_scale_share_a_frame() -> None:
         active_blocks_figure([])
     with pytest.raises(MetricError, match="no active blocks"):
         active_blocks_figure([BlockLayer(0, np.zeros((0, 3)), 1.0)])
+
+
+def test_panels_stand_in_rows_of_four_and_a_label_has_one_color(tmp_path: Path) -> None:
+    line = [(10.0, 1.0), (100.0, 0.1)]
+    labels = [f"method {number}" for number in range(8)]
+    few = {"a": {labels[0]: line}}
+    many = {title: dict.fromkeys(labels[k:], line) for k, title in enumerate("abcde")}
+    sizes = []
+    for panels in (few, many):
+        curve_panels(panels, tmp_path / "p.png", x="bytes", y="error")
+        with Image.open(tmp_path / "p.png") as image:
+            sizes.append(image.size)
+    # Four panels in a row of 2.1 inches, two rows of 1.9 inches, at 200 dots per inch.
+    assert sizes[1][0] - sizes[0][0] == pytest.approx(3 * 2.1 * 200, abs=1)
+    assert sizes[1][1] - sizes[0][1] == pytest.approx(1.9 * 200, abs=1)
