@@ -19,7 +19,6 @@ import numpy as np
 
 from eval.runs import Record, parse_values
 from geom_miner import (
-    FitSettings,
     TriangleMesh,
     extract_level,
     fit_image,
@@ -28,6 +27,7 @@ from geom_miner import (
     preset,
 )
 from geom_miner.constraints import Range
+from geom_miner.fit import AnySettings
 from geom_miner.media import ImageSignal
 from geom_miner.storage import scale_bytes
 from pipelines.studies.size_coders import CODERS, decimated
@@ -94,12 +94,14 @@ class SizeModel:
     """Settings that differ from the preset, a model for each entry."""
     resolutions: list[Annotated[int, Range(2, 1 << 15)]] = field(default_factory=list)
     """Samples along each side; by default those of the study. Pictures have their own."""
+    supersample: int = 1
+    """Samples that the finest level is meshed on, for every one of the model, along each axis."""
 
     def __post_init__(self) -> None:
         for changes in self.settings:
             self.fit_settings(changes)
 
-    def fit_settings(self, changes: dict[str, Any]) -> FitSettings:
+    def fit_settings(self, changes: dict[str, Any]) -> AnySettings:
         """The preset's settings with some changed."""
         base = preset(self.preset).settings
         return replace(base, **parse_values(type(base), changes, f"settings of {self.name}"))
@@ -153,8 +155,12 @@ def shape_methods(config: SizeSettings) -> dict[str, ShapeMethod]:
                 settings = model.fit_settings(changes)
                 methods[f"{_title(model, changes)}, {n}^3"] = ShapeMethod(
                     model.name,
-                    partial(_levels, model.preset, settings, _title(model, changes), n),
-                    {"preset": model.preset, "settings": asdict(settings)},
+                    partial(_levels, model, settings, _title(model, changes), n),
+                    {
+                        "preset": model.preset,
+                        "supersample": model.supersample,
+                        "settings": asdict(settings),
+                    },
                     n,
                 )
     return methods
@@ -211,15 +217,24 @@ def _band(resolution: int, steps: Sequence[float], mesh: TriangleMesh) -> Iterat
 
 
 def _levels(
-    name: str, settings: FitSettings, title: str, resolution: int, mesh: TriangleMesh
+    model: SizeModel, settings: AnySettings, title: str, resolution: int, mesh: TriangleMesh
 ) -> Iterator[CodedShape]:
     """Each level of detail of a model, with the bytes of a file that ends after it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.miner"
-        fit_mesh(mesh, path, resolution=resolution, preset=name, settings=settings, device="cpu")
+        fit_mesh(
+            mesh,
+            path,
+            resolution=resolution,
+            preset=model.preset,
+            settings=settings,
+            device="cpu",
+        )
         sizes, size = scale_bytes(path), path.stat().st_size
         for scale in sorted(sizes):
-            surface = extract_level(load_model(path, finest=scale), scale)
+            finer = 1 if scale else model.supersample
+            fitted = load_model(path, finest=scale)
+            surface = extract_level(fitted, scale, supersample=finer)
             if len(surface.faces):
                 yield CodedShape(f"{title}, level {scale}", size, surface)
             size -= sizes[scale]
@@ -230,7 +245,7 @@ def _coded_images(codec: str, goals: Sequence[float], image: ImageSignal) -> Ite
 
 
 def _fitted_images(
-    model: SizeModel, every: Sequence[FitSettings], image: ImageSignal
+    model: SizeModel, every: Sequence[AnySettings], image: ImageSignal
 ) -> Iterator[CodedImage]:
     for changes, settings in zip(model.settings, every, strict=True):
         with tempfile.TemporaryDirectory() as folder:
