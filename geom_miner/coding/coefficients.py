@@ -58,7 +58,7 @@ _HALF = 1 << 15
 GOOD, TOO_SHORT, TOO_MANY_PLACES, TOO_LARGE, TOO_MANY_LEVELS = 0, 1, 2, 3, 4
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _bits(value: int) -> int:
     """Binary digits of a number."""
     count = 0
@@ -68,7 +68,7 @@ def _bits(value: int) -> int:
     return count
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _class(value: int) -> int:
     """0 to 3 themselves; then two classes for each binary digit, up to 15."""
     if value < 4:
@@ -77,18 +77,18 @@ def _class(value: int) -> int:
     return min(2 * digits - 2 + ((value >> (digits - 2)) & 1), 15)
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _sign(value: int) -> int:
     return 1 if value > 0 else (-1 if value < 0 else 0)
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _within_two(value: int) -> int:
     """-2 to 2 as 0 to 4."""
     return min(max(value, -2), 2) + 2
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _code_count(
     coder: Longs, data: npt.NDArray[np.uint8], model: Model, scratch: Longs,
     kind: int, known: Longs, size: int, count: int,
@@ -117,7 +117,7 @@ def _code_count(
     return value
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _code_size(
     coder: Longs, data: npt.NDArray[np.uint8], model: Model, scratch: Longs,
     ring: int, near: int, same: int, mean: int, left: int, count: int, size: int,
@@ -149,7 +149,7 @@ def _code_size(
     return value + _UNARY - 1
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _code_sign(
     coder: Longs, data: npt.NDArray[np.uint8], model: Model, neighbors: Ints, row: Ints,
     place: int, sign: int,
@@ -169,7 +169,7 @@ def _code_sign(
     return code_plain(coder, data, model, context, sign)
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _zero_contexts(
     contexts: Longs, scan: Scan, block: Ints, channel: int, at: int, energy: Longs,
     left: int, coded: int, recent: int,
@@ -205,7 +205,7 @@ def _zero_contexts(
     return near + 8 * same
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _code_row(
     coder: Longs, data: npt.NDArray[np.uint8], model: Model, scan: Scan, scratch: Longs,
     block: Ints, channel: int, count: int,
@@ -249,7 +249,7 @@ def _code_row(
     return GOOD
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def code_rows(
     coder: Longs, data: npt.NDArray[np.uint8], model: Model, scan: Scan, channels: int,
     offsets: Longs, places: Ints, levels: Ints,

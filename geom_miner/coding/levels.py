@@ -14,7 +14,7 @@ from geom_miner.errors import BlockShapeError
 MOST_LEVEL = 1 << 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BlockLevels:
     """Nonzero integers of rows; a row is one channel of one block, blocks first.
 
@@ -65,8 +65,6 @@ class BlockLevels:
             np.array_equal(getattr(self, name), getattr(other, name))
             for name in ("offsets", "places", "levels")
         )
-
-    __hash__ = None  # type: ignore[assignment]
 
     def rows(self, first: int, last: int) -> BlockLevels:
         """Rows ``first`` to ``last`` - 1."""

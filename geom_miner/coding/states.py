@@ -32,14 +32,14 @@ MIXES = 4
 GOOD, TOO_SHORT, TOO_LARGE = 0, 1, 2
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _kind(code: int) -> int:
     if code > 0:
         return code + 1
     return 0 if code == -1 else 1
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _look_around(codes: Codes, parents: Codes, block: Longs, counts: Longs, around: Longs) -> None:
     """Fill ``around``: exact kinds of the lower neighbors, of the upper ones, and their counts."""
     ndim = len(block)
@@ -67,7 +67,7 @@ def _look_around(codes: Codes, parents: Codes, block: Longs, counts: Longs, arou
     around[12], around[13] = index, 1 if parents[above] == CODED else 0
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def _code_block(
     coder: Longs, data: npt.NDArray[np.uint8], model: Model, contexts: Longs, logits: Longs,
     around: Longs, code: int,
@@ -99,7 +99,7 @@ def _code_block(
     return -1 - entry
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def code_states(
     coder: Longs, data: npt.NDArray[np.uint8], model: Model,
     codes: Codes, parents: Codes, varying: Longs, counts: Longs, palette: int,
