@@ -79,6 +79,14 @@ class Model(NamedTuple):
     weights: npt.NDArray[np.int32]
 
 
+def room_for(decisions: int) -> int:
+    """Bytes that encoding cannot exceed: a decision drops at most 4, and so does the end.
+
+    Most of them are never touched, and so take no memory.
+    """
+    return 4 * decisions + 4
+
+
 @njit(cache=True)
 def start_coder(mode: int, data: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     """A coder at the begin of its bytes."""
@@ -97,7 +105,7 @@ def code_bit(
 ) -> int:
     """Code a decision that is 1 with a 16-bit probability; returns it.
 
-    ``data`` must have room for four more bytes when encoding. Decoding reads zeros beyond its end.
+    Encoding needs ``room_for`` all decisions in ``data``. Decoding reads zeros beyond its end.
     """
     if coder[MODE] == MEASURE:
         chance = (probability if bit else 65536 - probability) / 65536

@@ -13,6 +13,7 @@ from geom_miner.coding.arithmetic import (
     Model,
     finish,
     is_finished,
+    room_for,
     start_coder,
 )
 from geom_miner.coding.priors import fresh, priors
@@ -39,9 +40,9 @@ def encode_states(codes: Codes, parents: Codes | None = None) -> bytes:
         Shapes do not match, a code has no meaning, or a block contradicts its constant parent.
     """
     parents = _checked(codes, parents)
-    # A block takes at most 127 decisions of 12 bits, and seldom more than three.
-    steps = 2 + np.maximum(-codes.astype(np.int64), 0)
-    data = np.zeros(int(steps.sum()) * 3 // 2 + 8, dtype=np.uint8)
+    # A block that varies takes two decisions, constant p takes p + 2.
+    decisions = 2 * codes.size + int(np.maximum(-codes.astype(np.int16), 0).sum())
+    data = np.zeros(room_for(decisions), dtype=np.uint8)
     coder = start_coder(ENCODE, data)
     run_states(coder, data, fresh(priors(codes.ndim).table), codes, parents)
     return data[: finish(coder, data)].tobytes()

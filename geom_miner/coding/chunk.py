@@ -12,6 +12,7 @@ from geom_miner.coding.arithmetic import (
     MEASURE,
     finish,
     is_finished,
+    room_for,
     start_coder,
 )
 from geom_miner.coding.coefficients import (
@@ -51,10 +52,9 @@ def encode_chunk(levels: BlockLevels, block_shape: tuple[int, ...], channels: in
         The rows are no whole blocks, or a place lies outside its block.
     """
     scan = _checked(levels, block_shape, channels)
-    # A decision takes at most 12 bits. A row has at most 40 for its count and one for each place,
-    # a nonzero at most 60 more.
-    decisions = len(levels) * (len(scan.places) + 40) + 60 * len(levels.levels)
-    data = np.zeros(decisions * 3 // 2 + 8, dtype=np.uint8)
+    # A row has at most 41 decisions for its count and one for each place, a nonzero 58 more.
+    decisions = len(levels) * (len(scan.places) + 41) + 58 * len(levels.levels)
+    data = np.zeros(room_for(decisions), dtype=np.uint8)
     coder = start_coder(ENCODE, data)
     _run(coder, data, levels, scan, channels)
     return data[: finish(coder, data)].tobytes()
@@ -90,9 +90,11 @@ def decode_chunk(
         No levels have these bytes; one sentence says what was seen.
     """
     scan = scan_of(block_shape)
+    if channels < 1 or blocks < 0:
+        raise BlockShapeError(f"channels must be >= 1 and blocks >= 0, got {channels} and {blocks}")
     rows = blocks * channels
     most = rows * len(scan.places)
-    most = most if most_levels is None else min(most, most_levels)
+    most = most if most_levels is None else min(most, max(most_levels, 0))
     # A writable copy, of the type that encoding has: one compilation serves both.
     buffer = np.frombuffer(data, dtype=np.uint8).copy()
     coder = start_coder(DECODE, buffer)

@@ -100,3 +100,8 @@ def test_places_may_start_again_in_the_next_row() -> None:
     )
     assert levels.to_dense(4).tolist() == [[0] * 4, [0, 0, 0, 1], [0] * 4, [-2, 0, 0, 0]]
     assert levels.rows(1, 3).to_dense(4).tolist() == [[0, 0, 0, 1], [0] * 4]
+
+
+def test_decoding_no_channels_is_refused() -> None:
+    with pytest.raises(BlockShapeError, match="channels must be >= 1 and blocks >= 0, got 0 and 1"):
+        decode_chunk(b"", (8, 8), 0, blocks=1)
