@@ -21,7 +21,7 @@ from geom_miner import (
     fit_to_file,
     mesh_target,
 )
-from geom_miner.fit import Observer
+from geom_miner.fit import CosineSettings, Observer
 from geom_miner.media import ImageSignal
 from geom_miner.model import FittedBatch
 from geom_miner.targets import image_target
@@ -55,6 +55,17 @@ def good_volume() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "good.miner"
         fit_to_file(target, TINY_FIT, path, backend="reference")
+        return path.read_bytes()
+
+
+@cache
+def good_cosines() -> bytes:
+    """A model file of cosine blocks: the octahedron's distance."""
+    target = mesh_target(sphere(), "distance", VoxelizeSettings(24), scales=2, block_size=4).target
+    settings = CosineSettings(scales=2, block_size=4, step=0.2, coarse_step=0.2, iterations=20)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "good.miner"
+        fit_to_file(target, settings, path, backend="reference")
         return path.read_bytes()
 
 

@@ -196,6 +196,7 @@ KINDS: dict[str, Kind] = {
     "gltf": Kind(make_gltf, _read_mesh),
     "glb": Kind(make_glb, _read_mesh),
     "miner": Kind(_mutated("miner", ".miner", good_files.good_model), _read_model),
+    "cosine": Kind(_mutated("cosine", ".miner", good_files.good_cosines), _read_model),
     "part": Kind(_make_part, _go_on_with_fit, share=0.1),
     "npy": Kind(_one_file(".npy", cloud_inputs.make_npy), _read_array),
     "checkpoint": Kind(

@@ -14,13 +14,15 @@ import json
 import random
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from typing import Any
+
+from geom_miner.storage import DIGESTS, SIGNATURE
 
 Mutation = Callable[[bytes, random.Random], bytes]
 
 _PREFIX = struct.Struct("<8sQ")
-_DIGEST = 32
 _START = 12  # signature and version of a model file
 # Values that parsers tend to forget.
 _VALUES: tuple[Any, ...] = (
@@ -77,11 +79,12 @@ def mutate_lines_of_json(data: bytes, rng: random.Random) -> bytes:
 
 
 def mutate_model(data: bytes, rng: random.Random) -> bytes:
-    """Change a section of a model file, or their order; every SHA-256 is recomputed.
+    """Change a section of a model file, or their order; every checksum is recomputed.
 
     A file that an interrupted fit left, ``.part``, is one as well.
     """
-    sections = _sections(data)
+    version = data[len(SIGNATURE)]
+    sections = _sections(data, version)
     at = rng.randrange(len(sections))
     tag, payload = sections[at]
     match rng.randrange(12):
@@ -96,12 +99,12 @@ def mutate_model(data: bytes, rng: random.Random) -> bytes:
             tags = (b"HEADER  ", b"SCALE   ", b"BATCH   ", b"END     ", b"\xff" * 8)
             sections[at] = rng.choice(tags), payload
         case 4 | 5 | 6 | 7 | 8:
-            sections[at] = tag, _with_changed_head(payload, rng)
-        case 9 | 10:
+            sections[at] = tag, _with_changed_head(tag, payload, version, rng)
+        case 9 | 10 if version == 1:
             sections[at] = tag, _with_changed_tensors(payload, rng)
         case _:
             sections[at] = tag, mutate_bytes(payload, rng)
-    return data[:_START] + b"".join(_section(*section) for section in sections)
+    return data[:_START] + b"".join(_section(*section, version) for section in sections)
 
 
 def mutate_npy(data: bytes, rng: random.Random) -> bytes:
@@ -191,6 +194,7 @@ def mutate_yaml(data: bytes, rng: random.Random) -> bytes:
 
 CHECKSUMMED: dict[str, Mutation] = {
     "miner": mutate_model,
+    "cosine": mutate_model,
     "part": mutate_model,
     "history": mutate_json,
     "npy": mutate_npy,
@@ -244,24 +248,37 @@ def _places(document: Any) -> list[tuple[Any, Any]]:
     return found
 
 
-def _sections(data: bytes) -> list[tuple[bytes, bytes]]:
+def _sections(data: bytes, version: int) -> list[tuple[bytes, bytes]]:
     """Tag and payload of every section of a good model file."""
     found, at = [], _START
     while at + _PREFIX.size <= len(data):
         tag, length = _PREFIX.unpack_from(data, at)
         begin = at + _PREFIX.size
         found.append((tag, data[begin : begin + length]))
-        at = begin + length + _DIGEST
+        at = begin + length + DIGESTS[version]
     return found
 
 
-def _section(tag: bytes, payload: bytes) -> bytes:
+def _section(tag: bytes, payload: bytes, version: int) -> bytes:
     prefix = _PREFIX.pack(tag, len(payload))
-    return prefix + payload + hashlib.sha256(prefix + payload).digest()
+    return prefix + payload + hashlib.sha256(prefix + payload).digest()[: DIGESTS[version]]
 
 
-def _with_changed_head(payload: bytes, rng: random.Random) -> bytes:
-    """A section's payload whose JSON, up to the first line break, is changed."""
+def _with_changed_head(tag: bytes, payload: bytes, version: int, rng: random.Random) -> bytes:
+    """A section's payload whose JSON, up to the first line break, is changed.
+
+    Of cosine blocks, a header is inflated first, and packed numbers behind the line change too.
+    """
+    if version > 1 and tag.strip() == b"HEADER":
+        return zlib.compress(mutate_json(zlib.decompress(payload), rng))
+    if version > 1 and rng.random() < 0.8:
+        start = payload.find(b"\n") + 1
+        numbers = bytearray(payload)
+        for _ in range(rng.choice((1, 1, 2, 3))):
+            if start < len(numbers):
+                at = rng.randrange(start, min(start + 48, len(numbers)))
+                numbers[at] = rng.choice((0, 1, 2, 3, 64, 127, 128, 255, rng.randrange(256)))
+        return bytes(numbers)
     head, newline, rest = payload.partition(b"\n")
     return (mutate_json(head, rng) if head else b"{}") + newline + rest
 
