@@ -53,7 +53,12 @@ def goal_of(error: float | None, size: str | None, psnr: float | None) -> Goal |
     if error is not None:
         goals.append(Goal("error", error))
     if size is not None:
-        goals.append(Goal("bytes", parse_memory(size)))
+        try:
+            goals.append(Goal("bytes", parse_memory(size)))
+        except SettingsError as error:
+            raise SettingsError(
+                f"bytes must be an amount such as 50KB or 2MB, got {size!r}"
+            ) from error
     if psnr is not None:
         goals.append(Goal("psnr", psnr))
     if len(goals) > 1:
