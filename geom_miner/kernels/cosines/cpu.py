@@ -29,7 +29,9 @@ from geom_miner.kernels.cosines.cpu_solver import (
 from geom_miner.kernels.cosines.problem import CosineProblem, momenta
 from geom_miner.kernels.simd import LANES
 
-drop_if_stale(Path(__file__).parent, "cpu.py", "cpu_lines.py", "cpu_solver.py")
+drop_if_stale(
+    Path(__file__).parent, "cpu.py", "cpu_lines.py", "cpu_solver.py", "problem.py", "../simd.py"
+)
 
 
 def prepare() -> None:
