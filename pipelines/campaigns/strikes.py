@@ -12,6 +12,7 @@ from pathlib import Path
 from pipelines.campaigns.kill_jobs import (
     JOBS,
     KillJob,
+    Running,
     contents,
     fresh_folder,
     orphans,
@@ -88,7 +89,9 @@ def strike(name: str, seed: int, whole: Uninterrupted, good: Path, folder: Path)
 
 
 def _strike_once(job: KillJob, how: signal.Signals, moment: float, folder: Path) -> list[str]:
+    (folder / "err.txt").unlink(missing_ok=True)
     running, faults = start(job.words, folder), []
+    _wait_for_begin(running)
     running.process.join(moment)
     running.send(how)
     if how == signal.SIGSTOP:
@@ -108,6 +111,15 @@ def _strike_once(job: KillJob, how: signal.Signals, moment: float, folder: Path)
     if left:
         faults.append(f"{how.name} left {len(left)} processes running")
     return faults
+
+
+def _wait_for_begin(running: Running) -> None:
+    """Wait until the command itself runs; before, an interrupt ends what forks it instead."""
+    deadline = time.monotonic() + _PATIENCE
+    while not (running.folder / "err.txt").exists() and time.monotonic() < deadline:
+        running.process.join(0.005)
+        if running.process.exitcode is not None:
+            return
 
 
 def _compare(job: KillJob, whole: Uninterrupted, kept: int, folder: Path) -> list[str]:

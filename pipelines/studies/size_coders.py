@@ -65,7 +65,8 @@ def meshoptimizer(mesh: TriangleMesh, bits: int) -> tuple[int, TriangleMesh]:
     # Four numbers each, since rows must be whole multiples of 4 bytes; zeros cost nothing.
     rows = np.zeros((used, 4), np.uint16)
     is_used = places < used
-    rows[places[is_used], :3] = steps[is_used]
+    # A decimated mesh may end in vertices that no face uses; these have no place.
+    rows[places[is_used], :3] = steps[: len(places)][is_used]
     coded_rows = meshopt.encode_vertex_buffer_level(rows, 3)
     coded_faces = meshopt.encode_index_buffer(faces)
     vertices = meshopt.decode_vertex_buffer(coded_rows, used, 8).view(np.uint16).reshape(-1, 4)
