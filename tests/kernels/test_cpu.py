@@ -18,6 +18,7 @@ from torch import Tensor
 
 from geom_miner.errors import BackendUnavailable, BlockShapeError
 from geom_miner.fit.presets import PRESETS
+from geom_miner.fit.settings import FitSettings
 from geom_miner.kernels import cpu, reference
 from geom_miner.kernels.simd import LANES, load, sincospi, store
 from geom_miner.kernels.training import TrainingState
@@ -47,11 +48,13 @@ each_kind_of_bounds = pytest.mark.parametrize("bounds", BOUNDS.values(), ids=BOU
 
 
 def preset_problems() -> list[Problem]:
-    """Every architecture and block that a preset uses, for volumes and for color images."""
+    """Every architecture and block that a preset of MLPs uses, for volumes and for color images."""
     cases: dict[Any, None] = {}
     for entry in PRESETS.values():
         ndim, channels = (2, 3) if entry.target == "image" else (3, 1)
         values = entry.settings
+        if not isinstance(values, FitSettings):
+            continue
         for scale in (0, values.scales - 1):
             dims = ndim, values.width_at(scale), values.depth, channels
             cases[dims, values.omega, (values.block_size,) * ndim] = None
