@@ -52,8 +52,8 @@ def images_part(config: ImageSettings, records: Sequence[Record]) -> list[str]:
         f"means over the pictures on which {_REFERENCE} reaches it too. JPEG takes the better "
         "of full and half resolution of color; WebP has half only.",
         Table(columns, list(bits)).markdown(),
-        "![PSNR over bits per pixel, means over the pictures; a PSNR is left out where a method does "
-        "not reach it on all](size_images.png)",
+        "![PSNR over bits per pixel, means over the pictures; a PSNR is left out where a method "
+        "does not reach it on all](size_images.png)",
     ]
 
 

@@ -227,5 +227,5 @@ def test_wrong_settings_are_refused_before_anything_is_measured() -> None:
 def test_the_shipped_configuration_is_sound() -> None:
     config = load_config(Path(__file__).parents[3] / "configs" / "size.yaml", SizeConfig)
     assert len(config.shapes) == 8
-    assert config.resolutions == [256, 512]
+    assert config.resolutions == [256]
     assert len(config.images) == 22
