@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+import torch
 from torch import Tensor
 
 from geom_miner.fit.history import ScaleHistory
@@ -37,6 +38,14 @@ class ScaleJob(Generic[SettingsType]):
     prediction: SparseBlocks | None
     coarser: ScaleBlocks | None
     backend: str
+
+
+def fitted_flags(candidates: Tensor, batches: Sequence[FittedBatch]) -> Tensor:
+    """Whether each candidate is fitted, (q,) bool; those beyond the batches so far are not."""
+    flags = torch.zeros(len(candidates), dtype=torch.bool, device=candidates.device)
+    done = torch.cat([flags[:0], *(batch.fitted.to(flags.device) for batch in batches)])
+    flags[: len(done)] = done
+    return flags
 
 
 class BlockFitter(Protocol):

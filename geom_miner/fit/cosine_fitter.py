@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from geom_miner.fit.block_fitter import OnRound, ScaleJob
+from geom_miner.fit.block_fitter import OnRound, ScaleJob, fitted_flags
 from geom_miner.fit.cosine_settings import CosineSettings
 from geom_miner.fit.history import ScaleHistory
 from geom_miner.fit.resume import foreign
@@ -21,7 +21,10 @@ from geom_miner.model.scale_blocks import FittedBatch, ScaleBlocks
 # A sample's weight falls with its distance to the surface, from 1 by this much at the end of the
 # truncation band, but not below the floor: only what is near the surface is seen.
 _FALL, _LEAST_WEIGHT = 0.85, 0.15
+# Samples are held to so many truncations on either side of the surface; ``limits_at`` says why.
 _LIMIT = 2.0
+# Magnitude of a level at most, as the file's coding has it.
+MOST_LEVEL = 1 << 20
 # Different constants at most that the coarsest scale's table may name; beyond, constant blocks are
 # fitted as all others are.
 MOST_CONSTANTS = 16
@@ -64,11 +67,9 @@ class CosineFitter:
         history.block_steps += len(ids)
         history.converged_blocks += int(fitted.sum())
         self._blocks += int(fitted.sum())
+        # The distance of 0 to the interval; where the sample is exact, to its value.
         residual = problem.lower[rows].clamp(min=0) + problem.upper[rows].clamp(max=0)
-        if not job.target.is_exact(job.scale):
-            self._energy += float(residual.square().sum())
-        else:
-            self._energy += float(problem.lower[rows].square().sum())
+        self._energy += float(residual.square().sum())
         on_round(1, 0, int(fitted.sum()), 0.0, lambda: batch)
         return batch
 
@@ -105,20 +106,14 @@ class CosineFitter:
     def assemble(self, batches: Sequence[FittedBatch]) -> BlockCosines:
         """See ``BlockFitter.assemble``."""
         device = self.candidates.device
-        fitted = torch.zeros(len(self.candidates), dtype=torch.bool, device=device)
-        parts, done = [], 0
-        for batch in batches:
-            assert isinstance(batch, CosineBatch)
-            fitted[done : done + len(batch.fitted)] = batch.fitted.to(device)
-            parts.append(batch.levels.to(device))
-            done += len(batch.fitted)
+        parts = [batch.levels.to(device) for batch in batches if isinstance(batch, CosineBatch)]
         return BlockCosines(
             self._job.scale,
             self._layout,
             self.steps,
             self.mixing,
             self.candidates,
-            fitted,
+            fitted_flags(self.candidates, batches),
             SparseLevels.stacked(parts).to(device),
             self._constant_ids,
             self._constants,
@@ -128,8 +123,17 @@ class CosineFitter:
     def check(self, batches: Sequence[FittedBatch]) -> None:
         """See ``BlockFitter.check``."""
         blocks = sum(len(batch.fitted) for batch in batches)
-        if blocks > len(self.candidates) or any(b.kind != "cosine" for b in batches):
+        if blocks > len(self.candidates) or not all(map(self._is_of_this_fit, batches)):
             raise foreign()
+
+    def _is_of_this_fit(self, batch: FittedBatch) -> bool:
+        if not isinstance(batch, CosineBatch):
+            return False
+        levels = batch.levels
+        rows = int(batch.fitted.sum()) * self._channels
+        places, sizes = levels.places, levels.levels.long().abs()
+        inside = not len(places) or int(places.max()) < self._layout.block_samples
+        return len(levels) == rows and inside and not bool((sizes > MOST_LEVEL).any())
 
     def mean_energy(self) -> float:
         samples = self._blocks * self._layout.block_samples * self._channels

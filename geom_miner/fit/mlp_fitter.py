@@ -14,7 +14,7 @@ from geom_miner.fit.activity import (
     constants_to_store,
     plan_blocks,
 )
-from geom_miner.fit.block_fitter import OnRound, ScaleJob
+from geom_miner.fit.block_fitter import OnRound, ScaleJob, fitted_flags
 from geom_miner.fit.certify import certify
 from geom_miner.fit.history import ScaleHistory
 from geom_miner.fit.resume import foreign
@@ -130,20 +130,14 @@ class MLPFitter:
     def assemble(self, batches: Sequence[FittedBatch]) -> BlockMLPs:
         """See ``BlockFitter.assemble``."""
         device = self.candidates.device
-        fitted = torch.zeros(len(self.candidates), dtype=torch.bool, device=device)
         parameters = [torch.empty(0, self._architecture.num_parameters, device=device)]
-        done = 0
-        for batch in batches:
-            assert isinstance(batch, MLPBatch)
-            fitted[done : done + len(batch.fitted)] = batch.fitted.to(device)
-            parameters.append(batch.parameters.to(device))
-            done += len(batch.fitted)
+        parameters += [b.parameters.to(device) for b in batches if isinstance(b, MLPBatch)]
         return BlockMLPs(
             self._job.scale,
             self._layout,
             self._architecture,
             self.candidates,
-            fitted,
+            fitted_flags(self.candidates, batches),
             torch.cat(parameters),
             *self._constants,
         )

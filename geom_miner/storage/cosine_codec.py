@@ -122,8 +122,8 @@ def pack_batch(batch: CosineBatch) -> bytes:
     """The payload of a BATCH section: a part of a scale that is not whole yet, not compressed."""
     levels = batch.levels
     fitted = np.packbits(batch.fitted.cpu().numpy()).tobytes()
-    rows = len(levels) // max(int(batch.fitted.sum()), 1)
-    numbers = pack_numbers([len(batch.fitted), rows, len(levels), len(levels.levels)])
+    channels = len(levels) // max(int(batch.fitted.sum()), 1)
+    numbers = pack_numbers([len(batch.fitted), channels, len(levels), len(levels.levels)])
     arrays = [levels.offsets.diff().int(), levels.places, levels.levels]
     return b"".join(
         [_line(batch.scale), numbers, fitted]

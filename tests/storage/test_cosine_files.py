@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,12 @@ import pytest
 import torch
 
 from geom_miner.errors import GeomMinerError, ModelFileError
+from geom_miner.fit.block_fitter import ScaleJob
 from geom_miner.fit.coarse_to_fine import fit_signal
+from geom_miner.fit.cosine_fitter import CosineFitter
 from geom_miner.fit.cosine_settings import CosineSettings
 from geom_miner.fit.file_fit import fit_to_file
+from geom_miner.fit.history import ScaleHistory
 from geom_miner.grid.blocks import BlockGrid
 from geom_miner.grid.samples import SampleGrid
 from geom_miner.grid.signal_info import SignalInfo
@@ -21,6 +25,7 @@ from geom_miner.grid.target import Target
 from geom_miner.model.representation import Representation
 from geom_miner.records import RecordError
 from geom_miner.storage import sections
+from geom_miner.storage.cosine_codec import pack_batch, unpack_batch
 from geom_miner.storage.packed_numbers import PackedReader, pack_floats, pack_numbers
 from geom_miner.storage.reader import describe_model, load_model, scale_bytes
 from geom_miner.storage.stored_levels import CHUNK_BLOCKS, StoredLevels
@@ -153,6 +158,24 @@ def test_a_killed_fit_goes_on_after_its_last_batch(tmp_path: Path, batches: int)
     assert kept.count("BATCH") >= 1
     assert fit_to_file(target, SETTINGS, path, memory=1).resumed_scales == kept.count("SCALE")
     assert path.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("change", ["a place outside", "a level too large", "rows too few"])
+def test_batches_of_another_fit_are_refused(tmp_path: Path, change: str) -> None:
+    """Checksums hold, but the coefficients cannot be those of this fit's blocks."""
+    target = ball_target()
+    fitter = CosineFitter(ScaleJob(2, target, SETTINGS, None, None, "reference"))
+    batch = fitter.fit(fitter.candidates, ScaleHistory(2, (), 0, 0, 0, 0), lambda *_: False)
+    fitter.check([unpack_batch(pack_batch(batch))])
+    levels = batch.levels
+    if change == "a place outside":
+        levels = replace(levels, places=levels.places.clone().index_fill_(0, torch.tensor(0), 64))
+    elif change == "a level too large":
+        levels = replace(levels, levels=levels.levels << 24)
+    else:
+        levels = levels.chosen(torch.arange(len(levels)) > 0)
+    with pytest.raises(ModelFileError, match="no part of this fit"):
+        fitter.check([replace(batch, levels=levels)])
 
 
 def test_mutated_payloads_are_refused_or_decoded(tmp_path: Path) -> None:
